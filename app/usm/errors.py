@@ -1,0 +1,80 @@
+"""What can go wrong, in USM's own words.
+
+    UsmError
+    ├── AccessDenied            name or password refused by the source
+    ├── NotEnabled              a known user who may not synchronise
+    ├── SourceUnavailable       the source does not answer now: try again later
+    ├── StoreUnavailable        the state does not answer now: try again later
+    ├── Busy                    another request holds this folder: try again soon
+    ├── UnknownSyncKey          the state behind this key is gone: start over with key 0
+    ├── FolderGone              no such folder (any more)
+    └── ItemError               one item only; its folder goes on
+        ├── ItemGone            no such item (any more)
+        ├── ItemConflict        the source's copy is newer than the version named
+        ├── ItemRefused         the source will not take this: rights, or a value it cannot hold
+        └── ItemUnreadable      the source's copy cannot be read or converted
+
+Each message names the value that was wrong, and never a password.
+"""
+
+from __future__ import annotations
+
+
+class UsmError(Exception):
+    """The root of all errors that USM raises."""
+
+
+class AccessDenied(UsmError):
+    """The source refused the name or the password."""
+
+
+class NotEnabled(UsmError):
+    """The user is known, but has no right to synchronise."""
+
+
+class SourceUnavailable(UsmError):
+    """The data source does not answer now. ``retry_after``: seconds to wait before trying again."""
+
+    def __init__(self, message: str, retry_after: int = 30) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(UsmError):
+    """The state store does not answer now. ``retry_after``: seconds to wait before trying again."""
+
+    def __init__(self, message: str, retry_after: int = 30) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Busy(UsmError):
+    """Another request of the same device still works on the same folder."""
+
+
+class UnknownSyncKey(UsmError):
+    """No state is kept for this key."""
+
+
+class FolderGone(UsmError):
+    """The folder does not exist, or is no longer visible to the user."""
+
+
+class ItemError(UsmError):
+    """Something about a single item; the rest of its folder goes on."""
+
+
+class ItemGone(ItemError):
+    """The item does not exist (any more)."""
+
+
+class ItemConflict(ItemError):
+    """The source's copy has changed since the version the writer named."""
+
+
+class ItemRefused(ItemError):
+    """The source will not take the change: missing rights, or a value it cannot hold."""
+
+
+class ItemUnreadable(ItemError):
+    """The source's copy cannot be read or converted."""

@@ -1,0 +1,312 @@
+"""The nouns of USM: frozen values that know neither a protocol nor a data source.
+
+Two numbers run through everything:
+
+* a **folder number** is what a device calls a folder: small, stable, allotted once per session and kept over
+  renames (table ``usmIdMapping``). Number 0 is the folder hierarchy itself;
+* a **stamp** is a short text that differs whenever a device must hear of an item again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Any
+
+HIERARCHY = 0
+"""The folder number under which the state of the folder hierarchy itself is kept."""
+
+
+class ContentType(StrEnum):
+    """What a folder holds."""
+
+    MAIL = "mail"
+    CONTACTS = "contacts"
+    CALENDAR = "calendar"
+    TASKS = "tasks"
+    NOTES = "notes"
+
+
+class FolderRole(StrEnum):
+    """What a folder is for. At most one folder of a session has each role and content type together."""
+
+    NONE = "none"
+    DEFAULT = "default"
+    """The default folder of its content type, other than mail."""
+    INBOX = "inbox"
+    DRAFTS = "drafts"
+    SENT = "sent"
+    TRASH = "trash"
+    SPAM = "spam"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a person typed in."""
+
+    login: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the source. ``mail`` is the default sender address, ``""`` where there is none."""
+
+    context_id: int
+    user_id: int
+    login: str
+    mail: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device, as its protocol names it. ``protocol`` is for example ``"EAS"``."""
+
+    protocol: str
+    device_id: str
+    device_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionId:
+    """The identity of a session: one user on one device over one protocol."""
+
+    context_id: int
+    user_id: int
+    protocol: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of the source. ``id`` is the source's own; ``parent_id`` is ``None`` at the top."""
+
+    id: str
+    parent_id: str | None
+    title: str
+    content: ContentType
+    role: FolderRole = FolderRole.NONE
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRef:
+    """A folder as a session knows it: its number for the device and its identity in the source."""
+
+    number: int
+    id: str
+    content: ContentType
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The items of a folder now. ``stamps``: item id → stamp, the most important item first.
+
+    ``outside`` holds the ids of items that exist, but lie outside the wanted time span: a device that has
+    one of them forgets its copy, and nobody deletes the item.
+    """
+
+    stamps: Mapping[str, str]
+    outside: frozenset[str] = frozenset()
+
+
+class BodyKind(StrEnum):
+    """The forms a text body can have."""
+
+    TEXT = "text"
+    HTML = "html"
+    MIME = "mime"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A text body. ``text`` for TEXT and HTML; ``mime`` holds the bytes of a whole message for MIME.
+
+    ``native`` is the form in which the source keeps it.
+    """
+
+    kind: BodyKind
+    text: str = ""
+    mime: bytes = b""
+    native: BodyKind = BodyKind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that hangs on an item. ``id`` is the source's own within the item; ``size`` is in bytes."""
+
+    id: str
+    name: str
+    size: int
+    content_type: str = "application/octet-stream"
+    content_id: str | None = None
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item. ``fields`` uses the names and types of :mod:`app.usm.content`; a field without a value is
+    absent. In a change, ``None`` means: clear this field."""
+
+    id: str
+    stamp: str
+    content: ContentType
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the source says after it stored an item."""
+
+    id: str
+    stamp: str
+
+
+class ChangeKind(Enum):
+    """What happened to an item or folder."""
+
+    ADD = "add"
+    CHANGE = "change"
+    DELETE = "delete"
+    FORGET = "forget"
+    """The device drops its copy; the item lives on (it left the wanted time span)."""
+
+
+class ConflictRule(Enum):
+    """Who wins when both sides changed the same item."""
+
+    SERVER_WINS = "server"
+    CLIENT_WINS = "client"
+
+
+class Outcome(Enum):
+    """What became of a client's change."""
+
+    DONE = "done"
+    CONFLICT = "conflict"
+    """The source's copy won; it is on its way to the device."""
+    GONE = "gone"
+    REFUSED = "refused"
+    FAILED = "failed"
+    """A passing fault at this item only: the device may try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChange:
+    """One change that a device made. ``client_id``: the device's name for an item it adds.
+
+    ``fields`` follows the rules of :class:`Item`.
+    """
+
+    kind: ChangeKind
+    item_id: str = ""
+    client_id: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientResult:
+    """The answer to a :class:`ClientChange`. ``item_id`` is set when the item exists now."""
+
+    change: ClientChange
+    outcome: Outcome
+    item_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChange:
+    """One change that a device must get. ``payload`` is what ``ExchangeRequest.render`` made of the item,
+    ``None`` for DELETE and FORGET."""
+
+    kind: ChangeKind
+    item_id: str
+    payload: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRequest:
+    """What a device asks of one folder.
+
+    ``folder``: its number. ``key``: the sync key the device holds, ``"0"`` to begin. ``window``: at most so many
+    server changes. ``since``: only items from then on (UTC), ``None`` for all. ``bodies``: the body forms the
+    device can take, best first. ``render`` turns an item into the protocol's form; when it raises
+    :class:`~app.usm.errors.ItemUnreadable` or :class:`ValueError`, the item is skipped and recorded.
+    ``fetch``: ids of items wanted again in full.
+    """
+
+    folder: int
+    key: str
+    changes: tuple[ClientChange, ...] = ()
+    want_changes: bool = True
+    window: int = 100
+    since: datetime | None = None
+    bodies: tuple[BodyKind, ...] = ()
+    conflict: ConflictRule = ConflictRule.SERVER_WINS
+    deletes_as_moves: bool = True
+    fetch: tuple[str, ...] = ()
+    render: Callable[[Item], Any] = lambda item: item
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeResult:
+    """The answer to an :class:`ExchangeRequest`. ``fetched``: item id → payload, or ``None`` if it is gone.
+
+    ``more``: changes are left over for the next request.
+    """
+
+    key: str
+    results: tuple[ClientResult, ...] = ()
+    changes: tuple[ServerChange, ...] = ()
+    fetched: Mapping[str, Any] = field(default_factory=dict)
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChange:
+    """One change of the hierarchy. ``parent``: the number of the parent folder, 0 at the top.
+
+    ``folder`` is ``None`` for DELETE.
+    """
+
+    kind: ChangeKind
+    number: int
+    parent: int = 0
+    folder: Folder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HierarchyResult:
+    """The answer to a request for the folder hierarchy; parents come before their children."""
+
+    key: str
+    changes: tuple[FolderChange, ...] = ()
+
+
+class WatchOutcome(Enum):
+    """Why waiting ended."""
+
+    CHANGED = "changed"
+    TIMEOUT = "timeout"
+    SUPERSEDED = "superseded"
+    """A newer request of the same device took over."""
+    HIERARCHY = "hierarchy"
+    """A watched folder is gone, or is not known: the device must fetch the hierarchy."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchResult:
+    """The end of a wait; ``folders``: the numbers of the folders that changed."""
+
+    outcome: WatchOutcome
+    folders: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a request cost at the source: number of calls and seconds spent in them."""
+
+    calls: int = 0
+    seconds: float = 0.0

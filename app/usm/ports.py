@@ -1,0 +1,211 @@
+"""What USM asks of the world. ``ox``, ``store`` and ``notify`` fit themselves to these; nothing here knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.usm.model import (
+    BodyKind,
+    ContentType,
+    Cost,
+    Credentials,
+    Device,
+    Folder,
+    FolderRef,
+    Item,
+    Listing,
+    SessionId,
+    User,
+    Written,
+)
+
+
+class Clock(Protocol):
+    """The time. A fake one stands still until told."""
+
+    def now(self) -> datetime:
+        """The present moment, with time zone UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        ...
+
+
+class Tokens(Protocol):
+    """Unpredictable values."""
+
+    def number(self, bits: int) -> int:
+        """An unpredictable whole number of at most so many bits, never 0."""
+        ...
+
+    def text(self) -> str:
+        """At least 64 unpredictable bits as 16 or more hexadecimal digits."""
+        ...
+
+
+class DataSource(Protocol):
+    """Where a user's folders and items live. Made for one request of one user; all ids are the source's own.
+
+    Every method may raise ``SourceUnavailable`` and ``AccessDenied``.
+    """
+
+    @property
+    def user(self) -> User:
+        """Whose data these are."""
+        ...
+
+    @property
+    def cost(self) -> Cost:
+        """What this request has cost at the source so far."""
+        ...
+
+    def folders(self) -> Sequence[Folder]:
+        """All folders that may be synchronised, parents before children; modules the user may not use are
+        left out."""
+        ...
+
+    def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
+        """Ids and stamps of all items of a folder; costs one call. Raises ``FolderGone``."""
+        ...
+
+    def read(
+        self, folder: FolderRef, ids: Sequence[str], bodies: Sequence[BodyKind]
+    ) -> Mapping[str, Item | Exception]:
+        """These items in full, without marking anything as read. An item that is gone is absent; one that
+        cannot be read maps to an ``ItemUnreadable``. ``bodies``: the wanted forms, best first."""
+        ...
+
+    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
+        """Store a new item. ``uid`` marks it, so that :meth:`find_created` finds it after a crash. Raises
+        ``ItemRefused``, ``FolderGone``."""
+        ...
+
+    def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
+        """Which of these marks are in the folder: uid → item."""
+        ...
+
+    def update(self, folder: FolderRef, item_id: str, fields: Mapping[str, Any], stamp: str | None) -> Written:
+        """Change the named fields only. ``stamp``: the version last seen, ``None`` to write over anything. Raises
+        ``ItemConflict`` when it is no longer that version, ``ItemGone``, ``ItemRefused``."""
+        ...
+
+    def delete(self, folder: FolderRef, item_id: str, stamp: str | None, to_trash: bool) -> None:
+        """Delete an item. Raises like :meth:`update`."""
+        ...
+
+    def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
+        """A text for each folder id that differs when the folder has probably changed; one call for all. A
+        folder that is gone is absent."""
+        ...
+
+
+class SourceProvider(Protocol):
+    """Opens the data source for a user."""
+
+    def open(self, credentials: Credentials, device: Device) -> DataSource:
+        """Raises ``AccessDenied`` for a wrong name or password, ``NotEnabled`` for a user without the right to
+        synchronise, ``SourceUnavailable``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is kept of one sync key besides the stamps. ``record`` is opaque to the store."""
+
+    counter: int
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The at most two keys that are kept for a folder. ``generation`` changes with every start over."""
+
+    generation: str
+    newest: Head
+    older: Head | None = None
+
+
+class StateStore(Protocol):
+    """What outlives a process. Every method may raise ``StoreUnavailable``; each write is one transaction."""
+
+    def lock(self, session: SessionId, folder: int) -> AbstractContextManager[None]:
+        """One writer at a time per session and folder, over all nodes. Waits for some seconds, then raises
+        ``Busy``. A process that dies lets go of it."""
+        ...
+
+    def heads(self, session: SessionId, folder: int) -> Heads | None:
+        """The keys kept for a folder, ``None`` when it has never been begun."""
+        ...
+
+    def stamps(self, session: SessionId, folder: int, counter: int) -> dict[str, str]:
+        """Item id → stamp at one of the kept keys."""
+        ...
+
+    def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
+        """Drop all keys of the folder and keep counter 1 with nothing in it."""
+        ...
+
+    def save(
+        self,
+        session: SessionId,
+        folder: int,
+        base: int,
+        stamps: Mapping[str, str | None],
+        record: str,
+    ) -> None:
+        """Keep counter ``base + 1`` (in place of an earlier one of that number): the stamps of ``base`` with
+        these changed, ``None`` to remove. Counters below ``base`` go, and the journal with them."""
+        ...
+
+    def journal(self, session: SessionId, folder: int) -> str | None:
+        """What :meth:`write_journal` left, ``None`` if there is nothing."""
+        ...
+
+    def write_journal(self, session: SessionId, folder: int, text: str) -> None:
+        """Note an intent durably before acting on it. The next :meth:`save` or :meth:`begin` removes it."""
+        ...
+
+    def folder_refs(self, session: SessionId) -> Sequence[FolderRef]:
+        """All folders that have a number in this session."""
+        ...
+
+    def number_folders(self, session: SessionId, folders: Sequence[tuple[str, ContentType]]) -> Sequence[FolderRef]:
+        """Give each source folder a number from 1 up; one that has a number keeps it for ever."""
+        ...
+
+    def fields(self, session: SessionId) -> dict[str, str]:
+        """What a protocol remembers of a session (policy key, device information, options ...)."""
+        ...
+
+    def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
+        """Set these fields, remove those that are ``None``; the others stay."""
+        ...
+
+
+class Ticket(Protocol):
+    """A place in the waiting room; see :class:`Waiter`."""
+
+    def wait(self, seconds: float) -> frozenset[str] | None:
+        """Folder ids that probably changed since the ticket was drawn or since the last call; empty after
+        ``seconds`` without any; ``None`` when a newer ticket of the same session took over."""
+        ...
+
+
+class Waiter(Protocol):
+    """Where requests wait for changes without holding a connection to the source or the store."""
+
+    def park(
+        self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
+    ) -> AbstractContextManager[Ticket]:
+        """Draw a ticket for these folders, for at most ``seconds``; an older ticket of the same session ends at
+        once. Changes from the drawing on are seen."""
+        ...
+
+    def announce(self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None) -> None:
+        """Tell everybody who waits for these folders of the user (except ``by``) that they changed."""
+        ...
