@@ -305,6 +305,17 @@ class WatchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class UsmSettings:
+    """What an administrator may choose. ``max_objects``: at most so many items of a folder are synchronised.
+
+    ``force_new_key``: a new sync key even when nothing changed, for devices that insist on it.
+    """
+
+    max_objects: int = 65535
+    force_new_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What a request cost at the source: number of calls and seconds spent in them."""
 

@@ -89,7 +89,9 @@ class DataSource(Protocol):
         """Which of these marks are in the folder: uid → item."""
         ...
 
-    def update(self, folder: FolderRef, item_id: str, fields: Mapping[str, Any], stamp: str | None) -> Written:
+    def update(
+        self, folder: FolderRef, item_id: str, fields: Mapping[str, Any], stamp: str | None
+    ) -> Written:
         """Change the named fields only. ``stamp``: the version last seen, ``None`` to write over anything. Raises
         ``ItemConflict`` when it is no longer that version, ``ItemGone``, ``ItemRefused``."""
         ...
@@ -174,7 +176,9 @@ class StateStore(Protocol):
         """All folders that have a number in this session."""
         ...
 
-    def number_folders(self, session: SessionId, folders: Sequence[tuple[str, ContentType]]) -> Sequence[FolderRef]:
+    def number_folders(
+        self, session: SessionId, folders: Sequence[tuple[str, ContentType]]
+    ) -> Sequence[FolderRef]:
         """Give each source folder a number from 1 up; one that has a number keeps it for ever."""
         ...
 
@@ -206,6 +210,8 @@ class Waiter(Protocol):
         once. Changes from the drawing on are seen."""
         ...
 
-    def announce(self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None) -> None:
+    def announce(
+        self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None
+    ) -> None:
         """Tell everybody who waits for these folders of the user (except ``by``) that they changed."""
         ...

@@ -1,0 +1,156 @@
+"""Pure decisions: what a device must get, and what becomes of what it sent.
+
+Nothing here reads or writes anything. What a device holds is a mapping item id → *held stamp*:
+
+=============  ===================================================================================
+``"<stamp>"``  the device holds this version
+``""``         the device holds some version that is not the source's: it must get the source's copy
+``"!<stamp>"`` the device does not hold the item, because this version cannot be converted
+``"?<stamp>"`` the device holds an older version, because this one cannot be converted
+=============  ===================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from app.usm.journal import Entry, digest_of
+from app.usm.model import ChangeKind, ClientChange, ConflictRule, ContentType, Listing
+
+WRONG: Final = ""
+"""Held stamp: the device's copy must be replaced."""
+
+MERGED: Final = frozenset({ContentType.MAIL})
+"""Content whose changes touch single flags: both sides' changes are applied, and nobody loses."""
+
+
+def absent(stamp: str) -> str:
+    """The held stamp of an item that cannot be converted and is not on the device."""
+    return f"!{stamp}"
+
+
+def outdated(stamp: str) -> str:
+    """The held stamp of an item whose newest version cannot be converted, with an older one on the device."""
+    return f"?{stamp}"
+
+
+def on_device(held: str | None) -> bool:
+    """Whether the device has any version of the item."""
+    return held is not None and not held.startswith("!")
+
+
+class Action(Enum):
+    """What to do about a client's change."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    ALREADY = "already"
+    """It was done before: answer as then."""
+    CONFLICT = "conflict"
+    GONE = "gone"
+    NOTHING = "nothing"
+    """The wanted state is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decided action. ``stamp``: the version of the source that may be overwritten, ``None`` for any.
+
+    ``item_id`` names the item an UPDATE goes to. ``echo``: the device must get the item back afterwards, as the
+    source had changes of its own.
+    """
+
+    action: Action
+    item_id: str = ""
+    stamp: str | None = None
+    echo: bool = False
+
+
+def decide(
+    change: ClientChange,
+    held: Mapping[str, str],
+    listing: Listing,
+    done: Entry | None,
+    rule: ConflictRule,
+    content: ContentType,
+) -> Step:
+    """What to do about one change of a client.
+
+    A Delete that meets a change takes precedence, whoever sent it (MS-ASCMD 2.2.3.34).
+    """
+    if change.kind is ChangeKind.ADD:
+        return _decide_add(change, listing, done)
+    if change.kind is ChangeKind.DELETE:
+        return _decide_delete(change, held, listing)
+    return _decide_change(change, held, listing, done, rule, content)
+
+
+def _decide_add(change: ClientChange, listing: Listing, done: Entry | None) -> Step:
+    if done is None or not done.item_id:
+        return Step(Action.CREATE)
+    if done.digest == digest_of(change) or done.item_id not in listing.stamps:
+        return Step(Action.ALREADY, done.item_id)
+    return Step(Action.UPDATE, done.item_id, stamp=None)
+
+
+def _decide_delete(change: ClientChange, held: Mapping[str, str], listing: Listing) -> Step:
+    item = change.item_id
+    if item in listing.stamps or item in listing.outside:
+        return Step(Action.DELETE if on_device(held.get(item)) else Action.GONE, item)
+    return Step(Action.NOTHING if item in held else Action.GONE, item)
+
+
+def _decide_change(
+    change: ClientChange,
+    held: Mapping[str, str],
+    listing: Listing,
+    done: Entry | None,
+    rule: ConflictRule,
+    content: ContentType,
+) -> Step:
+    item = change.item_id
+    now = listing.stamps.get(item)
+    if now is None:
+        return Step(Action.UPDATE if item in listing.outside else Action.GONE, item)
+    if not on_device(held.get(item)):
+        return Step(Action.GONE, item)
+    if done is not None and done.digest == digest_of(change):
+        return Step(Action.ALREADY, item)
+    base = done.stamp if done is not None else held[item]
+    if base == now:
+        return Step(Action.UPDATE, item, stamp=now)
+    if content in MERGED:
+        return Step(Action.UPDATE, item, echo=True)
+    if rule is ConflictRule.CLIENT_WINS:
+        return Step(Action.UPDATE, item, stamp=now)
+    return Step(Action.CONFLICT, item)
+
+
+def pending(held: Mapping[str, str], listing: Listing) -> Iterator[tuple[ChangeKind, str]]:
+    """What the device must get to hold what the source has: removals first, then changes, then additions in the
+    order of the listing."""
+    for item, stamp in held.items():
+        if item in listing.stamps or not on_device(stamp):
+            continue
+        yield (ChangeKind.FORGET if item in listing.outside else ChangeKind.DELETE), item
+    additions = []
+    for item, stamp in listing.stamps.items():
+        known = held.get(item)
+        if known == stamp:
+            continue
+        if known is None or known.startswith("!"):
+            if known != absent(stamp):
+                additions.append(item)
+        elif known != outdated(stamp):
+            yield ChangeKind.CHANGE, item
+    for item in additions:
+        yield ChangeKind.ADD, item
+
+
+def vanished(held: Mapping[str, str], listing: Listing) -> list[str]:
+    """Items that are neither in the source nor on the device any more, and can be dropped without a word."""
+    return [item for item, stamp in held.items() if not on_device(stamp) and item not in listing.stamps]

@@ -1,0 +1,312 @@
+"""One round of synchronisation of one folder: decide, then act, then remember.
+
+The order is what keeps the promise "nothing twice, nothing lost":
+
+1. the folder is locked, so that a repeated request waits for the first;
+2. the key tells what the device holds (:mod:`app.usm.keys`);
+3. one look at the source tells what is there now;
+4. each change of the device is decided (:mod:`app.usm.decide`) and done; before the first item is created, the
+   journal holds the intent (:mod:`app.usm.journal`);
+5. what the device lacks is read and rendered;
+6. the new state is saved in one transaction, and only then is there an answer.
+
+Stop it anywhere: the device repeats its request with the key it holds, and gets there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+
+from app.usm import decide, keys, window
+from app.usm.errors import ItemConflict, ItemGone, ItemRefused, ItemUnreadable, UsmError
+from app.usm.journal import Entry, Record, digest_of, found, name_of, uid_of
+from app.usm.model import (
+    ChangeKind,
+    ClientChange,
+    ClientResult,
+    ExchangeRequest,
+    ExchangeResult,
+    FolderRef,
+    Item,
+    Listing,
+    Outcome,
+    ServerChange,
+    SessionId,
+    UsmSettings,
+    Written,
+)
+from app.usm.ports import DataSource, Heads, StateStore, Tokens
+
+
+def begin(store: StateStore, session: SessionId, folder: int, tokens: Tokens) -> str:
+    """Start over with a folder: forget what the device held; the answer is its first key."""
+    generation = tokens.text()[:16]
+    store.begin(session, folder, generation, Record(0, {}).dumps())
+    return keys.text(generation, 1)
+
+
+def bounded(listing: Listing, most: int) -> Listing:
+    """The listing cut to ``most`` items; the rest counts as lying outside, so that nothing is deleted."""
+    if len(listing.stamps) <= most:
+        return listing
+    inside = dict(islice(listing.stamps.items(), most))
+    return Listing(inside, listing.outside | (listing.stamps.keys() - inside.keys()))
+
+
+class Exchange:
+    """The work on one request for one folder; made anew for each, under the folder's lock."""
+
+    def __init__(
+        self,
+        session: SessionId,
+        folder: FolderRef,
+        source: DataSource,
+        store: StateStore,
+        settings: UsmSettings,
+        request: ExchangeRequest,
+        heads: Heads,
+        position: keys.Position,
+    ) -> None:
+        self._session = session
+        self._folder = folder
+        self._source = source
+        self._store = store
+        self._settings = settings
+        self._request = request
+        self._generation = heads.generation
+        self._repeated = position is keys.Position.OLDER
+        base = heads.older if self._repeated and heads.older is not None else heads.newest
+        self._base = base.counter
+        self._known = store.stamps(session, request.folder, base.counter)
+        self._held = dict(self._known)
+        self._done: dict[str, Entry] = {}
+        if self._repeated:
+            self._done.update(Record.loads(heads.newest.record).for_base(self._base))
+        self._listing = Listing({})
+        self.wrote = False
+        """Whether anything was written to the source, so that other devices should hear of it."""
+
+    def run(self) -> ExchangeResult:
+        """Do it all; see the module's head. Raises ``SourceUnavailable``, ``StoreUnavailable``, ``FolderGone``."""
+        request = self._request
+        self._recover()
+        if request.want_changes or request.changes:
+            self._listing = self._look()
+        self._note_intents()
+        try:
+            results = [self._apply(change) for change in request.changes]
+            changes, more = self._collect() if request.want_changes else ([], False)
+            fetched = self._fetch()
+        except UsmError:
+            if self.wrote:
+                self._write_journal()
+            raise
+        key = self._remember()
+        return ExchangeResult(key, tuple(results), tuple(changes), fetched, more)
+
+    # -- what was done before ------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Take in what a request that never ended left in the journal."""
+        left = Record.loads(self._store.journal(self._session, self._folder.number)).for_base(self._base)
+        intents = {name: entry for name, entry in left.items() if not entry.item_id}
+        self._done.update({name: entry for name, entry in left.items() if entry.item_id})
+        if intents:
+            created = self._source.find_created(self._folder, [entry.uid for entry in intents.values()])
+            for name, entry in intents.items():
+                if (item := created.get(entry.uid)) is not None:
+                    self._done[name] = found(entry, item.id, item.stamp)
+
+    def _look(self) -> Listing:
+        listing = self._source.listing(self._folder, self._request.since)
+        # A copy: what the device's own changes do to the source is noted in it as they are made.
+        limited = bounded(listing, self._settings.max_objects)
+        return Listing(dict(limited.stamps), limited.outside)
+
+    # -- what the device sent --------------------------------------------------------------------------------
+
+    def _note_intents(self) -> None:
+        fresh = {}
+        for change in self._request.changes:
+            name = name_of(change)
+            if change.kind is ChangeKind.ADD and name not in self._done:
+                uid = uid_of(
+                    self._session, self._folder.number, self._generation, self._base, change.client_id
+                )
+                fresh[name] = Entry(digest_of(change), uid)
+        if fresh:
+            self._done.update(fresh)
+            self._write_journal()
+
+    def _write_journal(self) -> None:
+        self._store.write_journal(self._session, self._folder.number, Record(self._base, self._done).dumps())
+
+    def _apply(self, change: ClientChange) -> ClientResult:
+        name = name_of(change)
+        done = self._done.get(name)
+        step = decide.decide(
+            change, self._held, self._listing, done, self._request.conflict, self._folder.content
+        )
+        try:
+            outcome, item_id = self._act(step, change, done)
+        except ItemConflict:
+            outcome, item_id = self._conflict(change)
+        except ItemGone:
+            outcome, item_id = self._gone(change)
+        except ItemRefused:
+            outcome, item_id = self._refused(change)
+        return ClientResult(change, outcome, item_id)
+
+    def _act(self, step: decide.Step, change: ClientChange, done: Entry | None) -> tuple[Outcome, str]:
+        match step.action:
+            case decide.Action.CREATE:
+                return self._create(change)
+            case decide.Action.UPDATE:
+                return self._update(step, change)
+            case decide.Action.DELETE:
+                return self._delete(change)
+            case decide.Action.ALREADY:
+                assert done is not None  # noqa: S101 - decide() says ALREADY only of an entry
+                self._held[done.item_id or step.item_id] = done.stamp
+                return Outcome.DONE, done.item_id or step.item_id
+            case decide.Action.CONFLICT:
+                return Outcome.CONFLICT, step.item_id
+            case decide.Action.GONE:
+                return self._gone(change)
+            case decide.Action.NOTHING:
+                self._held.pop(step.item_id, None)
+                return Outcome.DONE, step.item_id
+
+    def _create(self, change: ClientChange) -> tuple[Outcome, str]:
+        name = name_of(change)
+        entry = self._done.get(name) or Entry(digest_of(change))
+        self.wrote = True
+        written = self._source.create(self._folder, change.fields, entry.uid)
+        self._done[name] = replace(entry, digest=digest_of(change), item_id=written.id, stamp=written.stamp)
+        self._now_held(written)
+        return Outcome.DONE, written.id
+
+    def _update(self, step: decide.Step, change: ClientChange) -> tuple[Outcome, str]:
+        self.wrote = True
+        written = self._source.update(self._folder, step.item_id, change.fields, step.stamp)
+        name = name_of(change)
+        uid = self._done[name].uid if name in self._done else ""
+        self._done[name] = Entry(digest_of(change), uid, written.id, written.stamp)
+        if step.item_id not in self._listing.outside:
+            self._now_held(written)
+            if step.echo:
+                self._held[written.id] = decide.WRONG
+        return Outcome.DONE, written.id
+
+    def _delete(self, change: ClientChange) -> tuple[Outcome, str]:
+        self.wrote = True
+        self._source.delete(self._folder, change.item_id, None, self._request.deletes_as_moves)
+        self._forget(change.item_id)
+        return Outcome.DONE, change.item_id
+
+    def _now_held(self, written: Written) -> None:
+        self._held[written.id] = written.stamp
+        self._source_has(written.id, written.stamp)
+
+    def _source_has(self, item_id: str, stamp: str | None) -> None:
+        stamps = self._listing.stamps
+        if isinstance(stamps, dict):
+            if stamp is None:
+                stamps.pop(item_id, None)
+            else:
+                stamps[item_id] = stamp
+
+    def _forget(self, item_id: str) -> None:
+        self._held.pop(item_id, None)
+        self._source_has(item_id, None)
+
+    def _conflict(self, change: ClientChange) -> tuple[Outcome, str]:
+        """The source changed between the look and the write: the device gets the source's copy."""
+        self._held[change.item_id] = decide.WRONG
+        return Outcome.CONFLICT, change.item_id
+
+    def _gone(self, change: ClientChange) -> tuple[Outcome, str]:
+        if change.kind is ChangeKind.ADD:
+            # A repeated Add with new content whose item was deleted meanwhile: the device's next try makes it anew.
+            self._done.pop(name_of(change), None)
+            return Outcome.FAILED, ""
+        self._source_has(change.item_id, None)
+        if change.kind is ChangeKind.DELETE:
+            self._held.pop(change.item_id, None)
+        return Outcome.GONE, change.item_id
+
+    def _refused(self, change: ClientChange) -> tuple[Outcome, str]:
+        """The device has what the source will not take: it gets the source's copy back."""
+        if change.kind is ChangeKind.DELETE:
+            self._held.pop(change.item_id, None)
+        elif change.kind is ChangeKind.CHANGE:
+            self._held[change.item_id] = decide.WRONG
+        else:
+            self._done.pop(name_of(change), None)
+        return Outcome.REFUSED, change.item_id
+
+    # -- what the device gets --------------------------------------------------------------------------------
+
+    def _collect(self) -> tuple[list[ServerChange], bool]:
+        for item in decide.vanished(self._held, self._listing):
+            del self._held[item]
+        now, more = window.split(list(decide.pending(self._held, self._listing)), self._request.window)
+        wanted = [item for kind, item in now if kind in (ChangeKind.ADD, ChangeKind.CHANGE)]
+        items = self._source.read(self._folder, wanted, self._request.bodies) if wanted else {}
+        changes = []
+        for kind, item_id in now:
+            if kind in (ChangeKind.DELETE, ChangeKind.FORGET):
+                self._held.pop(item_id)
+                changes.append(ServerChange(kind, item_id))
+            elif (change := self._render(kind, item_id, items)) is not None:
+                changes.append(change)
+        return changes, more
+
+    def _render(
+        self, kind: ChangeKind, item_id: str, items: Mapping[str, Item | Exception]
+    ) -> ServerChange | None:
+        """The change for the device; an item that cannot be read is skipped, and noted as such."""
+        item = items.get(item_id)
+        if item is None:
+            return None  # gone since the look: the next listing tells
+        try:
+            stamp, payload = self._payload(item)
+        except (ItemUnreadable, ValueError):
+            skipped = decide.outdated if kind is ChangeKind.CHANGE else decide.absent
+            self._held[item_id] = skipped(self._listing.stamps[item_id])
+            return None
+        self._held[item_id] = stamp
+        return ServerChange(kind, item_id, payload)
+
+    def _payload(self, item: Item | Exception) -> tuple[str, object]:
+        if isinstance(item, Exception):
+            raise item
+        return item.stamp, self._request.render(item)
+
+    def _fetch(self) -> dict[str, object]:
+        """The items asked for by name, ``None`` for one that is gone or cannot be read."""
+        ids = self._request.fetch
+        items = self._source.read(self._folder, ids, self._request.bodies) if ids else {}
+        fetched: dict[str, object] = dict.fromkeys(ids)
+        for item_id, item in items.items():
+            with suppress(ItemUnreadable, ValueError):
+                fetched[item_id] = self._payload(item)[1]
+        return fetched
+
+    # -- what is remembered ----------------------------------------------------------------------------------
+
+    def _remember(self) -> str:
+        """Save what the device holds after this answer. Nothing new keeps the key."""
+        delta: dict[str, str | None] = {
+            item: stamp for item, stamp in self._held.items() if self._known.get(item) != stamp
+        }
+        delta.update({item: None for item in self._known if item not in self._held})
+        idle = not delta and not self._request.changes
+        if idle and not self._repeated and not self._settings.force_new_key:
+            return keys.text(self._generation, self._base)
+        record = Record(self._base, {name: entry for name, entry in self._done.items() if entry.item_id})
+        self._store.save(self._session, self._folder.number, self._base, delta, record.dumps())
+        return keys.text(self._generation, self._base + 1)

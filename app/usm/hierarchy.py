@@ -1,0 +1,79 @@
+"""The folder hierarchy as a device holds it: the same keys as for items, with folders in their place.
+
+A folder's stamp is everything that a device is told of it, so that any visible change is a change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.usm import keys
+from app.usm.journal import Record
+from app.usm.model import HIERARCHY, ChangeKind, Folder, FolderChange, HierarchyResult, SessionId, UsmSettings
+from app.usm.ports import DataSource, Heads, StateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A folder with its number and its parent's, 0 at the top."""
+
+    number: int
+    parent: int
+    folder: Folder
+
+    @property
+    def stamp(self) -> str:
+        """What the device sees of it."""
+        folder = self.folder
+        return json.dumps(
+            [folder.title, self.parent, folder.content, folder.role, folder.writable], separators=(",", ":")
+        )
+
+
+def place(session: SessionId, folders: Sequence[Folder], store: StateStore) -> list[Placed]:
+    """The folders with their numbers; a parent that is not synchronised puts its children at the top."""
+    refs = store.number_folders(session, [(folder.id, folder.content) for folder in folders])
+    numbers = {ref.id: ref.number for ref in refs}
+    return [
+        Placed(numbers[folder.id], numbers.get(folder.parent_id or "", HIERARCHY), folder)
+        for folder in folders
+    ]
+
+
+def compare(held: Mapping[str, str], placed: Sequence[Placed]) -> list[FolderChange]:
+    """What turns the device's hierarchy into the source's: removals, then the rest with parents first."""
+    now = {str(entry.number) for entry in placed}
+    changes = [FolderChange(ChangeKind.DELETE, int(number)) for number in held if number not in now]
+    for entry in placed:
+        known = held.get(str(entry.number))
+        if known == entry.stamp:
+            continue
+        kind = ChangeKind.ADD if known is None else ChangeKind.CHANGE
+        changes.append(FolderChange(kind, entry.number, entry.parent, entry.folder))
+    return changes
+
+
+def update(
+    session: SessionId,
+    source: DataSource,
+    store: StateStore,
+    settings: UsmSettings,
+    heads: Heads,
+    position: keys.Position,
+) -> HierarchyResult:
+    """Bring a device's hierarchy up to date. The states of its folders are not touched, whatever the key."""
+    repeated = position is keys.Position.OLDER and heads.older is not None
+    base = heads.older.counter if repeated and heads.older is not None else heads.newest.counter
+    held = store.stamps(session, HIERARCHY, base)
+    placed = place(session, source.folders(), store)
+    changes = compare(held, placed)
+    if not changes and not repeated and not settings.force_new_key:
+        return HierarchyResult(keys.text(heads.generation, base))
+    delta: dict[str, str | None] = {
+        str(change.number): None for change in changes if change.kind is ChangeKind.DELETE
+    }
+    delta.update({str(entry.number): entry.stamp for entry in placed})
+    store.save(session, HIERARCHY, base, delta, Record(base, {}).dumps())
+    return HierarchyResult(keys.text(heads.generation, base + 1), tuple(changes))

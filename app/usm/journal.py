@@ -1,0 +1,91 @@
+"""What has already been done for a device, so that nothing is done twice.
+
+The answer to a client's change can get lost in two ways: on the network, after the state was saved, or in a crash
+between writing to the source and saving the state. For both, what was done is kept under the device's own name
+for the change: with the sync key (the *record*) and, while a request is at work, in the *journal*.
+
+An entry without an item id is an intent: the item may or may not exist; its ``uid`` tells.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from typing import Self
+
+from app.usm.model import ChangeKind, ClientChange, SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change that was done or begun. ``digest``: of its content; ``stamp``: the item's stamp afterwards."""
+
+    digest: str
+    uid: str = ""
+    item_id: str = ""
+    stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Entries by :func:`name_of`, and the counter of the key that the device stood on."""
+
+    base: int
+    entries: Mapping[str, Entry]
+
+    def dumps(self) -> str:
+        """The record as text for the store."""
+        entries = {name: asdict(entry) for name, entry in self.entries.items()}
+        return json.dumps({"base": self.base, "entries": entries}, separators=(",", ":"))
+
+    @classmethod
+    def loads(cls, text: str | None) -> Self:
+        """The record that :meth:`dumps` wrote; an empty one for nothing."""
+        if not text:
+            return cls(base=-1, entries={})
+        data = json.loads(text)
+        return cls(data["base"], {name: Entry(**entry) for name, entry in data["entries"].items()})
+
+    def for_base(self, base: int) -> Mapping[str, Entry]:
+        """The entries, if they belong to requests that stood on this key."""
+        return self.entries if self.base == base else {}
+
+
+def name_of(change: ClientChange) -> str:
+    """The device's own name for a change: its client id for an Add, the item for all others."""
+    if change.kind is ChangeKind.ADD:
+        return f"add:{change.client_id}"
+    return f"item:{change.item_id}"
+
+
+def digest_of(change: ClientChange) -> str:
+    """Differs when the content of a change differs."""
+    content = repr((change.kind.value, sorted(change.fields.items(), key=lambda pair: pair[0])))
+    return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def uid_of(session: SessionId, folder: int, generation: str, base: int, client_id: str) -> str:
+    """The mark of an item that a device adds: the same whenever the same Add is repeated."""
+    name = "\0".join(
+        (
+            str(session.context_id),
+            str(session.user_id),
+            session.protocol,
+            session.device_id,
+            str(folder),
+            generation,
+            str(base),
+            client_id,
+        )
+    )
+    return str(
+        uuid.UUID(bytes=blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest(), version=5)
+    )
+
+
+def found(entry: Entry, item_id: str, stamp: str) -> Entry:
+    """The intent turned into a fact."""
+    return replace(entry, item_id=item_id, stamp=stamp)

@@ -1,0 +1,144 @@
+"""One device of one user: everything a protocol can ask of USM.
+
+A session's state lies in the store; this object lives for one request only. Any node may serve any request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from app.usm import hierarchy, keys, watch
+from app.usm.errors import FolderGone, UnknownSyncKey
+from app.usm.exchange import Exchange, begin
+from app.usm.model import (
+    HIERARCHY,
+    Cost,
+    Device,
+    ExchangeRequest,
+    ExchangeResult,
+    FolderRef,
+    HierarchyResult,
+    SessionId,
+    User,
+    UsmSettings,
+    WatchResult,
+)
+from app.usm.ports import Clock, DataSource, Heads, StateStore, Tokens, Waiter
+
+
+class Session:
+    """The synchronisation of one device. Made by :meth:`app.usm.manager.Manager.open`."""
+
+    def __init__(
+        self,
+        device: Device,
+        source: DataSource,
+        store: StateStore,
+        waiter: Waiter,
+        clock: Clock,
+        tokens: Tokens,
+        settings: UsmSettings,
+    ) -> None:
+        self.device = device
+        self.user: User = source.user
+        self.id = SessionId(source.user.context_id, source.user.user_id, device.protocol, device.device_id)
+        self._source = source
+        self._store = store
+        self._waiter = waiter
+        self._clock = clock
+        self._tokens = tokens
+        self._settings = settings
+        self._refs: dict[int, FolderRef] | None = None
+
+    @property
+    def cost(self) -> Cost:
+        """What this request has cost at the source so far."""
+        return self._source.cost
+
+    def fields(self) -> dict[str, str]:
+        """What the protocol remembers of this session."""
+        return self._store.fields(self.id)
+
+    def write_fields(self, fields: Mapping[str, str | None]) -> None:
+        """Remember these; ``None`` forgets."""
+        self._store.write_fields(self.id, fields)
+
+    def folders(self, key: str) -> HierarchyResult:
+        """What the device's folder hierarchy lacks. Key ``"0"`` starts it over; the folders' numbers and the
+        states of their items stay (MS-ASCMD 3.1.5.3). Raises ``UnknownSyncKey``, ``Busy``."""
+        with self._store.lock(self.id, HIERARCHY):
+            self._refs = None
+            position = keys.locate(key, self._store.heads(self.id, HIERARCHY))
+            if position is keys.Position.START:
+                begin(self._store, self.id, HIERARCHY, self._tokens)
+                position = keys.Position.NEWEST
+            heads = self._kept(self._store.heads(self.id, HIERARCHY))
+            return hierarchy.update(self.id, self._source, self._store, self._settings, heads, position)
+
+    def _kept(self, heads: Heads | None) -> Heads:
+        if heads is None:
+            raise UnknownSyncKey("the folder hierarchy was never synchronised")
+        return heads
+
+    def folder(self, number: int) -> FolderRef:
+        """The folder with this number. Raises ``FolderGone`` for one this device never heard of."""
+        if self._refs is None:
+            self._refs = {ref.number: ref for ref in self._store.folder_refs(self.id)}
+        try:
+            return self._refs[number]
+        except KeyError:
+            raise FolderGone(
+                f"folder number {number} is not known to device {self.device.device_id!r}"
+            ) from None
+
+    def exchange(self, request: ExchangeRequest) -> ExchangeResult:
+        """One round for one folder; see :mod:`app.usm.exchange`. Key ``"0"`` starts over and carries no data.
+
+        Raises ``UnknownSyncKey``, ``FolderGone``, ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``.
+        """
+        folder = self.folder(request.folder)
+        with self._store.lock(self.id, folder.number):
+            heads = self._store.heads(self.id, folder.number)
+            position = keys.locate(request.key, heads)
+            if position is keys.Position.START:
+                return ExchangeResult(begin(self._store, self.id, folder.number, self._tokens))
+            work = Exchange(
+                self.id,
+                folder,
+                self._source,
+                self._store,
+                self._settings,
+                request,
+                self._kept(heads),
+                position,
+            )
+            result = work.run()
+        if work.wrote:
+            self._waiter.announce(self.id.context_id, self.id.user_id, [folder.id], by=self.id)
+        return result
+
+    def estimate(self, folder: int, key: str, since: datetime | None) -> int:
+        """How many changes a request with this key would get. Raises ``UnknownSyncKey``, ``FolderGone``."""
+        ref = self.folder(folder)
+        heads = self._kept(self._store.heads(self.id, folder))
+        position = keys.locate(key, heads)
+        if position is keys.Position.START:
+            raise UnknownSyncKey("key 0 has no state to estimate against")
+        kept = heads.older if position is keys.Position.OLDER and heads.older else heads.newest
+        return watch.count(
+            self.id, ref, self._source, self._store, self._settings, since, counter=kept.counter
+        )
+
+    def watch(
+        self, folders: Sequence[int], seconds: float, since: Mapping[int, datetime | None]
+    ) -> WatchResult:
+        """Wait until one of these folders has something for the device. ``since``: number → oldest wanted moment.
+
+        Folders never synchronised are left out of account. Raises ``FolderGone``, ``SourceUnavailable``.
+        """
+        refs = [self.folder(number) for number in folders]
+        waiting = watch.Watch(
+            self.id, self._source, self._store, self._waiter, self._clock, self._settings, since
+        )
+        return waiting.run(refs, seconds)

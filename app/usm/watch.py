@@ -1,0 +1,105 @@
+"""Waiting for changes: a hint wakes, and only a real difference between source and device ends the wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from app.usm import decide
+from app.usm.errors import FolderGone, SourceUnavailable
+from app.usm.exchange import bounded
+from app.usm.model import FolderRef, SessionId, UsmSettings, WatchOutcome, WatchResult
+from app.usm.ports import Clock, DataSource, StateStore, Waiter
+
+
+def differs(
+    session: SessionId,
+    folder: FolderRef,
+    source: DataSource,
+    store: StateStore,
+    settings: UsmSettings,
+    since: datetime | None,
+) -> bool:
+    """Whether the device lacks anything of this folder. One that was never synchronised lacks nothing yet."""
+    return count(session, folder, source, store, settings, since) > 0
+
+
+def count(
+    session: SessionId,
+    folder: FolderRef,
+    source: DataSource,
+    store: StateStore,
+    settings: UsmSettings,
+    since: datetime | None,
+    counter: int | None = None,
+) -> int:
+    """How many changes the device lacks against one of its keys, by default the newest."""
+    heads = store.heads(session, folder.number)
+    if heads is None:
+        return 0
+    held = store.stamps(session, folder.number, heads.newest.counter if counter is None else counter)
+    listing = bounded(source.listing(folder, since), settings.max_objects)
+    return sum(1 for _ in decide.pending(held, listing))
+
+
+class Watch:
+    """One wait of one device for some of its folders."""
+
+    def __init__(
+        self,
+        session: SessionId,
+        source: DataSource,
+        store: StateStore,
+        waiter: Waiter,
+        clock: Clock,
+        settings: UsmSettings,
+        since: Mapping[int, datetime | None],
+    ) -> None:
+        self._session = session
+        self._source = source
+        self._store = store
+        self._waiter = waiter
+        self._clock = clock
+        self._settings = settings
+        self._since = since
+
+    def run(self, folders: Sequence[FolderRef], seconds: float) -> WatchResult:
+        """Wait at most so long. Raises ``SourceUnavailable`` only if the source fails right at the start."""
+        end = self._clock.monotonic() + seconds
+        known = [folder for folder in folders if self._store.heads(self._session, folder.number) is not None]
+        with self._waiter.park(self._session, self._source, known, seconds) as ticket:
+            try:
+                suspects = self._changed(known)
+                while not suspects:
+                    left = end - self._clock.monotonic()
+                    if left <= 0:
+                        return WatchResult(WatchOutcome.TIMEOUT)
+                    woken = ticket.wait(left)
+                    if woken is None:
+                        return WatchResult(WatchOutcome.SUPERSEDED)
+                    suspects = self._confirmed([folder for folder in known if folder.id in woken])
+            except FolderGone:
+                return WatchResult(WatchOutcome.HIERARCHY)
+        return WatchResult(WatchOutcome.CHANGED, tuple(folder.number for folder in suspects))
+
+    def _changed(self, folders: Sequence[FolderRef]) -> list[FolderRef]:
+        return [
+            folder
+            for folder in folders
+            if differs(
+                self._session,
+                folder,
+                self._source,
+                self._store,
+                self._settings,
+                self._since.get(folder.number),
+            )
+        ]
+
+    def _confirmed(self, folders: Sequence[FolderRef]) -> list[FolderRef]:
+        """The hinted folders that really differ. If the source cannot be asked, the hint counts: the device's
+        own request then gets the clear answer, and nothing is overlooked."""
+        try:
+            return self._changed(folders)
+        except SourceUnavailable:
+            return list(folders)

@@ -1,0 +1,44 @@
+"""A session over memory fakes, with shorthands for what a device does."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.usm.manager import Manager
+from app.usm.model import Credentials, Device, UsmSettings
+from app.usm.session import Session
+from tests.fakes.clock import CountingTokens, ManualClock
+from tests.fakes.source import ANTON, MemoryProvider, MemorySource
+from tests.fakes.store import MemoryStore
+from tests.fakes.waiter import ScriptedWaiter
+
+CONTACTS = "31"
+INBOX = "default0/INBOX"
+
+
+class World:
+    """One user, one store, any number of devices."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.source = MemorySource()
+        self.store = MemoryStore()
+        self.waiter = ScriptedWaiter(self.clock)
+        self.tokens = CountingTokens()
+        self.settings = UsmSettings()
+        self.provider = MemoryProvider({ANTON.login: self.source})
+
+    def session(self, device: str = "phone1") -> Session:
+        manager = Manager(self.provider, self.store, self.waiter, self.clock, self.tokens, self.settings)
+        return manager.open(Credentials(ANTON.login, "secret"), Device("EAS", device))
+
+    def number(self, folder: str, device: str = "phone1") -> int:
+        session = self.session(device)
+        if not self.store.folder_refs(session.id):
+            session.folders("0")
+        return next(ref.number for ref in self.store.folder_refs(session.id) if ref.id == folder)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

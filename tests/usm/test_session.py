@@ -1,0 +1,43 @@
+"""Sessions: who they are, and what protocols keep in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.usm.errors import AccessDenied, NotEnabled
+from app.usm.manager import Manager
+from app.usm.model import Cost, Credentials, Device, SessionId
+from tests.fakes.source import ANTON
+from tests.usm.conftest import World
+
+
+def test_a_session_is_one_user_on_one_device_over_one_protocol(world: World) -> None:
+    assert world.session("phone1").id == SessionId(1, 3, "EAS", "phone1")
+    assert world.session("phone1").user == ANTON
+
+
+def test_fields_outlive_the_request(world: World) -> None:
+    world.session().write_fields({"policy": "7", "other": "x"})
+    world.session().write_fields({"other": None})
+    assert world.session().fields() == {"policy": "7"}
+    assert world.session("phone2").fields() == {}
+
+
+def test_what_a_request_costs_is_known(world: World) -> None:
+    session = world.session()
+    assert session.cost == Cost()
+    session.folders("0")
+    assert session.cost.calls == 1
+
+
+def test_wrong_passwords_and_users_without_the_right_are_told_apart(world: World) -> None:
+    manager = Manager(world.provider, world.store, world.waiter, world.clock, world.tokens)
+    with pytest.raises(AccessDenied):
+        manager.open(Credentials(ANTON.login, "wrong"), Device("EAS", "x"))
+    world.provider.disabled.add(ANTON.login)
+    with pytest.raises(NotEnabled):
+        manager.open(Credentials(ANTON.login, "secret"), Device("EAS", "x"))
+
+
+def test_a_password_is_never_printed() -> None:
+    assert "hunter2" not in repr(Credentials("anton", "hunter2"))
