@@ -45,6 +45,8 @@ from app.wbxml.tokens import (
 
 log = logging.getLogger(__name__)
 
+LEFT_OUT = "a tag that no page knows"
+
 # One entry a possible byte: the name of the tag, with and without content; None where it is no known tag.
 Names = tuple[str | None, ...]
 
@@ -198,8 +200,8 @@ class _Reader:
         """End the innermost tag and answer what adds a child to the one around it."""
         element = self.stack.pop()
         pieces = self.texts.pop()
-        if pieces is not None:
-            element.value = _joined(element, pieces, pos)
+        if pieces is not None and element.name is not LEFT_OUT:
+            element.value = _joined(element, pieces, pos - 1)
         return (self.stack[-1] if self.stack else element).children.append
 
     def read_rare(self, byte: int, pos: int) -> int:
@@ -254,7 +256,7 @@ class _Reader:
         """Pass over an unknown tag: it is read like any other, under the same guards, but hangs nowhere."""
         self.unknown.add((self.page, byte & TOKEN_MASK))
         if byte >= CONTENT:
-            self.open(Element("unknown"), pos)
+            self.open(Element(LEFT_OUT), pos)
         return pos
 
 
