@@ -1,0 +1,371 @@
+"""The waiting room of one worker process: implements :class:`app.usm.ports.Waiter`.
+
+Rules of this file:
+
+* a parked request is one thread (one greenlet under gevent) that sleeps on an event: no connection to the source or the
+  store, no lock;
+* each *user* with parked requests has one watcher. It looks at the folders of all of the user's parked devices in one
+  call, and ends when nobody is parked any more;
+* parking looks at the folders once, so that every later look has something to compare with. That look counts for the
+  user's other devices as well;
+* a look that fails wakes nobody: the watcher waits longer and tries again. Only a source that refuses the user ends
+  that user's request, with the source's own error;
+* everything shared is guarded by one lock of the hub, which nobody holds while calling a source;
+* only ``threading`` is used, which is cooperative under gevent and real everywhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from app.notify.bus import Announcement, Bus, LocalBus
+from app.notify.pull import PullRule
+from app.usm.errors import AccessDenied, NotEnabled, UsmError
+from app.usm.model import ContentType, FolderRef, SessionId
+from app.usm.ports import Clock, DataSource
+
+_log = logging.getLogger(__name__)
+
+UserKey = tuple[int, int]
+"""Context id and user id."""
+
+_EARLY = 0.02
+"""A wait ends early by at most this share of it."""
+
+_SPREAD = 0.1
+"""The time between two looks grows by at most this share of it."""
+
+
+class Place:
+    """One parked request: the :class:`app.usm.ports.Ticket` that its thread waits on."""
+
+    def __init__(
+        self,
+        session: SessionId,
+        source: DataSource,
+        folders: Sequence[FolderRef],
+        end: float,
+        clock: Clock,
+        guard: threading.Lock,
+    ) -> None:
+        self.session = session
+        self.source = source
+        self.folders = {folder.id: folder for folder in folders}
+        self.end = end
+        self.looked_from: float | None = None
+        self.mail_period: float | None = None
+        self.next_mail = 0.0
+        self._clock = clock
+        self._guard = guard
+        self._event = threading.Event()
+        self._seen: dict[str, str | None] = {}
+        self._changed: set[str] = set()
+        self._over = False
+        self._error: UsmError | None = None
+
+    def wait(self, seconds: float) -> frozenset[str] | None:
+        """See :class:`app.usm.ports.Ticket`. ``None`` also when the wait is over before its time, because the
+        service stops. Raises what the source answered when it refused the user."""
+        left = min(seconds, self.end - self._clock.monotonic())
+        self._event.wait(max(left, 0.0))
+        with self._guard:
+            changed = frozenset(self._changed)
+            self._changed.clear()
+            if self._error is not None:
+                raise self._error
+            if self._over:
+                return None
+            self._event.clear()
+            if not changed and left < seconds:
+                return None
+            return changed
+
+    def compare(self, looked_at: Sequence[FolderRef], texts: Mapping[str, str], started: float) -> None:
+        """Take in the outcome of a look; the hub's lock is held. A look older than the place's own is no news."""
+        if self.looked_from is None or started < self.looked_from:
+            return
+        for folder in looked_at:
+            if folder.id in self.folders and self._seen.get(folder.id) != texts.get(folder.id):
+                self._seen[folder.id] = texts.get(folder.id)
+                self._wake({folder.id})
+
+    def begin(self, texts: Mapping[str, str], started: float) -> None:
+        """Take in the look made while parking; the hub's lock is held. A folder it does not find is worth a check."""
+        self.looked_from = started
+        self._seen = {folder: texts.get(folder) for folder in self.folders}
+        missing = {folder for folder, text in self._seen.items() if text is None}
+        if missing:
+            self._wake(missing)
+
+    def announce(self, folders: Sequence[str]) -> None:
+        """Somebody says that these changed; the hub's lock is held."""
+        mine = {folder for folder in folders if folder in self.folders}
+        if mine:
+            self._wake(mine)
+
+    def finish(self, error: UsmError | None = None) -> None:
+        """End the wait at once; the hub's lock is held."""
+        self._over = True
+        self._error = error
+        self._event.set()
+
+    def _wake(self, folders: set[str]) -> None:
+        self._changed |= folders
+        self._event.set()
+
+
+class Watcher:
+    """Looks at the folders of one user for as long as requests of that user are parked."""
+
+    def __init__(self, hub: Hub, user: UserKey) -> None:
+        self.places: list[Place] = []
+        self.changed = threading.Condition(hub.guard)
+        self._hub = hub
+        self._user = user
+        self._next_other = 0.0
+        self._quiet_until = 0.0
+        self._failures = 0
+
+    def add(self, place: Place, now: float) -> None:
+        """A place to look after; the hub's lock is held."""
+        self.places.append(place)
+        self._plan_mail(place, now)
+        if len(self.places) == 1:
+            self._next_other = now + self._hub.spread(self._hub.rule.interval)
+        self.changed.notify()
+
+    def remove(self, place: Place) -> None:
+        """The place's request goes on, or was refused; the hub's lock is held."""
+        if place in self.places:
+            self.places.remove(place)
+        self.changed.notify()
+
+    def start(self) -> None:
+        """Run in a thread of its own, until no place is left."""
+        name = f"watch-{self._user[0]}-{self._user[1]}"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def look_done(
+        self, folders: Sequence[FolderRef], texts: Mapping[str, str], started: float, now: float
+    ) -> None:
+        """Spread what a look found; the hub's lock is held."""
+        self._failures = 0
+        for place in self.places:
+            place.compare(folders, texts, started)
+            if any(folder.content is ContentType.MAIL for folder in folders):
+                self._plan_mail(place, now)
+
+    def _plan_mail(self, place: Place, now: float) -> None:
+        if place.mail_period is not None:
+            place.next_mail = now + self._hub.spread(place.mail_period)
+
+    def _run(self) -> None:
+        while (task := self._next_task()) is not None:
+            self._look(*task)
+
+    def _next_task(self) -> tuple[Place, list[FolderRef]] | None:
+        """Sleep until a look is due; ``None`` once nobody is parked."""
+        with self._hub.guard:
+            while True:
+                if not self.places:
+                    self._hub.forget(self._user, self)
+                    return None
+                now = self._hub.clock.monotonic()
+                due = self._due()
+                if due is not None and due <= now:
+                    return self.places[-1], self._due_folders(now)
+                self.changed.wait(None if due is None else due - now)
+
+    def _due(self) -> float | None:
+        """When the next look is due; ``None`` when there is nothing to look at."""
+        moments = [place.next_mail for place in self.places if _mail(place) and place.mail_period is not None]
+        if any(_other(place) for place in self.places):
+            moments.append(self._next_other)
+        return max(min(moments), self._quiet_until) if moments else None
+
+    def _due_folders(self, now: float) -> list[FolderRef]:
+        folders: dict[str, FolderRef] = {}
+        if any(place.mail_period is not None and place.next_mail <= now for place in self.places):
+            for place in self.places:
+                folders.update({folder.id: folder for folder in _mail(place)})
+        if self._next_other <= now:
+            self._next_other = now + self._hub.spread(self._hub.rule.interval)
+            for place in self.places:
+                folders.update({folder.id: folder for folder in _other(place)})
+        return list(folders.values())
+
+    def _look(self, place: Place, folders: Sequence[FolderRef]) -> None:
+        started = self._hub.clock.monotonic()
+        try:
+            texts = self._hub.look(place.source, folders)
+        except (AccessDenied, NotEnabled) as error:
+            with self._hub.guard:
+                place.finish(error)
+                self.remove(place)
+            return
+        except UsmError as error:
+            self._failed(folders, f"{error}")
+            return
+        except Exception:  # noqa: BLE001  (the watcher must live on for the user's other devices)
+            _log.exception("looking at %d folders of user %d:%d failed", len(folders), *self._user)
+            self._failed(folders, "unexpected error")
+            return
+        with self._hub.guard:
+            self.look_done(folders, texts, started, self._hub.clock.monotonic())
+
+    def _failed(self, folders: Sequence[FolderRef], reason: str) -> None:
+        with self._hub.guard:
+            self._failures += 1
+            now = self._hub.clock.monotonic()
+            pause = self._hub.spread(self._hub.rule.pause(self._failures))
+            self._quiet_until = now + pause
+            self._next_other = min(self._next_other, self._quiet_until)
+        level = logging.WARNING if self._failures == 1 else logging.INFO
+        _log.log(level, "cannot look at %d folders: %s; again in %.0f s", len(folders), reason, pause)
+
+
+def _mail(place: Place) -> list[FolderRef]:
+    return [folder for folder in place.folders.values() if folder.content is ContentType.MAIL]
+
+
+def _other(place: Place) -> list[FolderRef]:
+    return [folder for folder in place.folders.values() if folder.content is not ContentType.MAIL]
+
+
+class Hub:
+    """See the module's rules. ``parked_changed`` hears the number of parked requests each time it changes.
+
+    ``looks``: at most so many looks at the source at the same time. ``random_share``: a number from 0 to 1 that keeps
+    devices which arrived together from leaving together.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        rule: PullRule,
+        bus: Bus | None = None,
+        looks: int = 50,
+        parked_changed: Callable[[int], None] = lambda count: None,
+        random_share: Callable[[], float] = random.random,
+    ) -> None:
+        self.clock = clock
+        self.rule = rule
+        self.guard = threading.Lock()
+        self._bus = bus or LocalBus()
+        self._bus.subscribe(self._deliver)
+        self._looks = threading.BoundedSemaphore(looks)
+        self._parked_changed = parked_changed
+        self._random_share = random_share
+        self._watchers: dict[UserKey, Watcher] = {}
+        self._places: dict[SessionId, Place] = {}
+        self._parked = 0
+        self._closed = False
+
+    @property
+    def parked(self) -> int:
+        """How many requests are parked now."""
+        return self._parked
+
+    @property
+    def watched(self) -> int:
+        """How many users are watched now."""
+        return len(self._watchers)
+
+    @contextmanager
+    def park(
+        self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
+    ) -> Iterator[Place]:
+        """See :class:`app.usm.ports.Waiter`. Raises what the source's first look raises."""
+        place = self._take_place(session, source, folders, seconds)
+        watcher: Watcher | None = None
+        try:
+            watcher = self._first_look(place, seconds)
+            yield place
+        finally:
+            self._leave(place, watcher)
+
+    def announce(
+        self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None
+    ) -> None:
+        """See :class:`app.usm.ports.Waiter`."""
+        self._bus.publish(Announcement(context_id, user_id, tuple(folders), by))
+
+    def close(self) -> None:
+        """The service stops: every parked request ends now, and later ones at once."""
+        with self.guard:
+            self._closed = True
+            for place in self._places.values():
+                place.finish()
+
+    def look(self, source: DataSource, folders: Sequence[FolderRef]) -> Mapping[str, str]:
+        """One call to the source, no more of them at the same time than allowed."""
+        if not folders:
+            return {}
+        with self._looks:
+            return source.probe(folders)
+
+    def forget(self, user: UserKey, watcher: Watcher) -> None:
+        """A watcher ends; the lock is held."""
+        if self._watchers.get(user) is watcher:
+            del self._watchers[user]
+
+    def spread(self, seconds: float) -> float:
+        """A little more than so long."""
+        return seconds * (1.0 + _SPREAD * self._random_share())
+
+    def _take_place(
+        self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
+    ) -> Place:
+        # Ends a little early rather than late: the device and the proxies on the way give up at the exact time.
+        allowed = seconds * (1.0 - _EARLY * self._random_share())
+        place = Place(session, source, folders, self.clock.monotonic() + allowed, self.clock, self.guard)
+        with self.guard:
+            older = self._places.get(session)
+            if older is not None:
+                older.finish()
+            self._places[session] = place
+            if self._closed:
+                place.finish()
+            self._count(+1)
+        return place
+
+    def _first_look(self, place: Place, seconds: float) -> Watcher:
+        folders = list(place.folders.values())
+        started = self.clock.monotonic()
+        texts = self.look(place.source, folders)
+        with self.guard:
+            place.begin(texts, started)
+            place.mail_period = self.rule.mail_period(seconds)
+            user = (place.session.context_id, place.session.user_id)
+            watcher = self._watchers.get(user)
+            if watcher is None:
+                watcher = self._watchers[user] = Watcher(self, user)
+                watcher.start()
+            now = self.clock.monotonic()
+            watcher.look_done(folders, texts, started, now)
+            watcher.add(place, now)
+        return watcher
+
+    def _leave(self, place: Place, watcher: Watcher | None) -> None:
+        with self.guard:
+            if self._places.get(place.session) is place:
+                del self._places[place.session]
+            if watcher is not None:
+                watcher.remove(place)
+            self._count(-1)
+
+    def _count(self, step: int) -> None:
+        self._parked += step
+        self._parked_changed(self._parked)
+
+    def _deliver(self, announcement: Announcement) -> None:
+        user = (announcement.context_id, announcement.user_id)
+        with self.guard:
+            watcher = self._watchers.get(user)
+            for place in watcher.places if watcher is not None else ():
+                if place.session != announcement.by:
+                    place.announce(announcement.folders)
