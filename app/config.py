@@ -1,0 +1,500 @@
+"""The settings: ``usm.properties`` and ``eas.properties``, read once into one frozen value.
+
+Rules of this file:
+
+* every setting is one field of :class:`Settings`: its key, how its text is read, its default and its meaning stand
+  together, and nothing else in the program knows a key;
+* keys of the original keep their name, meaning and default; keys of our own live under the same prefixes;
+* an unknown key is a warning with its file and line, never a refusal: real files carry other programs' keys;
+* a value that cannot be used is an error with file, line, key and value; all errors are reported at once;
+* an empty value means the default, as does an absent key;
+* the text of the files is what Java writes: Latin-1 with ``\\u`` escapes. The last of two equal keys counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import javaproperties
+
+FILES: Final = ("usm.properties", "eas.properties")
+"""The files that are read, in this order; a key may stand in any of them."""
+
+ETC_DIRECTORIES: Final = (Path("/opt/open-xchange/etc/groupware"), Path("/opt/open-xchange/etc"))
+"""Where the files are looked for, first hit wins: OX 6 keeps its settings in a folder of their own."""
+
+ALIAS: Final = "/Microsoft-Server-ActiveSync"
+
+Reader = Callable[[str], Any]
+"""Turns the text of a value into the value; raises :class:`ValueError` with what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A time to wait: ``milliseconds``, or ``percent`` of what the client is willing to wait. One of the two is set."""
+
+    milliseconds: int | None = None
+    percent: int | None = None
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+def boolean(value: str) -> bool:
+    """``true`` or ``false``."""
+    lowered = value.lower()
+    if lowered not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return lowered == "true"
+
+
+def whole(minimum: int, maximum: int = 2**31 - 1) -> Reader:
+    """A whole number within these bounds."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", value):
+            raise ValueError(f"expected a whole number from {minimum} to {maximum}")
+        number = int(value)
+        if not minimum <= number <= maximum:
+            raise ValueError(f"expected a whole number from {minimum} to {maximum}")
+        return number
+
+    return read
+
+
+def choice(*words: str) -> Reader:
+    """One of these words, in any case."""
+
+    def read(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"expected one of {', '.join(words)}")
+        return value.lower()
+
+    return read
+
+
+def http_url(value: str) -> str:
+    """An ``http`` or ``https`` address with a host; it always ends in ``/``."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  (reading it is the check)
+    except ValueError as error:
+        raise ValueError(f"expected a URL such as http://localhost:8009/ajax/: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    if not parts.hostname:
+        raise ValueError("expected a URL with a host, such as http://localhost:8009/ajax/")
+    if parts.query or parts.fragment:
+        raise ValueError("expected a URL without ? and #")
+    return value if value.endswith("/") else value + "/"
+
+
+def database_url(value: str) -> str:
+    """An SQLAlchemy address: ``dialect://…``."""
+    if not re.match(r"^(sqlite|mysql\+pymysql|mariadb\+pymysql)://", value):
+        raise ValueError("expected sqlite:///FILE, mysql+pymysql://… or mariadb+pymysql://…")
+    return value
+
+
+def host(value: str) -> str:
+    """A host name or address without a port; ``*`` is every address."""
+    if value == "*":
+        return "0.0.0.0"  # noqa: S104  (only when the administrator says so)
+    if not re.fullmatch(r"[0-9A-Za-z._-]+|\[?[0-9A-Fa-f:]+\]?", value):
+        raise ValueError("expected a host name or an IP address")
+    return value.strip("[]")
+
+
+def url_path(value: str) -> str:
+    """The path of an URL, from its first ``/`` on."""
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]", value):
+        raise ValueError(f"expected a path such as {ALIAS}")
+    return value
+
+
+def delay(value: str) -> Delay:
+    """Milliseconds, or per cent of the client's own time such as ``50%``."""
+    match = re.fullmatch(r"([0-9]{1,9})\s*(%?)", value)
+    if match is None:
+        raise ValueError("expected milliseconds, or per cent such as 50%")
+    number = int(match.group(1))
+    if not match.group(2):
+        return Delay(milliseconds=number)
+    if not 1 <= number <= 100:
+        raise ValueError("expected 1% to 100%")
+    return Delay(percent=number)
+
+
+def login_pattern(value: str) -> str:
+    """A text with ``$USER``, and ``$DOMAIN`` where the domain belongs."""
+    if "$USER" not in value:
+        raise ValueError("expected a pattern with $USER in it, such as $USER@$DOMAIN")
+    return value
+
+
+def setting(key: str, read: Reader, default: Any, meaning: str) -> Any:
+    """A field of :class:`Settings`. ``default`` is the text that a file would hold."""
+    value = read(default) if default else ""
+    return field(default=value, metadata={"key": key, "read": read, "default": default, "meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. Names follow the keys; units stand in the meaning."""
+
+    etc: Path = Path("/opt/open-xchange/etc")
+    """The folder that the files came from."""
+
+    ox_url: str = setting(
+        "com.openexchange.usm.ox.url",
+        http_url,
+        "http://127.0.0.1:8009/ajax/",
+        "Where the OX HTTP API answers; the machine that serves the web interface.",
+    )
+    listen_host: str = setting(
+        "com.openexchange.usm.listen.host",
+        host,
+        "127.0.0.1",
+        "Address on which devices (that is, Apache) are answered.",
+    )
+    listen_port: int = setting(
+        "com.openexchange.usm.listen.port", whole(1, 65535), "8010", "Port on which devices are answered."
+    )
+    admin_host: str = setting(
+        "com.openexchange.usm.admin.host",
+        host,
+        "127.0.0.1",
+        "Address for /usm/health and /usm/metrics; Apache must not forward it.",
+    )
+    admin_port: int = setting(
+        "com.openexchange.usm.admin.port", whole(1, 65535), "8011", "Port for /usm/health and /usm/metrics."
+    )
+    workers: int = setting(
+        "com.openexchange.usm.workers", whole(0, 256), "0", "Worker processes; 0 is one a processor core."
+    )
+    worker_connections: int = setting(
+        "com.openexchange.usm.worker_connections",
+        whole(10, 1_000_000),
+        "20000",
+        "Connections that one worker holds at most; a waiting device holds one.",
+    )
+    graceful_timeout: int = setting(
+        "com.openexchange.usm.graceful_timeout",
+        whole(1, 3600),
+        "30",
+        "Seconds that requests under way are given when the service stops; waiting devices are answered at once.",
+    )
+    max_request_size: int = setting(
+        "com.openexchange.usm.max_request_size",
+        whole(65536),
+        "36700160",
+        "Largest request body in bytes, a mail with its attachments; more is answered with 413.",
+    )
+    pid_file: str = setting(
+        "com.openexchange.usm.pid_file", text, "", "File for the process id; empty for none."
+    )
+    log_file: str = setting(
+        "com.openexchange.usm.log.file",
+        text,
+        "/var/log/open-xchange/open-xchange-usm.log",
+        "Log file; - for the standard error output.",
+    )
+    log_level: str = setting(
+        "com.openexchange.usm.log.level",
+        choice("debug", "info", "warning", "error"),
+        "info",
+        "What is logged: debug, info, warning or error. info has one line a command.",
+    )
+    database_url: str = setting(
+        "com.openexchange.usm.database.url",
+        database_url,
+        "",
+        "One database for the state of all contexts (SQLAlchemy URL); empty: each context's own schema, found through"
+        " configdb.properties.",
+    )
+    configdb_properties: str = setting(
+        "com.openexchange.usm.configdb.properties",
+        text,
+        "",
+        "Path of OX's configdb.properties; empty: beside this file. system.properties is looked for beside it.",
+    )
+    lock_timeout: int = setting(
+        "com.openexchange.usm.database.lock_timeout",
+        whole(0, 600_000),
+        "10000",
+        "Milliseconds that a request waits for another one of the same device on the same folder, before 503.",
+    )
+    ox_connect_timeout: int = setting(
+        "com.openexchange.usm.ox.connect_timeout",
+        whole(1, 600_000),
+        "5000",
+        "Milliseconds until a connection to OX counts as failed.",
+    )
+    ox_read_timeout: int = setting(
+        "com.openexchange.usm.ox.read_timeout",
+        whole(1, 3_600_000),
+        "60000",
+        "Milliseconds that OX may take for one answer.",
+    )
+    failed_login_memory: int = setting(
+        "com.openexchange.usm.ox.failed_login_memory",
+        whole(0, 86_400),
+        "300",
+        "Seconds for which a refused login with the same password is refused again without asking OX: a phone with an"
+        " old password must not lock the account. 0 asks every time.",
+    )
+    email_pull_delay: Delay = setting(  # noqa: RUF009  (the default is a frozen value)
+        "com.openexchange.usm.session.sync.email_pull_delay",
+        delay,
+        "50%",
+        "When mail folders are looked at while a device waits: milliseconds, or per cent of the time that the device is"
+        " willing to wait.",
+    )
+    email_pull_min_delay: int = setting(
+        "com.openexchange.usm.session.sync.email_pull_min_delay",
+        whole(-(2**31)),
+        "60000",
+        "Least milliseconds before mail folders are looked at; a device that waits for less gets no look. Negative:"
+        " never look at mail folders (something else announces new mail).",
+    )
+    pull_interval: int = setting(
+        "com.openexchange.usm.session.sync.pull_interval",
+        whole(100, 3_600_000),
+        "30000",
+        "Milliseconds between two looks at all other folders that the devices of one user wait for.",
+    )
+    session_cache_check_interval: int = setting(
+        "com.openexchange.usm.session_cache_check_interval",
+        whole(1),
+        "60000",
+        "Milliseconds between two clean-ups of what is kept in memory.",
+    )
+    session_cache_check_interval_log_info: int = setting(
+        "com.openexchange.usm.session_cache_check_interval_log_info",
+        whole(1),
+        "300000",
+        "Milliseconds between two log lines about the clean-up.",
+    )
+    cache_session_timeout: int = setting(
+        "com.openexchange.usm.cache.session.timeout",
+        whole(1),
+        "43200",
+        "Seconds without a request after which a session leaves the memory.",
+    )
+    cache_syncstate_timeout: int = setting(
+        "com.openexchange.usm.cache.syncstate.timeout",
+        whole(1),
+        "3600",
+        "Seconds that the state of one folder may stay in memory.",
+    )
+    force_new_sync_key_on_empty_sync: bool = setting(
+        "com.openexchange.usm.force_new_sync_key_on_empty_sync",
+        boolean,
+        "false",
+        "true: every Sync answer has a new key, also when nothing changed.",
+    )
+    max_objects_per_folder: int = setting(
+        "com.openexchange.usm.max_objects_per_folder",
+        whole(1, 1_000_000),
+        "65535",
+        "Most items of a folder that are synchronised.",
+    )
+    max_attachment_count_per_object: int = setting(
+        "com.openexchange.usm.max_attachment_count_per_object",
+        whole(0, 100_000),
+        "100",
+        "Most attachments of an item that are synchronised.",
+    )
+    json_alias: str = setting(
+        "com.openexchange.usm.json.alias",
+        url_path,
+        "/usm-json",
+        "Path of the JSON interface of the original, which is not served here; known so that old files load.",
+    )
+    alias: str = setting(
+        "com.openexchange.usm.eas.alias", url_path, ALIAS, "Path of ActiveSync; compared exactly."
+    )
+    max_heartbeat: int = setting(
+        "com.openexchange.usm.eas.ping.max_heartbeat",
+        whole(60, 3540),
+        "1770",
+        "Longest time in seconds that a device may wait for changes; must be below the proxy's timeout (1900).",
+    )
+    min_heartbeat: int = setting(
+        "com.openexchange.usm.eas.ping.min_heartbeat",
+        whole(1, 3540),
+        "60",
+        "Shortest time in seconds that a device may wait for changes.",
+    )
+    domain_user: str = setting(
+        "com.openexchange.usm.eas.login_pattern.domain_user",
+        login_pattern,
+        "$USER@$DOMAIN",
+        "How DOMAIN\\user, as some devices send it, becomes an OX login; without a domain it is taken as is.",
+    )
+    allow_folder_selection: bool = setting(
+        "com.openexchange.usm.eas.allow_folder_selection",
+        boolean,
+        "false",
+        "true: the user chooses in OX which folders go to the device.",
+    )
+
+
+KEYS: Final[Mapping[str, Any]] = {
+    entry.metadata["key"]: entry for entry in fields(Settings) if "key" in entry.metadata
+}
+"""Key → the field of :class:`Settings` that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in a file. ``line`` counts from 1; 0 where the whole file is meant."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+
+
+class ConfigError(Exception):
+    """The settings cannot be used; ``problems`` names every reason."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings that can be used, and what looked odd on the way."""
+
+    settings: Settings
+    warnings: list[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line (or several joined ones) of a file that sets a key."""
+
+    file: Path
+    line: int
+    key: str
+    value: str
+
+    def problem(self, message: str) -> Problem:
+        return Problem(self.file, self.line, message)
+
+
+def etc_directory() -> Path:
+    """The first of the usual folders that holds one of the files; the last one where none does."""
+    for folder in ETC_DIRECTORIES:
+        if any((folder / name).exists() for name in FILES):
+            return folder
+    return ETC_DIRECTORIES[-1]
+
+
+def load(etc: Path) -> Loaded:
+    """The settings of this folder. Raises :class:`ConfigError` with everything that is wrong in them."""
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    chosen: dict[str, _Entry] = {}
+    for name in FILES:
+        for entry in _entries(etc / name, errors):
+            if entry.key in chosen:
+                earlier = chosen[entry.key]
+                warnings.append(
+                    entry.problem(f"{entry.key} is set again; {_place(earlier)} no longer counts")
+                )
+            if entry.key in KEYS:
+                chosen[entry.key] = entry
+            else:
+                warnings.append(entry.problem(f"unknown key {entry.key} is ignored"))
+    values = _read_values(chosen, errors)
+    _check_together(values, chosen, etc, errors)
+    if errors:
+        raise ConfigError(errors)
+    return Loaded(Settings(etc=etc, **values), warnings)
+
+
+def _entries(path: Path, errors: list[Problem]) -> Iterator[_Entry]:
+    try:
+        content = path.read_bytes().decode("iso-8859-1")
+    except OSError as error:
+        errors.append(Problem(path, 0, f"cannot be read: {error.strerror}"))
+        return
+    line = 1
+    for source in _logical_lines(content):
+        try:
+            pairs = list(javaproperties.parse(source))
+        except javaproperties.InvalidUEscapeError as error:
+            errors.append(Problem(path, line, str(error)))
+            pairs = []
+        for pair in pairs:
+            if isinstance(pair, javaproperties.KeyValue):
+                yield _Entry(path, line, pair.key, pair.value.strip())
+        line += len(source.splitlines())
+
+
+def _logical_lines(content: str) -> Iterator[str]:
+    """Each line with the lines that continue it, so that an error in one of them leaves the others readable."""
+    joined = ""
+    for line in re.split(r"(?<=\n)|(?<=\r)(?!\n)", content):
+        joined += line
+        bare = line.rstrip("\r\n")
+        comment = joined.lstrip(" \t\f")[:1] in ("#", "!")
+        if comment or (len(bare) - len(bare.rstrip("\\"))) % 2 == 0:
+            yield joined
+            joined = ""
+    if joined:
+        yield joined
+
+
+def _read_values(chosen: Mapping[str, _Entry], errors: list[Problem]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, entry in chosen.items():
+        setting_of = KEYS[key]
+        if not entry.value:
+            continue
+        try:
+            values[setting_of.name] = setting_of.metadata["read"](entry.value)
+        except ValueError as error:
+            errors.append(entry.problem(f"{key}={_masked(entry.value)}: {error}"))
+    return values
+
+
+def _check_together(
+    values: Mapping[str, Any], chosen: Mapping[str, _Entry], etc: Path, errors: list[Problem]
+) -> None:
+    """The rules that need more than one value."""
+
+    def value(key: str) -> Any:
+        return values.get(KEYS[key].name, KEYS[key].default)
+
+    def fail(key: str, reason: str) -> None:
+        entry = chosen.get(key)
+        message = f"{key}={value(key)}: {reason}"
+        errors.append(entry.problem(message) if entry else Problem(etc / FILES[0], 0, message))
+
+    prefix = "com.openexchange.usm."
+    if value(f"{prefix}listen.port") == value(f"{prefix}admin.port"):
+        fail(f"{prefix}admin.port", f"must differ from {prefix}listen.port")
+    if value(f"{prefix}eas.ping.min_heartbeat") > value(f"{prefix}eas.ping.max_heartbeat"):
+        fail(f"{prefix}eas.ping.min_heartbeat", f"must not exceed {prefix}eas.ping.max_heartbeat")
+
+
+def _place(entry: _Entry) -> str:
+    return f"{entry.file.name}:{entry.line}"
+
+
+def _masked(value: str) -> str:
+    """The value without a password that an URL may hold."""
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", value)
