@@ -1,0 +1,124 @@
+"""Every setting of the deployment with its default.
+
+A group's own values stand in ``group_data/<group>.py`` and replace these. Passwords never stand here: they come from
+the environment, or from the file that ``USM_SECRETS_FILE`` names (``tasks/secrets.py``).
+"""
+
+from tasks.transport import without_delay
+
+# ssh ------------------------------------------------------------------------------------------------------
+
+# Hosts must be known (~/.ssh/known_hosts, or the file that ssh_known_hosts_file names): no answer is trusted blindly.
+ssh_strict_host_key_checking = "yes"
+
+# Sends each command at once instead of waiting for the acknowledgement of the one before: two to three times faster.
+ssh_paramiko_connect_kwargs = {"transport_factory": without_delay}
+
+# package --------------------------------------------------------------------------------------------------
+
+# The package to install; a path relative to the project. `make package` builds it.
+package_file = "dist/open-xchange-usm_1.0.0_all.deb"
+
+# Its name, and the name of the service that it brings.
+package_name = "open-xchange-usm"
+service_name = "open-xchange-usm"
+
+# updatetasks.cfg (OX 6) --------------------------------------------------------------------------------------
+
+# Where updatetasks.cfg waits while the update tasks of USM run.
+updatetasks_parking = "/root"
+
+# Seconds after which a host puts updatetasks.cfg back by itself when it hears nothing more from the deployment. It does
+# so at once when the deployment's connection ends.
+updatetasks_patience = 45
+
+# The version to which the guide resets the database, so that all update tasks that have not run yet are run.
+database_version = 33
+
+# Open-Xchange -------------------------------------------------------------------------------------------
+
+# Seconds that groupware and admin daemon may take to restart and to answer again.
+groupware_start_timeout = 180
+
+# The master administrator of Open-Xchange; its password is the secret OX_MASTER_PASSWORD.
+master_admin = "oxadminmaster"
+
+# The administrator of each context, by context id; where a context is not named here it is the one below. The
+# password is the secret OX_CONTEXT_<id>_PASSWORD, or OX_CONTEXT_PASSWORD where all contexts have the same.
+context_admins = {}
+context_admin = "oxadmin"
+
+# accounts -----------------------------------------------------------------------------------------------
+
+# Who may synchronise: by context id, the names of users, or "all" for everybody in the context. Nobody's rights are
+# taken away by leaving them out.
+activesync = {}
+
+# usm.properties; the meaning of each is told in templates/usm.properties.j2 ----------------------------------
+
+ox_url = "http://127.0.0.1:8009/ajax/"
+ox_connect_timeout = 5000
+ox_read_timeout = 60000
+failed_login_memory = 300
+# Empty: 127.0.0.1 where the only web server is the host itself, otherwise the host's own address.
+listen_host = ""
+listen_port = 8010
+admin_host = "127.0.0.1"
+admin_port = 8011
+workers = 0
+worker_connections = 20000
+max_request_size = 36700160
+graceful_timeout = 30
+pid_file = ""
+log_file = "/var/log/open-xchange/open-xchange-usm.log"
+log_level = "info"
+# Holds a password: if it is needed, set the secret USM_DATABASE_URL instead.
+database_url = ""
+configdb_properties = ""
+lock_timeout = 10000
+email_pull_delay = "50%"
+email_pull_min_delay = 60000
+pull_interval = 30000
+session_cache_check_interval = 60000
+session_cache_check_interval_log_info = 300000
+cache_session_timeout = 43200
+cache_syncstate_timeout = 3600
+force_new_sync_key_on_empty_sync = False
+max_objects_per_folder = 65535
+max_attachment_count_per_object = 100
+json_alias = "/usm-json"
+# Further lines, such as keys of other programs: {"key": "value"}.
+extra_usm_properties = {}
+
+# eas.properties; the meaning of each is told in templates/eas.properties.j2 ----------------------------------
+
+alias = "/Microsoft-Server-ActiveSync"
+max_heartbeat = 1770
+min_heartbeat = 60
+domain_user = "$USER@$DOMAIN"
+allow_folder_selection = False
+extra_eas_properties = {}
+
+# Apache -------------------------------------------------------------------------------------------------
+
+# "http" for this application; "ajp" with port 8009 for the vendor's OSGi bundles inside the groupware.
+proxy_scheme = "http"
+# Port of the application nodes; None is the port that the application listens on.
+proxy_port = None
+balancer = "usm_cluster"
+# Seconds that a node may take to answer: longer than the longest wait of a phone (max_heartbeat).
+proxy_timeout = 1900
+# Seconds after which an idle connection to a node is not used again.
+proxy_ttl = 60
+# Seconds after which a node that did not answer is tried again.
+proxy_retry = 5
+# Seconds between two questions to each node whether it is well; 0 asks nothing.
+proxy_health_interval = 10
+
+# checks -------------------------------------------------------------------------------------------------
+
+# Where a phone reaches the service, asked after the deployment: an URL without path. Empty: each web host by its own
+# address on port 80.
+public_url = ""
+# A login that may synchronise, for a check with a password (the secret USM_TEST_PASSWORD); empty: no such check.
+test_login = ""

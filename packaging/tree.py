@@ -1,0 +1,111 @@
+"""The files of the package and where they go: one table for every kind of package."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import runpy
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import wheels
+
+PROJECT = Path(__file__).resolve().parent.parent
+PREFIX = "opt/open-xchange/usm"
+LIBRARIES = f"{PREFIX}/lib"
+"""The folder on PYTHONPATH: the application and the libraries that come with it."""
+
+sys.path.insert(0, str(PROJECT))
+from tasks.render import render  # noqa: E402 (a script's own folder is first on the path, not the project)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One file of ours: where it lies in the project, where it goes, and its mode. ``config``: an administrator may
+    edit it, and an upgrade asks before it replaces it."""
+
+    source: str
+    target: str
+    mode: int = 0o644
+    config: bool = False
+
+
+FILES = (
+    Placed("packaging/files/open-xchange-usm", f"{PREFIX}/sbin/open-xchange-usm", 0o755),
+    Placed("packaging/files/probe", f"{PREFIX}/sbin/probe", 0o755),
+    Placed("packaging/files/usmctl", "opt/open-xchange/sbin/usmctl", 0o755),
+    Placed("packaging/files/open-xchange-usm.init", "etc/init.d/open-xchange-usm", 0o755, config=True),
+    Placed("packaging/files/open-xchange-usm.default", "etc/default/open-xchange-usm", config=True),
+    Placed("packaging/files/open-xchange-usm.logrotate", "etc/logrotate.d/open-xchange-usm", config=True),
+    Placed("packaging/files/open-xchange-usm.service", "lib/systemd/system/open-xchange-usm.service"),
+    Placed("packaging/files/README", "usr/share/doc/open-xchange-usm/README"),
+    Placed("packaging/files/copyright", "usr/share/doc/open-xchange-usm/copyright"),
+)
+
+EXAMPLES = ("usm.properties", "eas.properties")
+"""Settings with their defaults, to look at: the deployment writes the real ones beside Open-Xchange's own."""
+
+FOLDERS = ("var/lib/open-xchange-usm",)
+
+SKIPPED = ("__pycache__", "*.pyc", ".*")
+
+
+def stage(root: Path, cache: Path) -> list[wheels.Locked]:
+    """Puts every file of the package under ``root``, which must be empty; returns the libraries of the distribution
+    that it needs."""
+    distribution = _stage_libraries(root / LIBRARIES, cache)
+    shutil.copytree(PROJECT / "app", root / LIBRARIES / "app", ignore=shutil.ignore_patterns(*SKIPPED))
+    for placed in FILES:
+        target = root / placed.target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / placed.source, target)
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True)
+    _stage_examples(root / PREFIX / "etc")
+    _set_modes(root)
+    return distribution
+
+
+def _stage_libraries(target: Path, cache: Path) -> list[wheels.Locked]:
+    lock = wheels.read_lock(PROJECT / "requirements.lock")
+    needed = wheels.closure(wheels.wanted_names(PROJECT / "pyproject.toml"), lock)
+    bundled = [entry for entry in needed if entry.name not in wheels.FROM_DISTRIBUTION]
+    for wheel in wheels.fetch(bundled, cache):
+        wheels.unpack(wheel, target)
+    return [entry for entry in needed if entry.name in wheels.FROM_DISTRIBUTION]
+
+
+def _stage_examples(folder: Path) -> None:
+    defaults = runpy.run_path(str(PROJECT / "group_data" / "all.py"))
+    defaults["listen_host"] = "127.0.0.1"
+    folder.mkdir(parents=True)
+    for name in EXAMPLES:
+        (folder / name).write_text(render(f"{name}.j2", defaults), encoding="ascii")
+
+
+def _set_modes(root: Path) -> None:
+    """Whatever the umask was: folders and programs 0755, the rest 0644."""
+    programs = {placed.target for placed in FILES if placed.mode == 0o755}
+    for folder, _, names in os.walk(root):
+        os.chmod(folder, 0o755)
+        for name in names:
+            path = Path(folder, name)
+            path.chmod(0o755 if str(path.relative_to(root)) in programs else 0o644)
+
+
+def fingerprint(root: Path) -> str:
+    """Sixteen hexadecimal digits that differ whenever a file of the tree does: names, modes and content."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        digest.update(f"{path.relative_to(root)}\0{path.stat().st_mode:o}\0".encode())
+        if path.is_file():
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def set_times(root: Path, epoch: int) -> None:
+    """Gives every file and folder the same time, so that the same sources make the same package."""
+    for path in [root, *root.rglob("*")]:
+        os.utime(path, (epoch, epoch))
