@@ -1,0 +1,63 @@
+# Everything a person or the CI does with this project. `make` alone lists the targets.
+#
+# Targets that need system packages install them with apt (root) and say so; Python packages go into .venv,
+# at the versions and hashes of requirements.lock.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PYTHONDONTWRITEBYTECODE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements.lock
+	@echo "Python packages: installing into $(VENV) (about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	    || { echo "Python packages: python3-venv is missing, installing it with apt"; \
+	         apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	@touch $@
+
+.PHONY: install
+install: $(INSTALLED)  ## Install the Python packages into .venv
+
+.PHONY: serve
+serve: $(INSTALLED)  ## Run the application with the stand-in OX server on this machine (SERVE_ARGS="--users 20")
+	@exec $(BIN)/python -m lab serve $(SERVE_ARGS)
+
+.PHONY: test
+test: $(INSTALLED)  ## Run all tests (as root: with the lab hosts)
+	@$(BIN)/python -m lab prepare
+	@$(BIN)/pytest $(TEST_ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED)  ## Style, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: check
+check: lint test  ## What the CI runs: lint, then all tests
+
+.PHONY: lock
+lock: $(INSTALLED)  ## Write requirements.lock anew from pyproject.toml
+	@$(BIN)/pip-compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
+	    --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean:  ## Remove what can be made again (.venv and .lab stay)
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage
+
+include $(wildcard lab.mk package.mk)
