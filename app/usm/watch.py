@@ -66,6 +66,7 @@ class Watch:
     def run(self, folders: Sequence[FolderRef], seconds: float) -> WatchResult:
         """Wait at most so long. Raises ``SourceUnavailable`` only if the source fails right at the start."""
         end = self._clock.monotonic() + seconds
+        # Folders never synchronised are left out: iOS asks for them all the same.
         known = [folder for folder in folders if self._store.heads(self._session, folder.number) is not None]
         with self._waiter.park(self._session, self._source, known, seconds) as ticket:
             try:
@@ -77,6 +78,8 @@ class Watch:
                     woken = ticket.wait(left)
                     if woken is None:
                         return WatchResult(WatchOutcome.SUPERSEDED)
+                    if not woken:
+                        return WatchResult(WatchOutcome.TIMEOUT)
                     suspects = self._confirmed([folder for folder in known if folder.id in woken])
             except FolderGone:
                 return WatchResult(WatchOutcome.HIERARCHY)
