@@ -1,0 +1,160 @@
+"""The lab's command line: ``python -m lab --help``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from lab import base, enter, hosts, machine
+from lab.plan import HOSTS, Lab, chosen_lab, host
+from lab.steps import Interrupted, LabError, interruptible
+
+EXAMPLES = """\
+examples:
+  python -m lab up                          four hosts; the first time builds their root file systems (2 minutes)
+  python -m lab shell ox1                   a shell on ox1, by ssh
+  python -m lab run db1 mariadb -e 'SHOW DATABASES'
+  python -m lab exec pyinfra inventory/lab.py deploy.py --dry
+  python -m lab --name second up            another lab beside the first one
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab",
+        description="A data centre on one machine: hosts with their own addresses, processes, files and sshd.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--name", help="which lab (default: OXLAB_NAME, else oxlab)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    commands.add_parser("base", help="build the root file systems' layers, and remove outdated ones")
+    commands.add_parser("up", help="bring the hosts up; heals what an interrupted run left")
+    down = commands.add_parser("down", help="end everything of the lab; keeps the root file systems' layers")
+    down.add_argument("--keep", action="store_true", help="keep what the hosts have written, for the next up")
+    status = commands.add_parser("status", help="what runs and answers; exit status 1 when the lab is not up")
+    status.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    shell = commands.add_parser("shell", help="a shell on a host, by ssh")
+    shell.add_argument("host", metavar="HOST", choices=[each.name for each in HOSTS])
+    run = commands.add_parser("run", help="run a command on a host as root, without ssh")
+    run.add_argument("host", metavar="HOST", choices=[each.name for each in HOSTS])
+    run.add_argument("words", metavar="CMD", nargs=argparse.REMAINDER)
+    inside = commands.add_parser("exec", help="run a command of this machine inside the lab's network")
+    inside.add_argument("words", metavar="CMD", nargs=argparse.REMAINDER)
+    for name, text in PASSED_ON.items():
+        commands.add_parser(name, help=text, add_help=False)
+    return parser
+
+
+# Commands with a module and options of their own: lab/<name>.py main(arguments).
+PASSED_ON = {
+    "serve": "stand-in OX and application on loopback, without hosts and without root",
+    "demo": "from nothing to a phone that syncs: deploys the application to the lab's hosts",
+}
+
+
+def _base(lab: Lab, options: argparse.Namespace) -> int:
+    report = hosts.steps(lab, "base")
+    machine.require_root()
+    machine.install(report)
+    base.ensure(report)
+    hosts.prune_layers(report)
+    return 0
+
+
+def _up(lab: Lab, options: argparse.Namespace) -> int:
+    hosts.up(lab, hosts.steps(lab, "up"))
+    print(
+        f"{lab.name}: up. Hosts: {', '.join(f'{each.name} {each.address}' for each in HOSTS)}",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _down(lab: Lab, options: argparse.Namespace) -> int:
+    hosts.down(lab, hosts.steps(lab, "down"), options.keep)
+    return 0
+
+
+def _status(lab: Lab, options: argparse.Namespace) -> int:
+    found = hosts.status(lab)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        print("\n".join(hosts.status_table(found)))
+    return 0 if found["up"] else 1
+
+
+def _shell(lab: Lab, options: argparse.Namespace) -> int:
+    hosts.require_up(lab)
+    return _become(lab, enter.command_inside(lab, ["ssh", "-F", str(lab.ssh_config), "-t", options.host]))
+
+
+def _run(lab: Lab, options: argparse.Namespace) -> int:
+    return _become(lab, enter.command_on(lab, host(options.host), _words(options)))
+
+
+def _exec(lab: Lab, options: argparse.Namespace) -> int:
+    hosts.require_up(lab)
+    return _become(lab, enter.command_inside(lab, _words(options)))
+
+
+def _words(options: argparse.Namespace) -> list[str]:
+    words: list[str] = options.words
+    if words[:1] == ["--"]:
+        words = words[1:]
+    if not words:
+        raise LabError(f"{options.command} needs a command to run")
+    return words
+
+
+def _become(lab: Lab, command: Sequence[str]) -> int:
+    """Replaces this process, so that signals, terminal and exit status are the command's own."""
+    machine.require_root()
+    sys.stdout.flush()
+    os.execvpe(command[0], list(command), enter.environment(lab))
+
+
+COMMANDS: dict[str, Callable[[Lab, argparse.Namespace], int]] = {
+    "base": _base,
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "shell": _shell,
+    "run": _run,
+    "exec": _exec,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in PASSED_ON:
+        module = importlib.import_module(f"lab.{words[0]}")
+        return int(module.main(words[1:]) or 0)
+    options = _parser().parse_args(words)
+    try:
+        if options.command in PASSED_ON:
+            raise LabError(
+                f"{options.command} takes its options after its name: python -m lab {options.command} ..."
+            )
+        with interruptible():
+            return COMMANDS[options.command](chosen_lab(options.name), options)
+    except (LabError, subprocess.CalledProcessError) as problem:
+        print(f"lab: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted", file=sys.stderr)
+        return 130
+    except Interrupted as signal:
+        print(f"lab: ended by {signal}", file=sys.stderr)
+        return 143
+
+
+if __name__ == "__main__":
+    sys.exit(main())

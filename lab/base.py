@@ -1,0 +1,189 @@
+"""The root file systems hosts are made of: layers, each built once and kept.
+
+The lowest layer is a small Debian with sshd and sysvinit; each role adds one layer with its packages. A layer is
+kept under the fingerprint of its recipe and of the layer below it: change a recipe, and just that layer (and what
+stands on it) is built anew. A layer is built beside its place and moved there when it is complete, so that one
+that was interrupted is never used.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import machine
+from lab.plan import CACHE, FILES
+from lab.steps import Steps
+
+LAYERS = CACHE / "layers"
+ARCHIVES = CACHE / "archives"
+BUILDER = FILES / "build-layer.sh"
+
+# What a data centre's hosts have before anybody deploys anything. netcat and net-tools are for people in a shell.
+BASE_PACKAGES = (
+    "adduser ca-certificates cron curl file gzip insserv iproute2 iputils-ping initscripts less logrotate lsb-base "
+    "lsof mime-support net-tools netcat-openbsd openssh-server openssl procps psmisc python3 python3-venv sudo "
+    "sysv-rc sysvinit-core sysvinit-utils tzdata unzip vim-tiny"
+)
+
+# The Debian packages that the application's package depends on (packaging/), so that it installs with no network.
+APPLICATION_PACKAGES = (
+    "python3-gevent python3-greenlet python3-lxml python3-markupsafe python3-zope.event python3-zope.interface "
+    "python3-cffi-backend python3-cryptography python3-setuptools python3-pkg-resources init-system-helpers"
+)
+
+# What the groupware's own site needs; whatever ActiveSync needs beyond that, the deployment brings.
+APACHE_MODULES = "proxy proxy_http proxy_balancer lbmethod_byrequests headers ssl"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a layer is made: a shell script run in the system, on top of the layer called ``below``."""
+
+    name: str
+    script: str
+    below: str | None = None
+
+
+def _install(packages: str) -> str:
+    return f"apt-get update --quiet\napt-get install --yes --quiet --no-install-recommends {packages}\n"
+
+
+RECIPES = (
+    Recipe(
+        "base",
+        _install(BASE_PACKAGES)
+        + "apt-get dist-upgrade --yes --quiet\n"
+        + "rm -f /etc/ssh/ssh_host_*\n"
+        # Runlevel S checks disks and mounts what the host already has; hosts of the lab start at runlevel 2.
+        + "mkdir -p -m 700 /root/.ssh\nln -sf /usr/share/zoneinfo/UTC /etc/localtime\n",
+    ),
+    Recipe(
+        "web",
+        _install("apache2") + f"a2enmod -q {APACHE_MODULES}\na2dismod -q status\na2dissite -q 000-default\n",
+        "base",
+    ),
+    Recipe("db", _install("mariadb-server mariadb-client"), "base"),
+    Recipe("ox", _install(f"mariadb-client {APPLICATION_PACKAGES}"), "base"),
+)
+
+
+def recipe(name: str) -> Recipe:
+    return next(recipe for recipe in RECIPES if recipe.name == name)
+
+
+def fingerprint(wanted: Recipe) -> str:
+    """What the layer depends on: recipe, builder, suite, architecture, and the layer below."""
+    below = fingerprint(recipe(wanted.below)) if wanted.below else ""
+    facts = [wanted.script, BUILDER.read_text(), machine.SUITE, machine.architecture(), below]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:12]
+
+
+def layer(name: str) -> Path:
+    """Where the layer of that name is, or will be."""
+    wanted = recipe(name)
+    return LAYERS / f"{name}-{fingerprint(wanted)}"
+
+
+def layers_of(role: str) -> list[Path]:
+    """The layers of a role's root file system, the uppermost first."""
+    found = []
+    name: str | None = role
+    while name:
+        found.append(layer(name))
+        name = recipe(name).below
+    return found
+
+
+@contextmanager
+def locked(steps: Steps) -> Iterator[None]:
+    """One builder at a time; a second one says that it waits."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            steps.say("waiting for another command that is building the layers")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def ensure(steps: Steps) -> None:
+    """Builds every layer that is not there yet, and removes those that no recipe stands for any more."""
+    if all(layer(recipe.name).is_dir() for recipe in RECIPES):
+        return
+    with locked(steps):
+        _clear_unfinished()
+        ARCHIVES.mkdir(parents=True, exist_ok=True)
+        for wanted in RECIPES:
+            if not layer(wanted.name).is_dir():
+                _build(steps, wanted)
+
+
+def _clear_unfinished() -> None:
+    LAYERS.mkdir(parents=True, exist_ok=True)
+    for leftover in LAYERS.glob("*.partial"):
+        shutil.rmtree(leftover)
+
+
+def prune(steps: Steps, used: set[str]) -> None:
+    """Removes the layers of recipes that have changed, except those in ``used``."""
+    with locked(steps):
+        _clear_unfinished()
+        current = {layer(recipe.name).name for recipe in RECIPES}
+        for old in LAYERS.iterdir():
+            if old.name not in current | used:
+                shutil.rmtree(old)
+
+
+def _build(steps: Steps, wanted: Recipe) -> None:
+    place = layer(wanted.name)
+    partial = place.with_name(place.name + ".partial")
+    partial.mkdir()
+    lines = machine.sources(steps)
+    scratch = partial / "scratch"
+    scratch.mkdir()
+    (scratch / "script").write_text(wanted.script)
+    (scratch / "sources").write_text("\n".join(lines) + "\n")
+    (scratch / "apt.conf").write_text(machine.apt_settings())
+    (scratch / "work").mkdir()
+    (scratch / "root").mkdir()
+    system = partial / "system"
+    system.mkdir()
+    overlay: list[str] = []
+    if wanted.below is None:
+        _debootstrap(steps, system, lines[0].split()[1])
+        root = system
+    else:
+        root = scratch / "root"
+        overlay = [overlay_options(layers_of(wanted.below), system, scratch / "work")]
+    with steps.step(f"root file system: the layer {wanted.name!r} (once)"):
+        files = [scratch / name for name in ("sources", "apt.conf", "script")]
+        isolated("sh", BUILDER, root, ARCHIVES, *files, *overlay, steps=steps)
+    system.rename(place)
+    shutil.rmtree(partial)
+
+
+def _debootstrap(steps: Steps, system: Path, mirror: str) -> None:
+    with steps.step(f"root file system: debootstrap {machine.SUITE} (once, about a minute)"):
+        options = ["--variant=minbase", f"--cache-dir={ARCHIVES}", f"--arch={machine.architecture()}"]
+        isolated("debootstrap", *options, machine.SUITE, system, mirror, steps=steps)
+
+
+def isolated(*command: str | Path, steps: Steps) -> None:
+    """Runs a command in mount and process namespaces of its own, in the folder that overlay options are for."""
+    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    steps.run([*unshare, *command], cwd=CACHE.parent)
+
+
+def overlay_options(lower: list[Path], upper: Path, work: Path) -> str:
+    """Options of an overlay mount, relative to ``.lab``: a clone's own path may hold colons and commas."""
+    start = CACHE.parent
+    below = ":".join(os.path.relpath(path, start) for path in lower)
+    return f"lowerdir={below},upperdir={os.path.relpath(upper, start)},workdir={os.path.relpath(work, start)}"

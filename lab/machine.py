@@ -1,0 +1,88 @@
+"""What the machine itself must have, and where it gets Debian's packages from.
+
+The machine's own apt is the only source: its mirror, its proxy and its keys are read when they are needed and
+written into no file of the project.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.steps import LabError, Steps
+
+SUITE = "bookworm"
+LISTS = Path("/var/lib/apt/lists")
+# apt's lists older than this may name packages that the mirror no longer has.
+LISTS_KEPT_SECONDS = 24 * 3600
+
+PACKAGES = ("debootstrap", "iproute2", "util-linux", "mount", "openssh-client", "openssl")
+
+
+def require_root() -> None:
+    """LabError unless we may make namespaces and mounts."""
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces and mounts: run this as root")
+
+
+def missing(packages: Sequence[str]) -> list[str]:
+    """Those of the packages that are not installed on the machine."""
+    done = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    installed = {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" installed")}
+    return [package for package in packages if package not in installed]
+
+
+def _refresh_lists(steps: Steps) -> None:
+    newest = max((entry.stat().st_mtime for entry in LISTS.glob("*_Packages*")), default=0.0)
+    if time.time() - newest > LISTS_KEPT_SECONDS:
+        with steps.step("apt-get update"):
+            steps.run(["apt-get", "update", "--quiet"])
+
+
+def install(steps: Steps, packages: Sequence[str] = PACKAGES) -> None:
+    """Installs what is missing of the packages on the machine, by apt."""
+    wanted = missing(packages)
+    if not wanted:
+        return
+    _refresh_lists(steps)
+    with steps.step(f"installing {', '.join(wanted)} on this machine"):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        steps.run(
+            ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *wanted], env=environment
+        )
+
+
+def sources(steps: Steps) -> list[str]:
+    """Debian's own package sources of this machine, as lines of sources.list; the suite itself comes first."""
+    _refresh_lists(steps)
+    form = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+    command = ["apt-get", "indextargets", "--format", form, "Created-By: Packages", "Origin: Debian"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = [f"deb {line}" for line in found if len(line.split()) == 3 and line.split()[1].startswith(SUITE)]
+    lines.sort(key=lambda line: line.split()[2] != SUITE)
+    if not lines or lines[0].split()[2] != SUITE:
+        raise LabError(f"apt of this machine knows no source of Debian {SUITE}: the hosts are made from it")
+    return list(dict.fromkeys(lines))
+
+
+def apt_settings() -> str:
+    """The machine's settings of how apt reaches its mirror (a proxy, certificates), as lines of apt.conf."""
+    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    return "".join(
+        line + "\n" for line in dump.splitlines() if line.startswith(("Acquire::http", "Acquire::https"))
+    )
+
+
+def architecture() -> str:
+    """Debian's name of the machine's architecture."""
+    return subprocess.run(
+        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
+    ).stdout.strip()
