@@ -21,6 +21,9 @@ LISTS_KEPT_SECONDS = 24 * 3600
 
 PACKAGES = ("debootstrap", "iproute2", "util-linux", "mount", "openssh-client", "openssl")
 
+# Servers that tests start by themselves on loopback: the programs alone, no service of the machine.
+TEST_PACKAGES = ("mariadb-server-core", "mariadb-client-core")
+
 
 def require_root() -> None:
     """LabError unless we may make namespaces and mounts."""
