@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="which lab (default: OXLAB_NAME, else oxlab)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    commands.add_parser("prepare", help="install and build what the tests need; without root it says what is missing")
+    commands.add_parser(
+        "prepare", help="install and build what the tests need; without root it says what is missing"
+    )
     commands.add_parser("base", help="build the root file systems' layers, and remove outdated ones")
     commands.add_parser("up", help="bring the hosts up; heals what an interrupted run left")
     down = commands.add_parser("down", help="end everything of the lab; keeps the root file systems' layers")
@@ -64,7 +66,10 @@ def _prepare(lab: Lab, options: argparse.Namespace) -> int:
     wanted = [*machine.PACKAGES, *machine.TEST_PACKAGES]
     if os.geteuid() != 0:
         absent = ", ".join(machine.missing(wanted)) or "nothing"
-        print(f"lab: not root, so the tests with lab hosts are left out; packages missing: {absent}", file=sys.stderr)
+        print(
+            f"lab: not root, so the tests with lab hosts are left out; packages missing: {absent}",
+            file=sys.stderr,
+        )
         return 0
     report = hosts.steps(lab, "prepare")
     machine.install(report, wanted)
