@@ -1,0 +1,131 @@
+"""How connections to each kind of database are made.
+
+Rules:
+
+* Pools are bounded and short-tempered: a request waits ten seconds for a connection at most, a server that does not
+  answer costs thirty. Connections are tested before use and renewed before a server or firewall ends them.
+* No connection is held between two calls of the store; locks have connections of their own (:mod:`app.store.locks`).
+* On SQLite a writing transaction takes the write lock at its beginning (``BEGIN IMMEDIATE``): a transaction that reads
+  first and writes later could be refused in the middle.
+* Parameters never reach an error message or a log.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from app.store.errors import DatabaseSettingsError
+
+WRITING: Final = "usm_writing"
+"""Execution option of connections whose transactions write."""
+
+POOL: Final[Mapping[str, Any]] = {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10, "pool_recycle": 240}
+LOCK_POOL: Final[Mapping[str, Any]] = {
+    "pool_size": 5,
+    "max_overflow": 95,
+    "pool_timeout": 10,
+    "pool_recycle": 240,
+}
+
+MARIADB: Final[Mapping[str, Any]] = {
+    "charset": "utf8mb4",
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "write_timeout": 30,
+    # A value that does not fit must be refused: cut short, two ids could become one.
+    "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
+    # Shorter than read_timeout, so that a wait ends in an error and not in a lost connection.
+    "init_command": "SET SESSION innodb_lock_wait_timeout = 5",
+}
+"""What PyMySQL is told unless the URL says otherwise; times in seconds."""
+
+_SQLITE_WAIT: Final = 0.1
+"""Seconds that SQLite itself waits for a busy file; it blocks the whole process, so the rest is done by retrying."""
+
+
+def parse_url(text: str) -> URL:
+    """A database URL of a kind that the store can use. Raises :class:`DatabaseSettingsError`."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise DatabaseSettingsError(
+            "not a database URL; wanted is mysql+pymysql://user:password@host:3306/database or sqlite:////path/to/file"
+        ) from None
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return url.set(drivername="sqlite")
+    if kind not in ("mysql", "mariadb"):
+        raise DatabaseSettingsError(
+            f"databases of kind {kind!r} are not supported; use MariaDB, MySQL or SQLite"
+        )
+    if not url.host and "unix_socket" not in url.query:
+        raise DatabaseSettingsError("the database URL names no host")
+    return url.set(drivername="mysql+pymysql")
+
+
+def is_memory(url: URL) -> bool:
+    """True for a SQLite database that has no file."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def make_engine(url: URL, pool: Mapping[str, Any] = POOL) -> Engine:
+    """An engine with a pool of its own."""
+    return _sqlite(url, pool) if url.get_backend_name() == "sqlite" else _mariadb(url, dict(pool))
+
+
+def lock_engine(url: URL) -> Engine:
+    """An engine for connections that each hold one named lock and have no transaction."""
+    return _mariadb(url, {**LOCK_POOL, "isolation_level": "AUTOCOMMIT"})
+
+
+def single_use_engine(url: URL) -> Engine:
+    """An engine that keeps no connection open, for work done once. DDL may take its time."""
+    return _mariadb(url, {"poolclass": NullPool}, read_timeout=600)
+
+
+def _mariadb(url: URL, options: dict[str, Any], **arguments: Any) -> Engine:
+    return create_engine(
+        url,
+        connect_args={
+            name: value for name, value in {**MARIADB, **arguments}.items() if name not in url.query
+        },
+        hide_parameters=True,
+        pool_pre_ping=True,
+        **options,
+    )
+
+
+def _sqlite(url: URL, pool: Mapping[str, Any]) -> Engine:
+    # A database in memory lives in its only connection, which all share, one at a time, and which never goes.
+    options = (
+        {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": 30}
+        if is_memory(url)
+        else {**pool, "poolclass": QueuePool}
+    )
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": _SQLITE_WAIT},
+        hide_parameters=True,
+        **options,
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours to say, see below
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

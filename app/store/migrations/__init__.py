@@ -1,0 +1,182 @@
+"""Making and upgrading the tables: Alembic, numbered, forward only.
+
+Rules:
+
+* The version table (``usmSchemaVersion``) is made before anything else. Where it is, the tables are ours; where it is
+  missing but one of our names is taken, the tables belong to an older product. Those are never touched.
+* One process migrates a schema at a time, on whichever node: MariaDB by a named lock of the very connection that
+  migrates, SQLite by the write lock of the file. Whoever comes second finds nothing left to do.
+* A migration that was killed is run again: SQLite takes all of it back; on MariaDB, where every change of a table
+  stands by itself, each step must bear being repeated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    inspect,
+    text,
+)
+
+from app.store.engines import WRITING
+from app.store.errors import SchemaUnusable, retried
+from app.store.locks import digest
+from app.store.tables import VERSION_TABLE, metadata
+from app.usm.errors import StoreUnavailable
+
+WAIT: Final = 120
+"""Seconds to wait for another process that migrates the same schema."""
+
+_DIRECTORY: Final = Path(__file__).parent
+
+# Alembic keeps the migration that runs in module variables: one at a time in this process.
+_one_at_a_time = threading.Lock()
+
+_version = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+    mysql_engine="InnoDB",
+    mariadb_engine="InnoDB",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a schema's tables stand. ``current``: their revision, ``None`` without any; ``newest``: the one this
+    version of the program wants; ``foreign``: tables that have our names and are not ours; ``known``: whether this
+    version of the program knows the current revision."""
+
+    current: str | None
+    newest: str
+    foreign: tuple[str, ...] = ()
+    known: bool = True
+
+    @property
+    def ready(self) -> bool:
+        """True if the store can work with the tables."""
+        return self.current == self.newest
+
+    @property
+    def advice(self) -> str:
+        """What is wrong and what to do, in one sentence."""
+        if self.ready:
+            return f"the tables are up to date (revision {self.current})"
+        if self.foreign:
+            return (
+                f"the tables {', '.join(self.foreign)} are there without {VERSION_TABLE}, so they belong to an "
+                "earlier USM product; nothing was changed. Run the upgrade of the deployment, which saves and drops "
+                "them, or drop them by hand"
+            )
+        if not self.known:
+            return (
+                f"the tables have revision {self.current}, made by a newer version of this program, which knows "
+                f"them up to {self.newest}; install that version again"
+            )
+        if self.current is None:
+            return "the tables are missing; run the migration"
+        return f"the tables have revision {self.current}, wanted is {self.newest}; run the migration"
+
+
+def status(engine: Engine, name: str) -> Status:
+    """How the tables in the engine's default schema stand; ``name`` is for messages. Changes nothing. Raises
+    ``StoreUnavailable``."""
+
+    def look() -> Status:
+        with engine.connect() as connection:
+            return _status(connection)
+
+    return retried(f"database {name}", look)
+
+
+def migrate(engine: Engine, name: str) -> bool:
+    """Bring the tables in the engine's default schema to the newest revision; ``name`` is for messages. True if
+    anything was changed. Raises ``SchemaUnusable``, ``StoreUnavailable``."""
+    if status(engine, name).ready:
+        return False
+    with _one_at_a_time:
+        return retried(f"database {name}", lambda: _migrate(engine, name), WAIT)
+
+
+def _migrate(engine: Engine, name: str) -> bool:
+    with (
+        engine.connect().execution_options(**{WRITING: True}) as connection,
+        _exclusively(connection, name),
+        connection.begin(),
+    ):
+        found = _status(connection)
+        if found.ready:
+            return False
+        if found.foreign or not found.known:
+            raise SchemaUnusable(f"schema {name}: {found.advice}")
+        _version.create(connection, checkfirst=True)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return True
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_DIRECTORY).replace("%", "%%"))
+    return config
+
+
+def _status(connection: Connection) -> Status:
+    tables = set(inspect(connection).get_table_names())
+    scripts = ScriptDirectory.from_config(_config())
+    newest = scripts.get_current_head()
+    if newest is None:
+        raise RuntimeError(f"no migrations in {_DIRECTORY}")
+    if VERSION_TABLE not in tables:
+        return Status(None, newest, foreign=tuple(name for name in metadata.tables if name in tables))
+    current = MigrationContext.configure(
+        connection, opts={"version_table": VERSION_TABLE}
+    ).get_current_revision()
+    return Status(current, newest, known=current is None or _knows(scripts, current))
+
+
+def _knows(scripts: ScriptDirectory, revision: str) -> bool:
+    try:
+        scripts.get_revision(revision)
+    except CommandError:
+        return False
+    return True
+
+
+@contextmanager
+def _exclusively(connection: Connection, name: str) -> Iterator[None]:
+    """On MariaDB, hold the lock of this migration; SQLite does it by its transaction."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    lock = f"usm-migrate:{digest(name)[:48]}"
+    taken = connection.scalar(text("SELECT GET_LOCK(:lock, :seconds)"), {"lock": lock, "seconds": WAIT})
+    connection.rollback()
+    if not taken:
+        raise StoreUnavailable(f"database {name}: another node still migrates it after {WAIT} seconds")
+    try:
+        yield
+    finally:
+        if not connection.invalidated:
+            connection.execute(text("DO RELEASE_LOCK(:lock)"), {"lock": lock})
+            connection.commit()

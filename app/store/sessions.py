@@ -1,0 +1,174 @@
+"""The rows of ``USMSession``: who syncs, and since when.
+
+Rules:
+
+* A row is made when something is first kept for the session; reading makes none.
+* Numbers of sessions are not remembered between calls: a row that an administrator deleted is made anew, and what is
+  read is always what the present row owns.
+* Whoever writes locks the session's row first (``FOR UPDATE``): writers of one session come one after the other, and
+  read only afterwards, so they see what the one before them left.
+* ``last_used`` moves at most once in ``TOUCH`` milliseconds, so that reading stays reading.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from app.store.tables import DEVICE_LENGTH, PROTOCOL_LENGTH, folders, sessions
+from app.usm.model import SessionId
+
+TOUCH: Final = 60 * 60 * 1000
+"""Milliseconds for which ``last_used`` may lag behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session as an administrator sees it; moments in UTC. ``folders``: how many folders it has numbered."""
+
+    id: SessionId
+    created: datetime
+    last_used: datetime
+    folders: int
+
+
+def check_length(session: SessionId) -> None:
+    """Raise :class:`ValueError` if the names do not fit: cut short, two devices could become one."""
+    for what, name, limit in (
+        ("protocol", session.protocol, PROTOCOL_LENGTH),
+        ("device id", session.device_id, DEVICE_LENGTH),
+    ):
+        if len(name) > limit:
+            raise ValueError(
+                f"the {what} {name[:40]!r}... has {len(name)} characters, at most {limit} are kept"
+            )
+
+
+def is_session(session: SessionId) -> ColumnElement[bool]:
+    """The row of this session."""
+    return and_(
+        sessions.c.cid == session.context_id,
+        sessions.c.user == session.user_id,
+        sessions.c.protocol == session.protocol,
+        sessions.c.device == session.device_id,
+    )
+
+
+def joined(session: SessionId, table: Table, *columns: Any, where: Sequence[Any] = ()) -> Select[Any]:
+    """``id``, ``last_used`` and these columns of the session's rows in ``table``. One row with nothing but the first
+    two if there are no rows; none if there is no session."""
+    rows = and_(table.c.cid == sessions.c.cid, table.c.session == sessions.c.id, *where)
+    return (
+        select(sessions.c.id, sessions.c.last_used, *columns)
+        .select_from(sessions.outerjoin(table, rows))
+        .where(is_session(session))
+    )
+
+
+def locked(connection: Connection, session: SessionId, now: int) -> int | None:
+    """The number of a session, its row locked and touched; ``None`` if there is no row."""
+    row = connection.execute(
+        select(sessions.c.id, sessions.c.last_used).where(is_session(session)).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return None
+    if is_stale(row.last_used, now):
+        touch(connection, session.context_id, row.id, now)
+    return int(row.id)
+
+
+def is_stale(last_used: int, now: int) -> bool:
+    """True if ``last_used`` should be moved."""
+    return abs(now - last_used) > TOUCH
+
+
+def touch(connection: Connection, context_id: int, number: int, now: int) -> None:
+    """The session is in use."""
+    connection.execute(
+        update(sessions).where(sessions.c.cid == context_id, sessions.c.id == number).values(last_used=now)
+    )
+
+
+def create(connection: Connection, session: SessionId, now: int) -> None:
+    """Make the row of a session unless somebody else just did."""
+    row = {
+        "cid": session.context_id,
+        "id": secrets.randbelow(2**63 - 1) + 1,
+        "user": session.user_id,
+        "protocol": session.protocol,
+        "device": session.device_id,
+        "created": now,
+        "last_used": now,
+    }
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(sessions).values(row))
+    except IntegrityError:
+        if connection.execute(select(sessions.c.id).where(is_session(session))).first() is None:
+            raise
+
+
+def remove(connection: Connection, session: SessionId) -> bool:
+    """Forget a session with everything that hangs on it; true if there was one."""
+    return connection.execute(delete(sessions).where(is_session(session))).rowcount > 0
+
+
+def listed(connection: Connection, context_id: int) -> list[StoredSession]:
+    """All sessions of a context, by user and device."""
+    count = (
+        select(func.count())
+        .select_from(folders)
+        .where(folders.c.cid == sessions.c.cid, folders.c.session == sessions.c.id)
+        .scalar_subquery()
+    )
+    query = (
+        select(sessions, count.label("numbered"))
+        .where(sessions.c.cid == context_id)
+        .order_by(sessions.c.user, sessions.c.protocol, sessions.c.device)
+    )
+    return [_stored(row) for row in connection.execute(query)]
+
+
+def _stored(row: Row[Any]) -> StoredSession:
+    return StoredSession(
+        SessionId(row.cid, row.user, row.protocol, row.device),
+        datetime.fromtimestamp(row.created / 1000, UTC),
+        datetime.fromtimestamp(row.last_used / 1000, UTC),
+        row.numbered,
+    )
+
+
+def unused(connection: Connection, before: int, limit: int) -> list[tuple[int, int]]:
+    """(context, number) of at most so many sessions that were last used before a moment."""
+    query = select(sessions.c.cid, sessions.c.id).where(sessions.c.last_used < before).limit(limit)
+    return [(row.cid, row.id) for row in connection.execute(query)]
+
+
+def remove_unused(connection: Connection, numbers: Sequence[tuple[int, int]], before: int) -> int:
+    """Forget these sessions, except those that came back to life meanwhile; how many went."""
+    return sum(
+        connection.execute(
+            delete(sessions).where(
+                sessions.c.cid == cid, sessions.c.id == number, sessions.c.last_used < before
+            )
+        ).rowcount
+        for cid, number in numbers
+    )

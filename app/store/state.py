@@ -1,0 +1,472 @@
+"""The store that USM asks for (:class:`app.usm.ports.StateStore`), in SQL.
+
+Rules:
+
+* A read is one statement, a write one transaction. No connection is held between two calls; only :meth:`lock` keeps
+  one of its own.
+* A folder has at most two kept keys. The newest state and the one before are laid out as described in
+  :mod:`app.store.layers`.
+* A lock can be lost without its holder noticing (a restarted database server, a cluster that does not share locks).
+  Therefore each head carries a random **mark**. What :meth:`heads` showed under a lock must still be there when
+  that holder writes, else the write is refused with ``Busy`` and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final, TypeVar, cast
+
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, null, or_, select
+
+from app.store import layers
+from app.store import sessions as session_rows
+from app.store.database import Database, Databases
+from app.store.locks import digest
+from app.store.sessions import StoredSession
+from app.store.tables import FIELD_LENGTH, HEAD_BLOCK, JOURNAL_BLOCK, fields, folders, storage
+from app.usm.errors import Busy, StoreUnavailable, UnknownSyncKey
+from app.usm.model import ContentType, FolderRef, SessionId
+from app.usm.ports import Head, Heads
+
+T = TypeVar("T")
+
+_PURGE_BATCH: Final = 100
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A head as it is stored."""
+
+    counter: int
+    generation: str
+    mark: str
+    record: str
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "counter": self.counter,
+            "block": HEAD_BLOCK,
+            "entries": 0,
+            "data": layers.pack([self.generation, self.mark, self.record]),
+        }
+
+
+@dataclass(slots=True)
+class _Stored:
+    """What is stored of a folder: its heads, the newest first, the size of each layer by counter, and whether there
+    is a journal."""
+
+    heads: list[_Kept] = field(default_factory=list)
+    sizes: dict[int, int] = field(default_factory=dict)
+    journal: bool = False
+
+    def marks(self) -> tuple[str, ...]:
+        return tuple(head.mark for head in self.heads)
+
+
+@dataclass(slots=True)
+class _Hold:
+    """A lock that is held, and the marks last seen under it."""
+
+    key: tuple[int, SessionId, int]
+    marks: tuple[str, ...] | None = None
+
+
+_holds: ContextVar[tuple[_Hold, ...]] = ContextVar("holds", default=())
+
+
+def _kept(counter: int, data: bytes) -> _Kept:
+    generation, mark, record = cast(list[str], layers.unpack(data))
+    return _Kept(counter, generation, mark, record)
+
+
+def _fresh(counter: int, generation: str, record: str) -> _Kept:
+    return _Kept(counter, generation, secrets.token_hex(8), record)
+
+
+# A layer's size without its data: bytes that need not travel.
+_HEAD_DATA: Final = case((storage.c.block == HEAD_BLOCK, storage.c.data), else_=null()).label("head")
+
+
+class SqlStateStore:
+    """``StateStore`` over SQL. ``lock_timeout``: seconds to wait for another request of the same folder.
+
+    ``now`` gives seconds since 1970. Every method may raise ``StoreUnavailable``.
+    """
+
+    def __init__(
+        self, databases: Databases, lock_timeout: float = 10.0, now: Callable[[], float] = time.time
+    ) -> None:
+        self._databases = databases
+        self._lock_timeout = lock_timeout
+        self._now = now
+
+    # --- the folder's lock
+
+    @contextmanager
+    def lock(self, session: SessionId, folder: int) -> Iterator[None]:
+        """One writer at a time per session and folder, over all nodes; see the port. Raises ``Busy``."""
+        name = "\0".join(
+            (str(session.context_id), str(session.user_id), session.protocol, session.device_id, str(folder))
+        )
+        hold = _Hold((id(self), session, folder))
+        with self._databases.database(session.context_id).lock(name, self._lock_timeout):
+            token = _holds.set((*_holds.get(), hold))
+            try:
+                yield
+            finally:
+                _holds.reset(token)
+
+    def _hold(self, session: SessionId, folder: int) -> _Hold | None:
+        key = (id(self), session, folder)
+        return next((hold for hold in reversed(_holds.get()) if hold.key == key), None)
+
+    # --- keys and stamps
+
+    def heads(self, session: SessionId, folder: int) -> Heads | None:
+        """The keys kept for a folder, ``None`` when it has never been begun."""
+        query = session_rows.joined(
+            session,
+            storage,
+            storage.c.counter,
+            storage.c.data,
+            where=(storage.c.folder == folder, storage.c.block == HEAD_BLOCK),
+        ).order_by(storage.c.counter.desc())
+        rows = self._read(session, query)
+        kept = [_kept(row.counter, row.data) for row in rows if row.data is not None]
+        hold = self._hold(session, folder)
+        if hold is not None:
+            hold.marks = tuple(head.mark for head in kept)
+        if not kept:
+            return None
+        newest, older = kept[0], kept[1] if len(kept) > 1 else None
+        return Heads(
+            newest.generation,
+            Head(newest.counter, newest.record),
+            None if older is None else Head(older.counter, older.record),
+        )
+
+    def stamps(self, session: SessionId, folder: int, counter: int) -> dict[str, str]:
+        """Item id → stamp at one of the kept keys. Raises ``UnknownSyncKey`` for any other."""
+        query = session_rows.joined(
+            session,
+            storage,
+            storage.c.counter,
+            storage.c.block,
+            case((storage.c.block != HEAD_BLOCK, storage.c.data), else_=null()).label("data"),
+            where=(storage.c.folder == folder, storage.c.block >= HEAD_BLOCK, storage.c.counter <= counter),
+        ).order_by(storage.c.counter, storage.c.block)
+        rows = self._read(session, query)
+        if not any(row.block == HEAD_BLOCK and row.counter == counter for row in rows):
+            raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
+        return layers.without_removed(layers.from_blocks(row.data for row in rows if row.data is not None))
+
+    def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
+        """Drop all keys of the folder and keep counter 1 with nothing in it. Raises ``Busy``."""
+        hold = self._hold(session, folder)
+        head = _fresh(1, generation, record)
+
+        def work(connection: Connection, number: int) -> None:
+            of_folder = _of_folder(session, number, folder)
+            if hold is not None and hold.marks is not None:
+                _check(hold, folder, _stored(connection, of_folder))
+            connection.execute(delete(storage).where(of_folder))
+            _insert(connection, session, number, folder, [head.row()])
+
+        self._write(session, work)
+        if hold is not None:
+            hold.marks = (head.mark,)
+
+    def save(
+        self,
+        session: SessionId,
+        folder: int,
+        base: int,
+        stamps: Mapping[str, str | None],
+        record: str,
+    ) -> None:
+        """Keep counter ``base + 1``: the stamps of ``base`` with these changed, ``None`` to remove; see the port.
+        Raises ``Busy`` if ``base`` is not kept (any more), or changed since this holder of the lock read it."""
+        hold = self._hold(session, folder)
+
+        def work(connection: Connection, number: int) -> tuple[str, ...]:
+            of_folder = _of_folder(session, number, folder)
+            stored = _stored(connection, of_folder)
+            if hold is not None:
+                _check(hold, folder, stored)
+            below = next((head for head in stored.heads if head.counter == base), None)
+            if below is None:
+                raise Busy(f"folder {folder}: counter {base} is no longer kept, another request moved on")
+            head = _fresh(base + 1, below.generation, record)
+            sizes = {counter: size for counter, size in sorted(stored.sizes.items()) if counter <= base}
+            merged = list(sizes)[len(sizes) - layers.to_merge(list(sizes.values())) :]
+            rows = [head.row(), *_layer_rows(base + 1, stamps)]
+            if merged:
+                rows += _merged_rows(connection, of_folder, merged, is_bottom=len(merged) == len(sizes))
+            connection.execute(delete(storage).where(of_folder, _superseded(base, merged)))
+            _insert(connection, session, number, folder, rows)
+            return head.mark, below.mark
+
+        marks = self._write(session, work)
+        if hold is not None:
+            hold.marks = marks
+
+    # --- the journal
+
+    def journal(self, session: SessionId, folder: int) -> str | None:
+        """What :meth:`write_journal` left, ``None`` if there is nothing."""
+        query = session_rows.joined(
+            session,
+            storage,
+            storage.c.data,
+            where=(storage.c.folder == folder, storage.c.counter == 0, storage.c.block == JOURNAL_BLOCK),
+        )
+        found = [row.data for row in self._read(session, query) if row.data is not None]
+        return cast(str, layers.unpack(found[0])) if found else None
+
+    def write_journal(self, session: SessionId, folder: int, text: str) -> None:
+        """Note an intent durably before acting on it. Raises ``Busy`` if another request has saved meanwhile."""
+        hold = self._hold(session, folder)
+        row = {"counter": 0, "block": JOURNAL_BLOCK, "entries": 0, "data": layers.pack(text)}
+
+        def work(connection: Connection, number: int) -> None:
+            of_folder = _of_folder(session, number, folder)
+            stored = _stored(connection, of_folder)
+            if hold is not None:
+                _check(hold, folder, stored)
+            if stored.journal:
+                connection.execute(
+                    delete(storage).where(of_folder, storage.c.counter == 0, storage.c.block == JOURNAL_BLOCK)
+                )
+            _insert(connection, session, number, folder, [row])
+
+        self._write(session, work)
+
+    # --- folder numbers
+
+    def folder_refs(self, session: SessionId) -> Sequence[FolderRef]:
+        """All folders that have a number in this session, in the order of their numbers."""
+        query = session_rows.joined(
+            session, folders, folders.c.number, folders.c.folder, folders.c.content
+        ).order_by(folders.c.number)
+        return [
+            FolderRef(row.number, row.folder, ContentType(row.content))
+            for row in self._read(session, query)
+            if row.number is not None
+        ]
+
+    def number_folders(
+        self, session: SessionId, folders: Sequence[tuple[str, ContentType]]
+    ) -> Sequence[FolderRef]:
+        """Give each source folder a number from 1 up; one that has a number keeps it for ever. In the order given."""
+        refs = {ref.id: ref for ref in self.folder_refs(session)}
+        if any(folder_id not in refs for folder_id, _ in folders):
+            refs = self._write(
+                session, lambda connection, number: _number(connection, session, number, folders)
+            )
+        return [refs[folder_id] for folder_id, _ in folders]
+
+    # --- fields
+
+    def fields(self, session: SessionId) -> dict[str, str]:
+        """What a protocol remembers of a session."""
+        query = session_rows.joined(session, fields, fields.c.field, fields.c.value)
+        return {row.field: row.value for row in self._read(session, query) if row.field is not None}
+
+    def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
+        """Set these fields, remove those that are ``None``; the others stay. A name has at most 128 characters."""
+        for name in fields:
+            if len(name) > FIELD_LENGTH:
+                raise ValueError(f"the field name {name[:40]!r}... is longer than {FIELD_LENGTH} characters")
+        if fields:
+            self._write(session, lambda connection, number: _set_fields(connection, session, number, fields))
+
+    # --- for the administrator
+
+    def sessions(self, context_id: int) -> list[StoredSession]:
+        """All sessions of a context, by user, protocol and device."""
+        return self._databases.database(context_id).read(
+            lambda connection: session_rows.listed(connection, context_id)
+        )
+
+    def forget(self, session: SessionId) -> bool:
+        """Drop a session with all that is kept for it; the device starts over. True if there was one."""
+        return self._databases.database(session.context_id).write(
+            lambda connection: session_rows.remove(connection, session)
+        )
+
+    def purge(self, unused_for: timedelta) -> int:
+        """Drop all sessions, of all schemas, that were not used for so long; how many there were. Schemas whose
+        tables are missing or not ours are passed over."""
+        before = int((self._now() - unused_for.total_seconds()) * 1000)
+        gone = 0
+        for schema in self._databases.schemas():
+            database = self._databases.unprepared(schema)
+            if database.is_ready():
+                gone += _purge(database, before)
+        return gone
+
+    # --- transactions
+
+    def _milliseconds(self) -> int:
+        return int(self._now() * 1000)
+
+    def _read(self, session: SessionId, query: Any) -> Sequence[Any]:
+        database = self._databases.database(session.context_id)
+        rows = database.read(lambda connection: connection.execute(query).all())
+        now = self._milliseconds()
+        if rows and session_rows.is_stale(rows[0].last_used, now):
+            self._touch(database, session.context_id, rows[0].id, now)
+        return rows
+
+    def _touch(self, database: Database, context_id: int, number: int, now: int) -> None:
+        try:
+            database.write(lambda connection: session_rows.touch(connection, context_id, number, now))
+        except StoreUnavailable:
+            # A database that only reads now can still answer; the next one tries again.
+            return
+
+    def _write(self, session: SessionId, work: Callable[[Connection, int], T]) -> T:
+        """The result of ``work`` in one transaction that has locked the row of the session, made if missing."""
+        session_rows.check_length(session)
+        database = self._databases.database(session.context_id)
+
+        def transaction(connection: Connection) -> tuple[bool, T | None]:
+            number = session_rows.locked(connection, session, self._milliseconds())
+            return (False, None) if number is None else (True, work(connection, number))
+
+        for _ in range(_TRIES):
+            done, result = database.write(transaction)
+            if done:
+                return cast(T, result)
+            # In a transaction of its own: MariaDB would keep others from making the same row until the end of work.
+            database.write(lambda connection: session_rows.create(connection, session, self._milliseconds()))
+        raise StoreUnavailable(
+            f"database {database.name}: the row of a session is deleted as soon as it is made"
+        )
+
+
+def _of_folder(session: SessionId, number: int, folder: int) -> ColumnElement[bool]:
+    return and_(storage.c.cid == session.context_id, storage.c.session == number, storage.c.folder == folder)
+
+
+def _insert(
+    connection: Connection, session: SessionId, number: int, folder: int, rows: Sequence[dict[str, Any]]
+) -> None:
+    key = {"cid": session.context_id, "session": number, "folder": folder}
+    connection.execute(insert(storage), [key | row for row in rows])
+
+
+def _stored(connection: Connection, of_folder: ColumnElement[bool]) -> _Stored:
+    query = (
+        select(storage.c.counter, storage.c.block, storage.c.entries, _HEAD_DATA)
+        .where(of_folder)
+        .order_by(storage.c.counter.desc())
+    )
+    stored = _Stored()
+    for row in connection.execute(query):
+        if row.block == HEAD_BLOCK:
+            stored.heads.append(_kept(row.counter, row.head))
+        elif row.block == JOURNAL_BLOCK:
+            stored.journal = True
+        else:
+            stored.sizes[row.counter] = stored.sizes.get(row.counter, 0) + row.entries
+    return stored
+
+
+def _check(hold: _Hold, folder: int, stored: _Stored) -> None:
+    if hold.marks is not None and hold.marks != stored.marks():
+        raise Busy(f"folder {folder}: another request changed it although this one held its lock")
+
+
+def _superseded(base: int, merged: Sequence[int]) -> ColumnElement[bool]:
+    """What goes when ``base + 1`` is saved: an earlier ``base + 1``, keys below ``base``, the journal and the layers
+    that were merged."""
+    return or_(
+        storage.c.counter > base,
+        and_(storage.c.block == HEAD_BLOCK, storage.c.counter < base),
+        storage.c.block == JOURNAL_BLOCK,
+        and_(storage.c.block >= 0, storage.c.counter.in_(merged)),
+    )
+
+
+def _layer_rows(counter: int, layer: layers.Layer) -> list[dict[str, Any]]:
+    return [
+        {"counter": counter, "block": block, "entries": entries, "data": data}
+        for block, (entries, data) in enumerate(layers.to_blocks(layer))
+    ]
+
+
+def _merged_rows(
+    connection: Connection, of_folder: ColumnElement[bool], counters: Sequence[int], is_bottom: bool
+) -> list[dict[str, Any]]:
+    query = (
+        select(storage.c.data)
+        .where(of_folder, storage.c.block >= 0, storage.c.counter.in_(counters))
+        .order_by(storage.c.counter, storage.c.block)
+    )
+    layer: layers.Layer = layers.from_blocks(connection.scalars(query))
+    return _layer_rows(counters[-1], layers.without_removed(layer) if is_bottom else layer)
+
+
+def _number(
+    connection: Connection, session: SessionId, number: int, wanted: Sequence[tuple[str, ContentType]]
+) -> dict[str, FolderRef]:
+    rows = connection.execute(
+        select(folders.c.number, folders.c.folder, folders.c.content).where(
+            folders.c.cid == session.context_id, folders.c.session == number
+        )
+    )
+    refs = {row.folder: FolderRef(row.number, row.folder, ContentType(row.content)) for row in rows}
+    following = max((ref.number for ref in refs.values()), default=0) + 1
+    fresh = []
+    for folder_id, content in wanted:
+        if folder_id not in refs:
+            refs[folder_id] = FolderRef(following, folder_id, content)
+            fresh.append(refs[folder_id])
+            following += 1
+    if fresh:
+        key: dict[str, Any] = {"cid": session.context_id, "session": number}
+        connection.execute(
+            insert(folders),
+            [
+                key
+                | {
+                    "number": ref.number,
+                    "digest": digest(ref.id),
+                    "content": ref.content.value,
+                    "folder": ref.id,
+                }
+                for ref in fresh
+            ],
+        )
+    return refs
+
+
+def _set_fields(
+    connection: Connection, session: SessionId, number: int, values: Mapping[str, str | None]
+) -> None:
+    key = {"cid": session.context_id, "session": number}
+    connection.execute(
+        delete(fields).where(
+            fields.c.cid == session.context_id, fields.c.session == number, fields.c.field.in_(list(values))
+        )
+    )
+    rows = [key | {"field": name, "value": value} for name, value in values.items() if value is not None]
+    if rows:
+        connection.execute(insert(fields), rows)
+
+
+def _purge(database: Database, before: int) -> int:
+    gone = 0
+    while numbers := database.read(lambda connection: session_rows.unused(connection, before, _PURGE_BATCH)):
+        gone += database.write(partial(session_rows.remove_unused, numbers=numbers, before=before))
+    return gone
