@@ -114,16 +114,18 @@ def locked(steps: Steps) -> Iterator[None]:
         yield
 
 
-def ensure(steps: Steps) -> None:
-    """Builds every layer that is not there yet, and removes those that no recipe stands for any more."""
+def ensure(steps: Steps) -> bool:
+    """Builds every layer that is not there yet; whether there were such."""
     if all(layer(recipe.name).is_dir() for recipe in RECIPES):
-        return
+        return False
     with locked(steps):
         _clear_unfinished()
         ARCHIVES.mkdir(parents=True, exist_ok=True)
+        machine.update_lists(steps)
         for wanted in RECIPES:
             if not layer(wanted.name).is_dir():
                 _build(steps, wanted)
+    return True
 
 
 def _clear_unfinished() -> None:
@@ -146,7 +148,7 @@ def _build(steps: Steps, wanted: Recipe) -> None:
     place = layer(wanted.name)
     partial = place.with_name(place.name + ".partial")
     partial.mkdir()
-    lines = machine.sources(steps)
+    lines = machine.sources()
     scratch = partial / "scratch"
     scratch.mkdir()
     (scratch / "script").write_text(wanted.script)
@@ -178,8 +180,9 @@ def _debootstrap(steps: Steps, system: Path, mirror: str) -> None:
 
 def isolated(*command: str | Path, steps: Steps) -> None:
     """Runs a command in mount and process namespaces of its own, in the folder that overlay options are for."""
+    mortal = ["setpriv", "--pdeathsig", "KILL"]  # it must not go on building for a program that was killed
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    steps.run([*unshare, *command], cwd=CACHE.parent)
+    steps.run([*mortal, *unshare, *command], cwd=CACHE.parent)
 
 
 def overlay_options(lower: list[Path], upper: Path, work: Path) -> str:

@@ -88,7 +88,8 @@ def up(lab: Lab, report: Steps) -> None:
         if is_up(lab):
             report.say("is up already")
             return
-        base.ensure(report)
+        if base.ensure(report):
+            prune_layers(report)
         fresh = _clear(lab, report)
         try:
             _bring_up(lab, report, fresh)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from lab.steps import LabError, Steps
 
 SUITE = "bookworm"
-LISTS = Path("/var/lib/apt/lists")
-# apt's lists older than this may name packages that the mirror no longer has.
-LISTS_KEPT_SECONDS = 24 * 3600
-
 PACKAGES = ("debootstrap", "iproute2", "util-linux", "mount", "openssh-client", "openssl")
+
+# Another apt may be at work on the machine.
+PATIENT = ("-o", "DPkg::Lock::Timeout=300")
+INSTALL = ("--yes", "--quiet", "--no-install-recommends")
 
 # Servers that tests start by themselves on loopback: the programs alone, no service of the machine.
 TEST_PACKAGES = ("mariadb-server-core", "mariadb-client-core")
@@ -43,11 +41,10 @@ def missing(packages: Sequence[str]) -> list[str]:
     return [package for package in packages if package not in installed]
 
 
-def _refresh_lists(steps: Steps) -> None:
-    newest = max((entry.stat().st_mtime for entry in LISTS.glob("*_Packages*")), default=0.0)
-    if time.time() - newest > LISTS_KEPT_SECONDS:
-        with steps.step("apt-get update"):
-            steps.run(["apt-get", "update", "--quiet"])
+def update_lists(steps: Steps) -> None:
+    """Asks the mirror for what it has now."""
+    with steps.step("apt-get update"):
+        steps.run(["apt-get", *PATIENT, "update", "--quiet"])
 
 
 def install(steps: Steps, packages: Sequence[str] = PACKAGES) -> None:
@@ -55,7 +52,7 @@ def install(steps: Steps, packages: Sequence[str] = PACKAGES) -> None:
     wanted = missing(packages)
     if not wanted:
         return
-    _refresh_lists(steps)
+    update_lists(steps)
     with steps.step(f"installing {', '.join(wanted)} on this machine"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         steps.run(
@@ -63,9 +60,8 @@ def install(steps: Steps, packages: Sequence[str] = PACKAGES) -> None:
         )
 
 
-def sources(steps: Steps) -> list[str]:
+def sources() -> list[str]:
     """Debian's own package sources of this machine, as lines of sources.list; the suite itself comes first."""
-    _refresh_lists(steps)
     form = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
     command = ["apt-get", "indextargets", "--format", form, "Created-By: Packages", "Origin: Debian"]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
