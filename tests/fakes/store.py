@@ -1,0 +1,114 @@
+"""A state store in memory; keeps the same contract as the SQL one (tests/store)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from app.usm.errors import Busy
+from app.usm.model import ContentType, FolderRef, SessionId
+from app.usm.ports import Head, Heads
+
+
+@dataclass
+class _Kept:
+    generation: str
+    heads: list[Head]
+    stamps: dict[int, dict[str, str]]
+    journal: str | None = None
+
+
+@dataclass
+class _Session:
+    folders: dict[int, _Kept] = field(default_factory=dict)
+    refs: dict[str, FolderRef] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    locked: set[int] = field(default_factory=set)
+
+
+class MemoryStore:
+    """``StateStore`` over dictionaries. ``before`` is called with the method's name ahead of each write."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[SessionId, _Session] = {}
+        self.before = lambda name: None
+
+    def _session(self, session: SessionId) -> _Session:
+        return self._sessions.setdefault(session, _Session())
+
+    @contextmanager
+    def lock(self, session: SessionId, folder: int) -> Iterator[None]:
+        locked = self._session(session).locked
+        if folder in locked:
+            raise Busy(f"folder {folder} is locked")
+        locked.add(folder)
+        try:
+            yield
+        finally:
+            locked.discard(folder)
+
+    def heads(self, session: SessionId, folder: int) -> Heads | None:
+        kept = self._session(session).folders.get(folder)
+        if kept is None:
+            return None
+        return Heads(kept.generation, kept.heads[0], kept.heads[1] if len(kept.heads) > 1 else None)
+
+    def stamps(self, session: SessionId, folder: int, counter: int) -> dict[str, str]:
+        return dict(self._session(session).folders[folder].stamps[counter])
+
+    def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
+        self.before("begin")
+        self._session(session).folders[folder] = _Kept(generation, [Head(1, record)], {1: {}})
+
+    def save(
+        self,
+        session: SessionId,
+        folder: int,
+        base: int,
+        stamps: Mapping[str, str | None],
+        record: str,
+    ) -> None:
+        self.before("save")
+        kept = self._session(session).folders[folder]
+        merged = {**kept.stamps[base], **stamps}
+        older = next(head for head in kept.heads if head.counter == base)
+        kept.stamps = {
+            base: kept.stamps[base],
+            base + 1: {item: stamp for item, stamp in merged.items() if stamp is not None},
+        }
+        kept.heads = [Head(base + 1, record), older]
+        kept.journal = None
+
+    def journal(self, session: SessionId, folder: int) -> str | None:
+        kept = self._session(session).folders.get(folder)
+        return None if kept is None else kept.journal
+
+    def write_journal(self, session: SessionId, folder: int, text: str) -> None:
+        self.before("write_journal")
+        self._session(session).folders[folder].journal = text
+
+    def folder_refs(self, session: SessionId) -> Sequence[FolderRef]:
+        return list(self._session(session).refs.values())
+
+    def number_folders(
+        self, session: SessionId, folders: Sequence[tuple[str, ContentType]]
+    ) -> Sequence[FolderRef]:
+        self.before("number_folders")
+        refs = self._session(session).refs
+        for folder_id, content in folders:
+            if folder_id not in refs:
+                refs[folder_id] = FolderRef(len(refs) + 1, folder_id, content)
+        return [refs[folder_id] for folder_id, _ in folders]
+
+    def fields(self, session: SessionId) -> dict[str, str]:
+        return dict(self._session(session).fields)
+
+    def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
+        self.before("write_fields")
+        kept = self._session(session).fields
+        for name, value in fields.items():
+            if value is None:
+                kept.pop(name, None)
+            else:
+                kept[name] = value
