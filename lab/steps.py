@@ -38,24 +38,24 @@ def tail(path: Path, lines: int = TAIL_LINES) -> str:
 
 
 class Steps:
-    """Prints a line a step and keeps the output of the step's programs in one log file."""
+    """Prints a line a step, after its label if it has one, and keeps the output of the steps' programs in a log."""
 
     def __init__(self, log: Path, label: str, out: TextIO | None = None) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
-        self.label = label
+        self.prefix = f"{label}: " if label else ""
         self.out = out or sys.stderr
         log.write_text("")
 
     def say(self, text: str) -> None:
         """One line on the terminal."""
-        print(f"{self.label}: {text}", file=self.out, flush=True)
+        print(f"{self.prefix}{text}", file=self.out, flush=True)
         self._write(f"== {text}\n")
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         """Announces ``text``, and ends the line with the seconds the body took, or with ``failed``."""
-        print(f"{self.label}: {text} ... ", end="", file=self.out, flush=True)
+        print(f"{self.prefix}{text} ... ", end="", file=self.out, flush=True)
         self._write(f"== {text}\n")
         began = time.monotonic()
         try:

@@ -1,0 +1,98 @@
+"""A person at OX's own web interface: the few calls of the HTTP API that the demo needs to see both sides.
+
+Shares nothing with the application's client of the same API, and has a session of its own, so that what a phone
+did is seen as any other program would see it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from email.message import EmailMessage
+from typing import Any
+
+import requests
+
+CLIENT = "com.openexchange.ox.gui.dhtml"
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) Lab/1.0"
+INBOX = "default0/INBOX"
+# Columns of contacts: id, display name, given name, family name, first e-mail address.
+CONTACT_COLUMNS = "1,500,501,502,555"
+SECONDS = 20
+
+
+class BrowserError(Exception):
+    """OX answered with an error, or not as its HTTP API does."""
+
+
+class Browser:
+    """One session at ``url`` (``https://host/ajax``); ``verify`` is the file of the certificate authority."""
+
+    def __init__(self, url: str, verify: str | bool = True) -> None:
+        self.url = url.rstrip("/")
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.verify = verify
+        self._http.headers["User-Agent"] = USER_AGENT
+        self._session = ""
+
+    def login(self, name: str, password: str) -> None:
+        """Opens a session; BrowserError when OX refuses."""
+        form = {"name": name, "password": password, "client": CLIENT, "version": "1"}
+        parameters = {"action": "login", "authId": str(uuid.uuid4())}
+        answer = self._http.post(f"{self.url}/login", params=parameters, data=form, timeout=SECONDS)
+        self._session = str(_envelope("login", answer)["session"])
+
+    def logout(self) -> None:
+        """Closes the session."""
+        parameters = {"action": "logout", "session": self._session}
+        self._http.get(f"{self.url}/login", params=parameters, timeout=SECONDS)
+
+    @property
+    def node(self) -> str:
+        """The OX host that this session sticks to: the route of JSESSIONID."""
+        return str(self._http.cookies.get("JSESSIONID", "")).rpartition(".")[2]
+
+    def capabilities(self) -> set[str]:
+        """What the user may do."""
+        rows = self._get("capabilities", "all")
+        return {str(row["id"]) for row in rows}
+
+    def contacts_folder(self) -> str:
+        """The user's own address book."""
+        return str(self._get("config/folder/contacts", ""))
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """The contacts of the user's own address book, by column name."""
+        names = ("id", "display_name", "first_name", "last_name", "email1")
+        rows = self._get("contacts", "all", folder=self.contacts_folder(), columns=CONTACT_COLUMNS)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def deliver(self, message: EmailMessage) -> str:
+        """Puts a mail into the INBOX as the mail server does, unread; the id it got."""
+        answer = self._http.put(
+            f"{self.url}/mail",
+            params={"action": "new", "session": self._session, "folder": INBOX, "flags": "0"},
+            data=message.as_bytes(),
+            headers={"Content-Type": "message/rfc822"},
+            timeout=SECONDS,
+        )
+        return str(_envelope("mail new", answer)["data"]["id"])
+
+    def _get(self, module: str, action: str, **parameters: str) -> Any:
+        parameters = {"session": self._session, "timezone": "UTC", **parameters}
+        if action:
+            parameters["action"] = action
+        answer = self._http.get(f"{self.url}/{module}", params=parameters, timeout=SECONDS)
+        return _envelope(f"{module} {action}".strip(), answer)["data"]
+
+
+def _envelope(call: str, answer: requests.Response) -> dict[str, Any]:
+    if answer.status_code != 200:
+        raise BrowserError(f"{call}: HTTP {answer.status_code}")
+    try:
+        content = answer.json()
+    except ValueError:
+        raise BrowserError(f"{call}: the answer is not JSON but {answer.text[:80]!r}") from None
+    if "error" in content:
+        raise BrowserError(f"{call}: {content.get('code', '')} {content['error']}".strip())
+    return dict(content)
