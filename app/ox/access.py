@@ -1,0 +1,140 @@
+"""What a user may do, asked of OX right after the login.
+
+From generation 7 on ``capabilities`` tells; generation 6 has no such module and is asked by leaves of the ``config``
+tree (``facts``: HTTP API 11.2 and 11.3). The tree is read with plain ``GET``: that is the one form that is documented
+for all generations, while ``config`` inside ``multiple`` is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.ox.client import OxClient
+from app.ox.errors import Scope, Unsupported
+from app.usm.errors import ItemError, NotEnabled, SourceUnavailable
+from app.usm.model import ContentType, User
+
+MODULES: Final[Mapping[ContentType, tuple[str, str]]] = {
+    ContentType.MAIL: ("webmail", "modules/mail/module"),
+    ContentType.CONTACTS: ("contacts", "modules/contacts/module"),
+    ContentType.CALENDAR: ("calendar", "modules/calendar/module"),
+    ContentType.TASKS: ("tasks", "modules/tasks/module"),
+}
+"""Content type → capability, and the leaf that tells the same on generation 6."""
+
+REQUIRED: Final[tuple[tuple[str, str], ...]] = (
+    ("usm", "modules/usm/module"),
+    ("active_sync", "modules/usm/eas"),
+)
+"""Without these nobody synchronises."""
+
+SENDER: Final = ("modules/mail/defaultaddress", "mail/defaultaddress")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who is logged in and what OX offers. ``legacy``: generation 6, without ``capabilities``."""
+
+    user: User
+    contents: frozenset[ContentType]
+    legacy: bool = False
+
+
+@dataclass(slots=True)
+class Traits:
+    """What this OX turned out not to know, learned from its answers and kept for the process.
+
+    Forgetting it or a race costs one more call, nothing else.
+    """
+
+    examine: bool = True
+    all_visible: bool = True
+
+
+def identify(client: OxClient, login: str, answer: Mapping[str, Any]) -> Access:
+    """Ask what the user may do. ``answer``: what the login answered.
+
+    Raises ``NotEnabled`` for a user without the rights ``usm`` and ``active_sync``, ``SourceUnavailable``.
+    """
+    rights, legacy = _rights(client)
+    _require(rights, login)
+    contents = frozenset(content for content, (name, _) in MODULES.items() if name in rights)
+    user_id = _number(answer.get("user_id")) or _number(leaf(client, "identifier"))
+    context_id = _number(answer.get("context_id")) or _number(leaf(client, "context_id"))
+    if not user_id or not context_id:
+        raise SourceUnavailable(f"OX does not say which user and context {login} is")
+    return Access(User(context_id, user_id, login, _sender(client, contents)), contents, legacy)
+
+
+def check(client: OxClient, access: Access) -> Access:
+    """The rights of a known user as they are now; one call. Raises like :func:`identify`."""
+    rights, legacy = _rights(client)
+    _require(rights, access.user.login)
+    contents = frozenset(content for content, (name, _) in MODULES.items() if name in rights)
+    return Access(access.user, contents, legacy)
+
+
+def leaf(client: OxClient, path: str) -> Any:
+    """A value of the config tree, ``None`` when OX does not have it."""
+    try:
+        return client.get(f"config/{path}", scope=Scope.READ).data
+    except (Unsupported, ItemError):
+        return None
+
+
+def _rights(client: OxClient) -> tuple[frozenset[str], bool]:
+    try:
+        return _capabilities(client), False
+    except Unsupported:
+        return _leaves(client), True
+
+
+def _require(rights: frozenset[str], login: str) -> None:
+    missing = [name for name, _ in REQUIRED if name not in rights]
+    if missing:
+        raise NotEnabled(
+            f"user {login} lacks {' and '.join(missing)}: changeuser --access-usm on --access-active-sync on"
+        )
+
+
+def _capabilities(client: OxClient) -> frozenset[str]:
+    data = client.get("capabilities", "all", scope=Scope.LOGIN).data
+    if not isinstance(data, list):
+        raise SourceUnavailable("OX answers no list of capabilities")
+    return frozenset(str(entry["id"]) for entry in data if isinstance(entry, dict) and "id" in entry)
+
+
+def _leaves(client: OxClient) -> frozenset[str]:
+    """The same for generation 6, by one look at a part of the config tree. What is not there is not allowed."""
+    modules = leaf(client, "modules")
+    if not isinstance(modules, dict):
+        raise SourceUnavailable(
+            "OX has neither capabilities nor config/modules: check com.openexchange.usm.ox.url"
+        )
+    rows = (*MODULES.values(), *REQUIRED)
+    return frozenset(name for name, path in rows if _within(modules, path) in (True, "true"))
+
+
+def _within(modules: Mapping[str, Any], path: str) -> Any:
+    value: Any = modules
+    for step in path.split("/")[1:]:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _sender(client: OxClient, contents: frozenset[ContentType]) -> str:
+    """The default sender address; a user without mail has none."""
+    if ContentType.MAIL not in contents:
+        return ""
+    for path in SENDER:
+        address = leaf(client, path)
+        if isinstance(address, str) and "@" in address:
+            return address
+    return ""
+
+
+def _number(value: Any) -> int:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() else 0

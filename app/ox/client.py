@@ -1,0 +1,298 @@
+"""The conventions of the OX HTTP API: session, envelope, ``multiple``, uploads (``facts``: HTTP API section 1).
+
+* Errors come with HTTP 200; ``error`` may stand beside ``data`` when it is only a warning.
+* ``timezone=UTC`` goes with every request, so that every Time is true UTC.
+* ``PUT`` bodies are bare JSON. Upload answers are JSON wrapped in HTML.
+* A session that OX has forgotten is renewed once, and the call repeated: OX checks the session before it acts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from app.ox.errors import Scope, SessionExpired, refusal, translate
+from app.ox.transport import Cookies, Request, Transport
+from app.usm.errors import SourceUnavailable, UsmError
+from app.usm.model import Cost
+from app.usm.ports import Clock
+
+JSON_TYPE: Final = "application/json; charset=UTF-8"
+
+FORCE: Final = str(2**53 - 1)
+"""A ``timestamp`` later than any change: write over whatever is there (section 1.4)."""
+
+Params = Mapping[str, Any]
+NONE: Final[Params] = MappingProxyType({})
+
+_WRAPPED: Final = re.compile(rb"\((\{.*\})\)", re.DOTALL)
+
+
+_T = TypeVar("_T")
+
+
+class OxSession:
+    """A login at OX, shared by all requests of one device. ``used``: when a call was last made (monotonic)."""
+
+    def __init__(self, session_id: str, cookies: Cookies, used: float) -> None:
+        self.id = session_id
+        self.cookies = cookies
+        self.used = used
+
+
+class Meter:
+    """Counts the calls of one request and the seconds they took."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._calls = 0
+        self._seconds = 0.0
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Count one call."""
+        begun = self._clock.monotonic()
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._seconds += self._clock.monotonic() - begun
+
+    @property
+    def cost(self) -> Cost:
+        """What was counted so far."""
+        return Cost(self._calls, self._seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. ``timestamp``: the largest last-modified value of what it holds, in milliseconds."""
+
+    data: Any
+    timestamp: int | None = None
+    warned: bool = False
+
+    def rows(self, columns: Sequence[int]) -> list[dict[int, Any]]:
+        """``data`` as rows of these columns: column id → value. Anything else in it is left out."""
+        if not isinstance(self.data, list):
+            raise SourceUnavailable(f"OX answers {type(self.data).__name__} where rows were asked for")
+        return [rowed(row, columns) for row in self.data if isinstance(row, list)]
+
+
+def rowed(row: Sequence[Any], columns: Sequence[int]) -> dict[int, Any]:
+    """One row as column id → value. Raises ``SourceUnavailable`` for a row of another length."""
+    if len(row) != len(columns):
+        raise SourceUnavailable(f"OX answers a row of {len(row)} values to {len(columns)} columns")
+    return dict(zip(columns, row, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One entry of ``multiple``."""
+
+    module: str
+    action: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None
+    scope: Scope = Scope.FOLDER
+
+    def entry(self) -> dict[str, Any]:
+        """As it goes over the wire (section 1.5)."""
+        entry = {"module": self.module, "action": self.action, "timezone": "UTC", **self.params}
+        return entry if self.data is None else {**entry, "data": self.data}
+
+
+class OxClient:
+    """Calls of one user's OX session, counted in ``meter``.
+
+    ``renew`` gets the session that OX has forgotten and gives a living one; without it the session is not renewed.
+    Every method raises in USM's words, as :mod:`app.ox.errors` says for its ``scope``.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        session: OxSession,
+        meter: Meter,
+        renew: Callable[[OxSession], OxSession] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._session = session
+        self._renew = renew
+        self._meter = meter
+
+    @property
+    def cost(self) -> Cost:
+        """What this client's calls have cost so far."""
+        return self._meter.cost
+
+    def get(
+        self, module: str, action: str = "", params: Params = NONE, scope: Scope = Scope.FOLDER
+    ) -> Answer:
+        """A ``GET``."""
+        request = Request("GET", module, _params(action, params), repeatable=True)
+        return self._in_session(request, lambda body: _opened(_object(body, request), scope))
+
+    def put(
+        self,
+        module: str,
+        action: str,
+        body: Any,
+        params: Params = NONE,
+        scope: Scope = Scope.WRITE,
+        repeatable: bool = False,
+    ) -> Answer:
+        """A ``PUT`` with a JSON body."""
+        request = _json_put(module, _params(action, params), body, repeatable)
+        return self._in_session(request, lambda answer: _opened(_object(answer, request), scope))
+
+    def upload(
+        self, module: str, action: str, body: Any, file: tuple[str, bytes, str], params: Params = NONE
+    ) -> Answer:
+        """A ``POST`` of JSON with a file (name, bytes, content type); the answer comes wrapped in HTML."""
+        data = {"json": _dumps(body)}
+        request = Request("POST", module, _params(action, params), data=data, files={"file": file})
+        return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
+
+    def download(self, path: str, params: Params, limit: int) -> bytes:
+        """The bytes of a binary answer of at most ``limit`` bytes; an envelope in their place is an error."""
+        request = Request("GET", path, _params("", params), limit=limit, repeatable=True)
+
+        def bytes_of(body: bytes) -> bytes:
+            if body[:1] == b"{" and (envelope := _maybe_object(body)) is not None:
+                _opened(envelope, Scope.READ)
+            return body
+
+        return self._in_session(request, bytes_of)
+
+    def multiple(self, calls: Sequence[Call], repeatable: bool = False) -> list[Answer | UsmError]:
+        """Many calls in one; the answers in their order, an error in place of an answer that failed."""
+        if not calls:
+            return []
+        entries = [call.entry() for call in calls]
+        request = _json_put("multiple", {"continue": "true"}, entries, repeatable)
+        return self._in_session(request, lambda body: _each(body, calls, request))
+
+    def logout(self) -> None:
+        """End the session at OX. Raises ``SourceUnavailable``, also for a session that is gone already."""
+        request = Request("GET", "login", {"action": "logout"})
+        self._send(request)
+
+    def _in_session(self, request: Request, read: Callable[[bytes], _T]) -> _T:
+        try:
+            return read(self._send(request))
+        except SessionExpired as error:
+            if self._renew is None:
+                raise SourceUnavailable(f"a fresh session is refused: {error}") from error
+        self._session = self._renew(self._session)
+        try:
+            return read(self._send(request))
+        except SessionExpired as error:
+            raise SourceUnavailable(f"OX forgets its sessions at once: {error}") from error
+
+    def _send(self, request: Request) -> bytes:
+        session = self._session
+        session.used = self._clock.monotonic()
+        with self._meter.call():
+            return self._transport.send(
+                replace(request, params={**request.params, "session": session.id}), session.cookies
+            )
+
+
+def login(
+    transport: Transport, clock: Clock, meter: Meter, form: Mapping[str, str]
+) -> tuple[OxSession, Mapping[str, Any]]:
+    """Open an OX session (section 1.6): the session and what OX answers about it.
+
+    ``form``: ``name``, ``password``, ``client``, ``version``; they go in the body, as newer generations refuse them in
+    the URL. Raises ``AccessDenied``, ``NotEnabled``, ``SourceUnavailable``.
+    """
+    cookies = Cookies()
+    params = {"action": "login", "authId": str(uuid.uuid4()), "timezone": "UTC"}
+    request = Request("POST", "login", params, data=dict(form))
+    with meter.call():
+        envelope = _object(transport.send(request, cookies), request)
+    try:
+        _opened(envelope, Scope.LOGIN)
+    except SessionExpired as error:
+        raise SourceUnavailable(str(error)) from error
+    session_id = envelope.get("session")
+    if not isinstance(session_id, str) or not session_id:
+        raise SourceUnavailable("OX answers a login without a session")
+    return OxSession(session_id, cookies, clock.monotonic()), envelope
+
+
+def _params(action: str, params: Mapping[str, Any]) -> dict[str, str]:
+    named = {"action": action} if action else {}
+    return {**named, "timezone": "UTC", **{name: str(value) for name, value in params.items()}}
+
+
+def _dumps(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _json_put(module: str, params: Mapping[str, str], body: Any, repeatable: bool) -> Request:
+    data = _dumps(body).encode("utf-8", "replace")
+    return Request("PUT", module, params, data=data, content_type=JSON_TYPE, repeatable=repeatable)
+
+
+def _json(body: bytes, request: Request) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise SourceUnavailable(f"OX answers something else than JSON to {request}") from error
+
+
+def _object(body: bytes, request: Request) -> dict[str, Any]:
+    envelope = _json(body, request)
+    if not isinstance(envelope, dict):
+        raise SourceUnavailable(f"OX answers {type(envelope).__name__} instead of an object to {request}")
+    return envelope
+
+
+def _maybe_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return envelope if isinstance(envelope, dict) and "error" in envelope else None
+
+
+def _unwrapped(body: bytes, request: Request) -> dict[str, Any]:
+    wrapped = None if body.lstrip()[:1] == b"{" else _WRAPPED.search(body)
+    return _object(wrapped[1] if wrapped else body, request)
+
+
+def _opened(envelope: Mapping[str, Any], scope: Scope) -> Answer:
+    error = refusal(envelope)
+    if error is not None:
+        raise translate(error, scope)
+    timestamp = envelope.get("timestamp")
+    warned = bool(envelope.get("error") or envelope.get("warnings"))
+    return Answer(envelope.get("data"), timestamp if isinstance(timestamp, int) else None, warned)
+
+
+def _each(body: bytes, calls: Sequence[Call], request: Request) -> list[Answer | UsmError]:
+    answers = _json(body, request)
+    if isinstance(answers, dict):
+        _opened(answers, Scope.LOGIN)  # an error of the whole request, such as a bad session
+    if not isinstance(answers, list) or len(answers) != len(calls):
+        raise SourceUnavailable(f"OX does not answer all of {len(calls)} calls in one")
+    return [_one(answer, call.scope) for answer, call in zip(answers, calls, strict=True)]
+
+
+def _one(envelope: Any, scope: Scope) -> Answer | UsmError:
+    if not isinstance(envelope, dict):
+        return Answer(envelope)
+    try:
+        return _opened(envelope, scope)
+    except UsmError as error:
+        return error

@@ -1,0 +1,206 @@
+"""OX's errors in USM's words: the one place where a code or category of OX is judged.
+
+An error is looked up by its code first, then by its category, where it also matters what was asked
+(:class:`Scope`). Two rules hold throughout:
+
+* an OX that fails is :class:`~app.usm.errors.SourceUnavailable`, never :class:`~app.usm.errors.AccessDenied`:
+  a phone that is told "wrong password" asks its owner for a new one;
+* an error about one item never stops the others of its folder.
+
+``facts``: HTTP API sections 1.1 (envelope), 1.6 (SES, LGI) and 1.8 (conflict and not found).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from app.usm.errors import (
+    AccessDenied,
+    FolderGone,
+    ItemConflict,
+    ItemGone,
+    ItemRefused,
+    ItemUnreadable,
+    NotEnabled,
+    SourceUnavailable,
+    UsmError,
+)
+
+SOON: Final = 10
+LATER: Final = 60
+MUCH_LATER: Final = 300
+
+
+class Unsupported(SourceUnavailable):
+    """This OX does not know the module or action: an older generation."""
+
+
+class TooLarge(SourceUnavailable):
+    """The answer is larger than this process is willing to hold."""
+
+
+class SessionExpired(Exception):
+    """The OX session is gone; logging in again helps. Never leaves ``app.ox``."""
+
+
+class Scope(Enum):
+    """What a call is about, which decides how an error without a known code is read."""
+
+    LOGIN = "login"
+    FOLDER = "folder"
+    READ = "read"
+    """One item, to read it."""
+    WRITE = "write"
+    """One item, to store, change or delete it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The error part of an answer (section 1.1). ``category`` is the first one's name."""
+
+    code: str
+    category: str
+    text: str
+    error_id: str = ""
+
+    def __str__(self) -> str:
+        return f"OX answers {self.code or 'an error'}: {self.text} [{self.error_id}]"
+
+
+FORMER_CATEGORIES: Final[Mapping[int, str]] = {
+    1: "USER_INPUT",
+    2: "CONFIGURATION",
+    3: "PERMISSION_DENIED",
+    4: "TRY_AGAIN",
+    5: "SERVICE_DOWN",
+    6: "CONNECTIVITY",
+    7: "ERROR",
+    8: "ERROR",
+    9: "CONFLICT",
+    10: "CONFIGURATION",
+    11: "CAPACITY",
+    12: "TRUNCATED",
+    13: "WARNING",
+}
+"""The number that older servers send alone; 7 and 10 are generation 6 only."""
+
+HARMLESS: Final = frozenset({"CON-0122"})
+"""Errors that say "nothing to do": the call has succeeded."""
+
+_Maker = Callable[[str], Exception]
+
+
+def _later(seconds: int) -> _Maker:
+    return lambda message: SourceUnavailable(message, retry_after=seconds)
+
+
+BY_CODE: Final[Mapping[str, _Maker]] = {
+    "SES-0002": _later(MUCH_LATER),
+    "SES-0007": _later(MUCH_LATER),
+    "SES-0204": _later(MUCH_LATER),
+    "SES-0207": _later(MUCH_LATER),
+    "SES-0208": _later(LATER),
+    "LGI-0001": AccessDenied,
+    "LGI-0002": _later(LATER),
+    "LGI-0003": _later(LATER),
+    "LGI-0005": _later(LATER),
+    "LGI-0006": AccessDenied,
+    "LGI-0010": _later(LATER),
+    "LGI-0011": AccessDenied,
+    "LGI-0013": NotEnabled,
+    "LGI-0014": NotEnabled,
+    "LGI-0016": _later(MUCH_LATER),
+    "LGI-0022": NotEnabled,
+    "LGI-0023": NotEnabled,
+    "LGI-0024": NotEnabled,
+    "LGI-0025": NotEnabled,
+    "LGI-0026": AccessDenied,
+    "LGI-0027": AccessDenied,
+    "LGI-0028": _later(MUCH_LATER),
+    "SVL-0001": Unsupported,
+    "SVL-0007": Unsupported,
+    "SVL-0013": Unsupported,
+    "SVL-0021": Unsupported,
+    "FLD-0003": FolderGone,
+    "FLD-0008": FolderGone,
+    "FLD-1004": FolderGone,
+    "FLD-1018": Unsupported,
+    "CON-0103": FolderGone,
+    "CON-0119": ItemConflict,
+    "CON-0125": ItemGone,
+    "CON-0174": ItemGone,
+    "CON-0167": ItemRefused,  # TRY_AGAIN, but only another display name helps
+    "MSG-0032": ItemGone,
+    "IMAP-1002": FolderGone,
+}
+"""Codes whose meaning does not depend on what was asked. Other ``SES`` codes mean: log in again."""
+
+_REFUSED: Final[Mapping[Scope, _Maker]] = {
+    Scope.LOGIN: SourceUnavailable,
+    Scope.FOLDER: SourceUnavailable,
+    Scope.READ: ItemUnreadable,
+    Scope.WRITE: ItemRefused,
+}
+_UNAVAILABLE: Final[Mapping[Scope, _Maker]] = dict.fromkeys(Scope, SourceUnavailable)
+
+BY_CATEGORY: Final[Mapping[str, Mapping[Scope, _Maker]]] = {
+    "USER_INPUT": _REFUSED,
+    "CAPACITY": _REFUSED,
+    "TRUNCATED": _REFUSED,
+    "PERMISSION_DENIED": {**_REFUSED, Scope.FOLDER: FolderGone},
+    "CONFLICT": {**_REFUSED, Scope.WRITE: ItemConflict},
+    "ERROR": _REFUSED,
+    "CONFIGURATION": _UNAVAILABLE,
+    "TRY_AGAIN": _UNAVAILABLE,
+    "SERVICE_DOWN": _UNAVAILABLE,
+    "CONNECTIVITY": _UNAVAILABLE,
+}
+
+
+def refusal(envelope: Mapping[str, Any]) -> Refusal | None:
+    """The error of an answer, ``None`` when there is none or only a warning or harmless one (section 1.1)."""
+    if not envelope.get("error") and not envelope.get("code"):
+        return None
+    code, category = str(envelope.get("code") or ""), _category(envelope)
+    if category == "WARNING" or code in HARMLESS:
+        return None
+    text = str(envelope.get("error_desc") or envelope.get("error") or "no message")
+    return Refusal(code, category, text, str(envelope.get("error_id") or ""))
+
+
+def _category(envelope: Mapping[str, Any]) -> str:
+    names = envelope.get("categories")
+    if isinstance(names, list):
+        names = names[0] if names else None
+    if isinstance(names, str) and names:
+        return names.upper()
+    number = envelope.get("category")
+    return FORMER_CATEGORIES.get(number, "ERROR") if isinstance(number, int) else "ERROR"
+
+
+def translate(error: Refusal, scope: Scope) -> UsmError | SessionExpired:
+    """The exception to raise for this error."""
+    maker = BY_CODE.get(error.code)
+    if maker is None and error.code.startswith("SES-"):
+        maker = SessionExpired
+    if maker is None:
+        maker = BY_CATEGORY.get(error.category, BY_CATEGORY["ERROR"])[scope]
+    made = maker(str(error))
+    assert isinstance(made, UsmError | SessionExpired)  # noqa: S101
+    return made
+
+
+def http_failure(status: int, retry_after: str | None, what: str) -> SourceUnavailable:
+    """The error for an HTTP status other than 200. ``retry_after``: that header, seconds only."""
+    message = f"OX answers HTTP {status} to {what}"
+    if status == 404:
+        return Unsupported(f"{message}: unknown module, or a wrong com.openexchange.usm.ox.url", LATER)
+    if 300 <= status < 400:
+        return SourceUnavailable(
+            f"{message}: redirects are not followed, check com.openexchange.usm.ox.url", LATER
+        )
+    named = int(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else LATER
+    return SourceUnavailable(message, max(1, min(named, 3600)))

@@ -1,0 +1,155 @@
+"""The folders that a device may have (``facts``: HTTP API section 2).
+
+All in one call where OX can list the visible folders of a content type; where it cannot, the tree is walked level by
+level, one call a level. Left out: what the user may not read, the global address book, other mail accounts, views
+that are not folders. A module that the user may not use is no error; a mail account that does not answer is one,
+because a device that is told of no folder deletes its copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from app.ox.access import Access, Traits, leaf
+from app.ox.client import Answer, Call, OxClient, rowed
+from app.ox.errors import Unsupported
+from app.ox.mapping import folder as mapping
+from app.usm.errors import FolderGone, SourceUnavailable, UsmError
+from app.usm.model import ContentType, Folder, FolderRole
+
+Row = Mapping[int, Any]
+
+ROOTS: Final[Mapping[ContentType, tuple[str, ...]]] = {ContentType.MAIL: (mapping.MAIL_ROOT,)}
+"""Where the walk begins; for the other content types at "my", "public" and "shared folders"."""
+_GROUPWARE_ROOTS: Final = ("1", "2", "3")
+
+_INBOX: Final = "default0/inbox"
+_DEEPEST: Final = 30
+
+
+def folders(
+    client: OxClient, access: Access, traits: Traits, contents: Iterable[ContentType]
+) -> list[Folder]:
+    """All folders of these content types, parents before children. Raises ``SourceUnavailable``."""
+    wanted = [content for content in contents if content in access.contents]
+    columns = mapping.LEGACY_COLUMNS if access.legacy else mapping.COLUMNS
+    found: list[Folder] = []
+    for content, rows in zip(wanted, _visible(client, traits, wanted, columns), strict=True):
+        kept = [row for row in rows if _belongs(row, content)]
+        found.extend(_with_roles(client, content, _arranged(kept, content)))
+    return found
+
+
+def _visible(
+    client: OxClient, traits: Traits, contents: Sequence[ContentType], columns: Sequence[int]
+) -> list[list[Row]]:
+    """The rows of each content type."""
+    calls = [_call("allVisible", columns, content_type=mapping.MODULES[content]) for content in contents]
+    answers: list[Answer | UsmError] = [Unsupported("allVisible is not known")] * len(calls)
+    if traits.all_visible:
+        answers = client.multiple(calls, repeatable=True)
+    found = []
+    for content, answer in zip(contents, answers, strict=True):
+        if isinstance(answer, Unsupported):
+            traits.all_visible = False
+            rows = _walk(client, content, columns)
+        else:
+            rows = _rows(answer, content, columns)
+        if content is ContentType.MAIL and not any(_is_inbox(row) for row in rows):
+            rows = _walk(client, content, columns)
+            if not any(_is_inbox(row) for row in rows):
+                raise SourceUnavailable(
+                    "OX shows no INBOX: the mail server does not answer, or refuses the user"
+                )
+        found.append(rows)
+    return found
+
+
+def _call(action: str, columns: Sequence[int], **params: str) -> Call:
+    ids = ",".join(map(str, columns))
+    return Call("folders", action, {"columns": ids, "tree": "0", **params})
+
+
+def _rows(answer: Answer | UsmError, content: ContentType, columns: Sequence[int]) -> list[Row]:
+    """The rows of an ``allVisible`` answer: private, public and shared ones together."""
+    if isinstance(answer, FolderGone):
+        return []
+    if isinstance(answer, UsmError):
+        raise answer
+    groups = answer.data if isinstance(answer.data, dict) else {}
+    parts = (groups.get(name) for name in ("private", "public", "shared"))
+    rows = [rowed(row, columns) for part in parts if isinstance(part, list) for row in part]
+    if not rows and answer.warned:
+        raise SourceUnavailable(f"OX warns instead of listing the {content} folders")
+    return list(rows)
+
+
+def _walk(client: OxClient, content: ContentType, columns: Sequence[int]) -> list[Row]:
+    """The rows of a content type by walking the tree; each level is one call."""
+    parents: list[str] = list(ROOTS.get(content, _GROUPWARE_ROOTS))
+    found: dict[str, Row] = {}
+    for _ in range(_DEEPEST):
+        calls = [_call("list", columns, parent=parent) for parent in parents]
+        below: dict[str, Row] = {}
+        for answer in client.multiple(calls, repeatable=True):
+            if isinstance(answer, FolderGone):
+                continue
+            if isinstance(answer, UsmError):
+                raise answer
+            below.update((str(row[mapping.ID]), row) for row in answer.rows(columns))
+        fresh = {folder_id: row for folder_id, row in below.items() if folder_id not in found}
+        found.update(fresh)
+        parents = [folder_id for folder_id, row in fresh.items() if row[mapping.SUBFOLDERS]]
+        if not parents:
+            break
+    return list(found.values())
+
+
+def _belongs(row: Row, content: ContentType) -> bool:
+    folder_id = str(row[mapping.ID])
+    if content is ContentType.MAIL:
+        return folder_id.startswith(f"{mapping.MAIL_ROOT}/") and mapping.readable(row)
+    same = row[mapping.MODULE] == mapping.MODULES[content]
+    return same and folder_id not in mapping.LEFT_OUT and mapping.readable(row)
+
+
+def _is_inbox(row: Row) -> bool:
+    return str(row[mapping.ID]).casefold() == _INBOX
+
+
+def _arranged(rows: Sequence[Row], content: ContentType) -> list[Folder]:
+    """Folders with parents before children; a folder whose parent is not among them stands at the top."""
+    ids = {str(row[mapping.ID]) for row in rows}
+    waiting: dict[str | None, list[Row]] = {}
+    for row in rows:
+        parent = str(row[mapping.PARENT])
+        waiting.setdefault(parent if parent in ids else None, []).append(row)
+    found: list[Folder] = []
+    layer: list[str | None] = [None]
+    while layer:
+        grown = [
+            mapping.folder_of(row, content, parent) for parent in layer for row in waiting.pop(parent, [])
+        ]
+        found.extend(grown)
+        layer = [folder.id for folder in grown]
+    return found
+
+
+def _with_roles(client: OxClient, content: ContentType, found: Sequence[Folder]) -> list[Folder]:
+    """Each role once, and none of the important ones missing."""
+    taken: set[FolderRole] = set()
+    folders = []
+    for folder in found:
+        folder_role = folder.role
+        if content is ContentType.MAIL and folder.id.casefold() == _INBOX:
+            folder_role = FolderRole.INBOX
+        elif folder_role in taken or folder_role is FolderRole.INBOX:
+            folder_role = FolderRole.NONE
+        taken.add(folder_role)
+        folders.append(replace(folder, role=folder_role))
+    if folders and content is not ContentType.MAIL and FolderRole.DEFAULT not in taken:
+        default = str(leaf(client, f"folder/{mapping.MODULES[content]}"))
+        return [replace(each, role=FolderRole.DEFAULT) if each.id == default else each for each in folders]
+    return folders

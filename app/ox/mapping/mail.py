@@ -1,0 +1,213 @@
+"""Messages: what OX's ``get`` tells and USM fields (``facts``: HTTP API sections 8.3, 8.4 and 8.6).
+
+Mail comes from anywhere: whatever is missing or malformed makes its field absent, never the message unreadable.
+"""
+
+from __future__ import annotations
+
+import html
+import mimetypes
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.utils import getaddresses
+from typing import Any, Final
+
+from inscriptis import get_text
+from lxml.etree import LxmlError
+
+from app.ox.mapping import values
+from app.usm.content import Address
+from app.usm.model import Attachment, Body, BodyKind
+
+ID: Final = 600
+RECEIVED: Final = 610
+FLAGS: Final = 611
+
+ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, FORWARDED = 1, 2, 4, 8, 32, 256
+TOLD: Final = ANSWERED | DRAFT | FLAGGED | SEEN | FORWARDED
+"""The flags that a device must hear of."""
+
+WRITABLE: Final[Mapping[str, int]] = {"read": SEEN, "flagged": FLAGGED}
+"""The fields that a device may change, and their flags."""
+
+_FLAG_FIELDS: Final[Mapping[str, int]] = {
+    **WRITABLE,
+    "answered": ANSWERED,
+    "forwarded": FORWARDED,
+    "draft": DRAFT,
+}
+_ADDRESS_FIELDS: Final = ("from", "to", "cc", "bcc")
+_HEADER_ADDRESSES: Final[Mapping[str, str]] = {"reply_to": "reply-to", "sender": "sender"}
+_TAG: Final = re.compile(r"<[^>]*>")
+
+_Part = Mapping[str, Any]
+
+
+def stamp(flags: Any) -> str:
+    """The stamp of a message: a message never changes, but its flags do."""
+    return str((flags if isinstance(flags, int) else 0) & TOLD)
+
+
+def fields_of(
+    message: Mapping[str, Any], bodies: Sequence[BodyKind], most_attachments: int
+) -> dict[str, Any]:
+    """The fields of a message but the body as MIME. ``bodies``: the wanted forms, best first."""
+    headers = _headers(message)
+    flags = message.get("flags")
+    flags = flags if isinstance(flags, int) else 0
+    found: dict[str, Any] = {
+        "subject": values.line(message.get("subject")),
+        "received": values.instant(message.get("received_date")) or values.instant(message.get("sent_date")),
+        "importance": _importance(message.get("priority")),
+        "message_id": values.line(message.get("message_id") or headers.get("message-id")),
+        "size": message.get("size") if isinstance(message.get("size"), int) else None,
+        "attachments": tuple(_attachments(message))[:most_attachments] or None,
+        "body": _body(message, bodies),
+        **{field: _addresses(message.get(field)) for field in _ADDRESS_FIELDS},
+        **{field: _parsed(headers.get(name)) for field, name in _HEADER_ADDRESSES.items()},
+        **{field: bool(flags & bit) for field, bit in _FLAG_FIELDS.items()},
+        **_protection(message, headers),
+    }
+    return {field: value for field, value in found.items() if value is not None}
+
+
+def _headers(message: Mapping[str, Any]) -> dict[str, str]:
+    headers = message.get("headers")
+    if not isinstance(headers, dict):
+        return {}
+    return {str(name).lower(): _decoded(value) for name, value in headers.items() if value}
+
+
+def _decoded(value: Any) -> str:
+    """A header's text; of several of one name the first."""
+    text = str(value[0] if isinstance(value, list) and value else value)
+    try:
+        return str(make_header(decode_header(text)))
+    except (MessageError, ValueError, LookupError):
+        return text
+
+
+def _importance(priority: Any) -> int:
+    """1 very high … 5 very low, 0 and 3 normal → 2, 1, 0."""
+    if priority in (1, 2):
+        return 2
+    return 0 if priority in (4, 5) else 1
+
+
+def _addresses(pairs: Any) -> tuple[Address, ...] | None:
+    """``[[name or null, address], …]``; an address without a name may have its own in its place."""
+    found = []
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, list) and len(pair) == 2:
+            mail = values.line(pair[1]) or ""
+            name = (values.line(pair[0]) or "").strip("\"'")
+            if mail or name:
+                found.append(Address(mail, "" if name == mail else name))
+    return tuple(found) or None
+
+
+def _parsed(header: str | None) -> tuple[Address, ...] | None:
+    pairs = getaddresses([values.line(header) or ""], strict=False) if header else []
+    return tuple(Address(mail, name) for name, mail in pairs if mail) or None
+
+
+def _protection(message: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, bool]:
+    content_type = str(message.get("content_type") or headers.get("content-type") or "").lower()
+    opaque = "pkcs7-mime" in content_type
+    signed = content_type.startswith("multipart/signed") or (opaque and "signed-data" in content_type)
+    encrypted = content_type.startswith("multipart/encrypted") or (opaque and not signed)
+    return {"signed": signed, "encrypted": encrypted}
+
+
+# -- parts ---------------------------------------------------------------------------------------------------
+
+
+def _parts(message: Mapping[str, Any], name: str) -> list[_Part]:
+    parts = message.get(name)
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+
+
+def _type(part: _Part) -> str:
+    return str(part.get("content_type") or "").split(";")[0].strip().lower()
+
+
+def _is_body(part: _Part) -> bool:
+    """Text without a file name that is not an attachment: the body, another form of it, or a part of it."""
+    return (
+        _type(part) in ("text/plain", "text/html", "text/enriched")
+        and not part.get("filename")
+        and str(part.get("disp") or "").lower() != "attachment"
+    )
+
+
+def _texts(message: Mapping[str, Any], content_type: str) -> str | None:
+    """The bodies of one type, put together: a list's footer, for example, is a part of its own."""
+    pieces = [
+        str(part["content"])
+        for part in _parts(message, "attachments")
+        if _is_body(part) and _type(part) == content_type and part.get("content") is not None
+    ]
+    glue = "<hr>" if content_type == "text/html" else "\n"
+    return values.clean(glue.join(pieces)) if pieces else None
+
+
+def _body(message: Mapping[str, Any], bodies: Sequence[BodyKind]) -> Body:
+    """The body in the best of the wanted forms that can be made. OX's own form is told as ``native``."""
+    rich, plain = _texts(message, "text/html"), _texts(message, "text/plain")
+    native = BodyKind.HTML if _is_rich(message, rich) else BodyKind.TEXT
+    wanted = [kind for kind in bodies if kind is not BodyKind.MIME] or [BodyKind.TEXT]
+    if wanted[0] is BodyKind.HTML and rich is not None:
+        return Body(BodyKind.HTML, rich, native=native)
+    if BodyKind.TEXT in wanted:
+        text = plain if plain is not None else _to_text(rich or "")
+        return Body(BodyKind.TEXT, text, native=native)
+    return Body(BodyKind.HTML, _to_html(plain or ""), native=native)
+
+
+def _is_rich(message: Mapping[str, Any], rich: str | None) -> bool:
+    if rich is not None or any(
+        _type(part) == "text/html" and _is_body(part) for part in _parts(message, "attachments")
+    ):
+        return True
+    return _type(message) in ("text/html", "multipart/alternative", "multipart/related")
+
+
+def _to_text(markup: str) -> str:
+    try:
+        return values.clean(get_text(markup))
+    except (LxmlError, ValueError, RecursionError):
+        return values.clean(html.unescape(_TAG.sub(" ", markup)))
+
+
+def _to_html(text: str) -> str:
+    return f"<html><body>{html.escape(text).replace(chr(10), '<br>')}</body></html>"
+
+
+def _attachments(message: Mapping[str, Any]) -> Iterator[Attachment]:
+    """Files, then messages within the message as ``.eml`` files. Ids are those that OX's ``attachment`` takes."""
+    nested = _parts(message, "nested_msgs")
+    inside = {str(part.get("id")) for part in nested}
+    for part in _parts(message, "attachments"):
+        if not _is_body(part) and part.get("id") is not None and str(part["id"]) not in inside:
+            yield _attachment(part)
+    for part in nested:
+        if part.get("id") is not None:
+            name = values.line(part.get("subject")) or "message"
+            yield Attachment(str(part["id"]), f"{name}.eml", _size(part), "message/rfc822")
+
+
+def _attachment(part: _Part) -> Attachment:
+    content_type = _type(part) or "application/octet-stream"
+    cid = (values.line(part.get("cid")) or "").strip("<>") or None
+    inline = cid is not None and str(part.get("disp") or "").lower() == "inline"
+    name = values.line(part.get("filename"))
+    if name is None:
+        name = f"attachment-{part['id']}{mimetypes.guess_extension(content_type) or ''}"
+    return Attachment(str(part["id"]), name, _size(part), content_type, cid, inline)
+
+
+def _size(part: _Part) -> int:
+    size = part.get("size")
+    return max(size, 0) if isinstance(size, int) else 0

@@ -1,0 +1,118 @@
+"""The ``DataSource`` port on OX: who holds which content type, and the one call that asks for all folders' changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from app.ox import folders
+from app.ox.client import Answer
+from app.ox.contacts import Contacts
+from app.ox.errors import Unsupported
+from app.ox.mail import Mail
+from app.ox.module import Context, Module
+from app.usm.errors import FolderGone, UsmError
+from app.usm.model import BodyKind, ContentType, Cost, Folder, FolderRef, Item, Listing, User, Written
+
+MODULES: Final[Mapping[ContentType, type[Module]]] = {
+    ContentType.MAIL: Mail,
+    ContentType.CONTACTS: Contacts,
+}
+"""What is synchronised; another content type is another row."""
+
+
+class OxSource:
+    """The data of one user, for one request. Made by :class:`app.ox.sessions.OxSourceProvider`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._modules = {
+            content: module(context)
+            for content, module in MODULES.items()
+            if content in context.access.contents
+        }
+
+    @property
+    def user(self) -> User:
+        """See the port."""
+        return self._context.access.user
+
+    @property
+    def cost(self) -> Cost:
+        """See the port; logging in counts."""
+        return self._context.client.cost
+
+    def folders(self) -> Sequence[Folder]:
+        """See the port; one call."""
+        context = self._context
+        return folders.folders(context.client, context.access, context.traits, self._modules)
+
+    def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
+        """See the port."""
+        return self._module(folder).listing(folder.id, since)
+
+    def read(
+        self, folder: FolderRef, ids: Sequence[str], bodies: Sequence[BodyKind]
+    ) -> Mapping[str, Item | Exception]:
+        """See the port."""
+        return self._module(folder).read(folder.id, ids, bodies)
+
+    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
+        """See the port."""
+        return self._module(folder).create(folder.id, fields, uid)
+
+    def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
+        """See the port."""
+        return self._module(folder).find_created(folder.id, uids)
+
+    def update(
+        self, folder: FolderRef, item_id: str, fields: Mapping[str, Any], stamp: str | None
+    ) -> Written:
+        """See the port."""
+        return self._module(folder).update(folder.id, item_id, fields, stamp)
+
+    def delete(self, folder: FolderRef, item_id: str, stamp: str | None, to_trash: bool) -> None:
+        """See the port."""
+        self._module(folder).delete(folder.id, item_id, stamp, to_trash)
+
+    def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
+        """See the port; one call, the first time on an old OX two."""
+        try:
+            return self._probe(folders)
+        except Unsupported:
+            if not self._context.traits.examine:
+                raise
+            self._context.traits.examine = False
+            return self._probe(folders)
+
+    def _probe(self, folders: Sequence[FolderRef]) -> dict[str, str]:
+        known = [folder for folder in folders if folder.content in self._modules]
+        plans = [self._modules[folder.content].probes(folder.id) for folder in known]
+        answers = iter(
+            self._context.client.multiple([call for plan in plans for call in plan], repeatable=True)
+        )
+        found = {}
+        for folder, plan in zip(known, plans, strict=True):
+            mine = [next(answers) for _ in plan]
+            if (good := _good(mine)) is not None:
+                found[folder.id] = self._modules[folder.content].fingerprint(good)
+        return found
+
+    def _module(self, folder: FolderRef) -> Module:
+        module = self._modules.get(folder.content)
+        if module is None:
+            raise FolderGone(f"user {self.user.login} has no {folder.content}")
+        return module
+
+
+def _good(answers: Sequence[Answer | UsmError]) -> list[Answer] | None:
+    """These answers, ``None`` when they show that the folder is gone. Raises any other error among them."""
+    good = []
+    for answer in answers:
+        if isinstance(answer, FolderGone):
+            return None
+        if isinstance(answer, UsmError):
+            raise answer
+        good.append(answer)
+    return good

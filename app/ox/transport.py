@@ -1,0 +1,178 @@
+"""HTTP to OX: one bounded pool of connections a process, every fault as ``SourceUnavailable``.
+
+``requests`` sends to one server only, follows no redirect, reads no environment and keeps no cookies of its own: the
+cookies belong to an OX session (:class:`Cookies`), and one session's must never travel with another's request.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookiejar import Cookie, CookiePolicy, DefaultCookiePolicy
+from typing import Any, Final
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from urllib3.exceptions import HTTPError as PoolError
+from urllib3.exceptions import ProtocolError
+
+from app.ox.errors import TooLarge, http_failure
+from app.ox.settings import OxSettings
+from app.usm.errors import SourceUnavailable
+from app.usm.ports import Clock
+
+USER_AGENT: Final = "Open-Xchange USM HTTP Client"
+"""Constant over a session's life: the names of its cookies are a hash of it (section 1.6), and OX's rate limit spares
+it (section 1.7)."""
+
+_BLOCK: Final = 64 * 1024
+
+
+class _AnyCookie(CookiePolicy):
+    """Take and keep every cookie. OX is asked on a loopback address, often over plain HTTP, while its cookies may
+    be for the public host name and "secure": a browser's rules would drop them."""
+
+    netscape = True
+    rfc2965 = False
+    hide_cookie2 = True
+
+    def set_ok(self, cookie: Cookie, request: Any) -> bool:
+        return True
+
+
+class Cookies:
+    """The cookies of one OX session; for several threads at once."""
+
+    def __init__(self) -> None:
+        self._jar = RequestsCookieJar(policy=_AnyCookie())
+        self._lock = threading.Lock()
+
+    def take(self, response: requests.Response) -> None:
+        """Keep what an answer sets, forget what it lets expire."""
+        with self._lock:
+            extract_cookies_to_jar(self._jar, response.request, response.raw)  # type: ignore[no-untyped-call]
+
+    def header(self) -> str:
+        """The value of the ``Cookie`` header, ``""`` without any."""
+        with self._lock:
+            return "; ".join(f"{name}={value}" for name, value in self._jar.get_dict().items())
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. ``path`` is relative to the base URL; ``repeatable`` when doing it twice does no harm."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    data: Any = None
+    files: Any = None
+    content_type: str = ""
+    limit: int = 0
+    repeatable: bool = False
+
+    def __str__(self) -> str:
+        """What to say in an error: never a parameter, for the session's id is one."""
+        action = self.params.get("action", "")
+        return f"{self.path}?action={action}" if action else self.path
+
+
+class Transport:
+    """Sends requests to OX. ``adapter`` is the seam for tests; by default a bounded pool of connections."""
+
+    def __init__(self, settings: OxSettings, clock: Clock, adapter: BaseAdapter | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._places = threading.BoundedSemaphore(settings.connections)
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._http.headers.update({"User-Agent": USER_AGENT, "Accept": "*/*"})
+        adapter = adapter or HTTPAdapter(pool_connections=4, pool_maxsize=settings.connections)
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, adapter)
+
+    def send(self, request: Request, cookies: Cookies) -> bytes:
+        """The body of the answer.
+
+        Raises ``SourceUnavailable`` for anything but a whole answer with status 200, :class:`TooLarge` above
+        ``request.limit`` bytes.
+        """
+        with self._place(request):
+            try:
+                return self._exchange(request, cookies)
+            except requests.ConnectionError as error:
+                if not (request.repeatable and _was_dropped(error)):
+                    raise _failed(request, error) from error
+            except (requests.RequestException, PoolError, OSError) as error:
+                raise _failed(request, error) from error
+            # OX closed an idle connection at the moment it was taken up again: nothing is wrong with OX.
+            try:
+                return self._exchange(request, cookies)
+            except (requests.RequestException, PoolError, OSError) as error:
+                raise _failed(request, error) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    @contextmanager
+    def _place(self, request: Request) -> Iterator[None]:
+        if not self._places.acquire(timeout=self._settings.connection_wait):
+            raise SourceUnavailable(
+                f"all {self._settings.connections} connections to OX are in use, for {request}"
+            )
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _exchange(self, request: Request, cookies: Cookies) -> bytes:
+        held = cookies.header()
+        headers = {"Cookie": held} if held else {}
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
+        response = self._http.request(
+            request.method,
+            self._settings.base + request.path,
+            params=request.params,
+            data=request.data,
+            files=request.files,
+            headers=headers,
+            timeout=(self._settings.connect_timeout, self._settings.read_timeout),
+            allow_redirects=False,
+            stream=True,
+        )
+        with response:
+            cookies.take(response)
+            if response.status_code != 200:
+                raise http_failure(response.status_code, response.headers.get("Retry-After"), str(request))
+            return self._body(response, request)
+
+    def _body(self, response: requests.Response, request: Request) -> bytes:
+        limit = request.limit or self._settings.answer_bytes
+        deadline = self._clock.monotonic() + self._settings.call_timeout
+        blocks, size = [], 0
+        for block in response.iter_content(_BLOCK):
+            size += len(block)
+            if size > limit:
+                raise TooLarge(f"OX answers more than {limit} bytes to {request}")
+            if self._clock.monotonic() > deadline:
+                raise SourceUnavailable(
+                    f"OX did not end its answer to {request} in {self._settings.call_timeout:.0f} seconds"
+                )
+            blocks.append(block)
+        return b"".join(blocks)
+
+
+def _was_dropped(error: requests.ConnectionError) -> bool:
+    """Whether a connection that was open ended before a single byte of the answer."""
+    return bool(error.args) and isinstance(error.args[0], ProtocolError)
+
+
+def _failed(request: Request, error: Exception) -> SourceUnavailable:
+    what = "did not answer in time" if isinstance(error, requests.Timeout) else "cannot be reached"
+    return SourceUnavailable(f"OX {what} for {request}: {type(error).__name__}")
