@@ -39,13 +39,13 @@ class Browser:
         """Opens a session; BrowserError when OX refuses."""
         form = {"name": name, "password": password, "client": CLIENT, "version": "1"}
         parameters = {"action": "login", "authId": str(uuid.uuid4())}
-        answer = self._http.post(f"{self.url}/login", params=parameters, data=form, timeout=SECONDS)
+        answer = self._send("POST", "login", parameters, data=form)
         self._session = str(_envelope("login", answer)["session"])
 
     def logout(self) -> None:
         """Closes the session."""
         parameters = {"action": "logout", "session": self._session}
-        self._http.get(f"{self.url}/login", params=parameters, timeout=SECONDS)
+        self._send("GET", "login", parameters)
 
     @property
     def node(self) -> str:
@@ -69,21 +69,26 @@ class Browser:
 
     def deliver(self, message: EmailMessage) -> str:
         """Puts a mail into the INBOX as the mail server does, unread; the id it got."""
-        answer = self._http.put(
-            f"{self.url}/mail",
-            params={"action": "new", "session": self._session, "folder": INBOX, "flags": "0"},
-            data=message.as_bytes(),
-            headers={"Content-Type": "message/rfc822"},
-            timeout=SECONDS,
-        )
+        parameters = {"action": "new", "session": self._session, "folder": INBOX, "flags": "0"}
+        headers = {"Content-Type": "message/rfc822"}
+        answer = self._send("PUT", "mail", parameters, data=message.as_bytes(), headers=headers)
         return str(_envelope("mail new", answer)["data"]["id"])
 
     def _get(self, module: str, action: str, **parameters: str) -> Any:
         parameters = {"session": self._session, "timezone": "UTC", **parameters}
         if action:
             parameters["action"] = action
-        answer = self._http.get(f"{self.url}/{module}", params=parameters, timeout=SECONDS)
+        answer = self._send("GET", module, parameters)
         return _envelope(f"{module} {action}".strip(), answer)["data"]
+
+    def _send(
+        self, method: str, module: str, parameters: dict[str, str], **content: Any
+    ) -> requests.Response:
+        url = f"{self.url}/{module}"
+        try:
+            return self._http.request(method, url, params=parameters, timeout=SECONDS, **content)
+        except requests.RequestException as problem:
+            raise BrowserError(f"{module}: {url} cannot be reached: {type(problem).__name__}") from problem
 
 
 def _envelope(call: str, answer: requests.Response) -> dict[str, Any]:

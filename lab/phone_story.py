@@ -46,7 +46,7 @@ def tell(lab: Lab, report: Steps) -> None:
     story = _Story(lab, report)
     try:
         netns.call_inside(lab.namespace, story.play)
-    except (PhoneError, BrowserError) as problem:
+    except (PhoneError, BrowserError, KeyError) as problem:
         raise StoryError(f"{story.now}: {problem}") from problem
 
 

@@ -1,4 +1,4 @@
-"""What the lab believes of pyinfra's output: a run counts as done only when every host was worked on and none failed."""
+"""What the lab believes of pyinfra's output: a run is done when every host was worked on and none failed."""
 
 from lab.deployment import Deployment, first_pid, read_output
 
