@@ -82,6 +82,10 @@ class Device:
     def cookies(self) -> dict[str, str]:
         return self.transport.cookies
 
+    def close(self) -> None:
+        """Give up the connections to the server; the next command opens new ones."""
+        self.transport.close()
+
     def lose_next_answer(self) -> None:
         """The next command reaches the server, but its answer is lost: ``AnswerLost``, and nothing is taken over."""
         self._lose_next = True

@@ -81,6 +81,10 @@ class Transport:
     def cookies(self) -> dict[str, str]:
         return self._session.cookies.get_dict()
 
+    def close(self) -> None:
+        """Give up the connections; the next request opens new ones."""
+        self._session.close()
+
     def options(self) -> HttpAnswer:
         answer = self._send("OPTIONS", "", b"", {"User-Agent": self.user_agent}, self.timeout)
         _check("OPTIONS", answer)
@@ -149,8 +153,15 @@ class Transport:
         except requests.exceptions.Timeout as error:
             raise ServerUnavailable(f"{self.url} did not answer within {timeout:g} s") from error
         except requests.exceptions.RequestException as error:
-            raise ServerUnavailable(f"{self.url} cannot be reached: {error}") from error
+            raise ServerUnavailable(f"{self.url} cannot be reached: {_reason(error)}") from error
         return HttpAnswer(response.status_code, response.headers, response.content)
+
+
+def _reason(error: requests.exceptions.RequestException) -> object:
+    """The innermost cause, without the names of the libraries around it."""
+    cause = error.args[0] if error.args else error
+    reason = getattr(cause, "reason", None) or cause
+    return getattr(reason, "__cause__", None) or reason
 
 
 def _session(verify: bool | str) -> requests.Session:
