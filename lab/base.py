@@ -24,6 +24,7 @@ from lab.steps import Steps
 LAYERS = CACHE / "layers"
 ARCHIVES = CACHE / "archives"
 BUILDER = FILES / "build-layer.sh"
+DEBOOTSTRAP = FILES / "debootstrap.sh"
 
 # What a data centre's hosts have before anybody deploys anything. netcat and net-tools are for people in a shell.
 BASE_PACKAGES = (
@@ -174,8 +175,9 @@ def _build(steps: Steps, wanted: Recipe) -> None:
 
 def _debootstrap(steps: Steps, system: Path, mirror: str) -> None:
     with steps.step(f"root file system: debootstrap {machine.SUITE} (once, about a minute)"):
-        options = ["--variant=minbase", f"--cache-dir={ARCHIVES}", f"--arch={machine.architecture()}"]
-        isolated("debootstrap", *options, machine.SUITE, system, mirror, steps=steps)
+        isolated(
+            *("sh", DEBOOTSTRAP, system, ARCHIVES, machine.SUITE, machine.architecture(), mirror), steps=steps
+        )
 
 
 def isolated(*command: str | Path, steps: Steps) -> None:
