@@ -1,0 +1,145 @@
+"""The composition root: settings in, WSGI application out. The only place that knows which parts are in use."""
+
+from __future__ import annotations
+
+import http.client
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.config import Settings
+from app.eas.server import ActiveSync
+from app.eas.settings import EasSettings, Provisioning
+from app.notify.hub import Hub
+from app.notify.pull import PullRule
+from app.ox.sessions import OxSourceProvider
+from app.ox.settings import OxSettings
+from app.store.database import Databases
+from app.store.opening import open_databases
+from app.store.state import SqlStateStore
+from app.usm.errors import SourceUnavailable
+from app.usm.manager import Manager
+from app.usm.model import UsmSettings
+from app.web import admin, application, metrics
+from app.web.resource import Gateway
+
+CHECK_SECONDS = 3.0
+"""How long OX may take to give a sign of life."""
+
+
+class SystemClock:
+    """The machine's time: the port :class:`app.usm.ports.Clock`."""
+
+    def now(self) -> datetime:
+        """The present moment, with time zone UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        return time.monotonic()
+
+
+class SystemTokens:
+    """The machine's randomness: the port :class:`app.usm.ports.Tokens`."""
+
+    def number(self, bits: int) -> int:
+        """An unpredictable whole number of at most so many bits, never 0."""
+        return secrets.randbelow(2**bits - 1) + 1
+
+    def text(self) -> str:
+        """64 unpredictable bits as hexadecimal digits."""
+        return secrets.token_hex(8)
+
+
+def create_app(settings: Settings) -> application.Application:
+    """Everything that one worker process needs, joined. Opens no connection yet; raises ``DatabaseSettingsError``."""
+    clock, tokens = SystemClock(), SystemTokens()
+    store = databases(settings)
+    sources = OxSourceProvider(ox_settings(settings), clock)
+    hub = Hub(clock, pull_rule(settings), parked_changed=metrics.PARKED.set)
+    state = SqlStateStore(store, settings.lock_timeout / 1000)
+    manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
+    eas = ActiveSync(eas_settings(settings), clock, tokens)
+    gateway = Gateway(eas, manager, clock, tokens, settings.domain_user, settings.max_request_size)
+    return application.Application(
+        devices=application.device_app(gateway, settings.alias),
+        admin=admin.create(checks(settings, store)),
+        admin_port=settings.admin_port,
+        stop=hub.close,
+    )
+
+
+def databases(settings: Settings) -> Databases:
+    """Where the state is kept. Raises ``DatabaseSettingsError``."""
+    other = settings.configdb_properties
+    return open_databases(
+        settings.database_url or None, settings.etc, configdb=Path(other) if other else None
+    )
+
+
+def checks(settings: Settings, store: Databases) -> dict[str, Callable[[], None]]:
+    """How to find out whether the parts around us answer."""
+    return {"ox": lambda: check_ox(settings.ox_url), "database": store.check}
+
+
+def check_ox(url: str) -> None:
+    """Ask OX for a sign of life, without a login. Raises ``SourceUnavailable``."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=CHECK_SECONDS)
+    try:
+        connection.request("GET", f"{parts.path}login?action=", headers={"Connection": "close"})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise SourceUnavailable(f"{url} does not answer: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+    if status >= 500:
+        raise SourceUnavailable(f"{url} answers with HTTP status {status}")
+
+
+def ox_settings(settings: Settings) -> OxSettings:
+    """The settings of the connection to OX."""
+    return OxSettings(
+        url=settings.ox_url,
+        connect_timeout=settings.ox_connect_timeout / 1000,
+        read_timeout=settings.ox_read_timeout / 1000,
+        attachments=settings.max_attachment_count_per_object,
+        refusal_seconds=float(settings.failed_login_memory),
+    )
+
+
+def usm_settings(settings: Settings) -> UsmSettings:
+    """The settings of the synchronisation itself."""
+    return UsmSettings(
+        max_objects=settings.max_objects_per_folder, force_new_key=settings.force_new_sync_key_on_empty_sync
+    )
+
+
+def eas_settings(settings: Settings) -> EasSettings:
+    """The settings of ActiveSync."""
+    return EasSettings(
+        max_heartbeat=settings.max_heartbeat,
+        min_heartbeat=settings.min_heartbeat,
+        max_ping_folders=settings.max_ping_folders,
+        max_collections=settings.max_collections,
+        default_window=settings.default_window,
+        max_window=settings.max_window,
+        provisioning=Provisioning(settings.provisioning),
+        allow_non_provisionable=settings.allow_non_provisionable,
+        policy=settings.policy,
+    )
+
+
+def pull_rule(settings: Settings) -> PullRule:
+    """How often folders are looked at while devices wait."""
+    delay = settings.email_pull_delay
+    return PullRule(
+        mail_delay=None if delay.milliseconds is None else delay.milliseconds / 1000,
+        mail_share=(delay.percent or 100) / 100,
+        mail_min_delay=settings.email_pull_min_delay / 1000,
+        interval=settings.pull_interval / 1000,
+    )

@@ -1,0 +1,56 @@
+"""The WSGI application: devices on one port, administrators on another, and nothing of the one on the other.
+
+Both listeners belong to the same processes, so the port that a request came in by decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import falcon
+
+from app.web.resource import Gateway
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+FalconApp = falcon.App[falcon.Request, falcon.Response]
+
+
+def device_app(gateway: Gateway, alias: str) -> FalconApp:
+    """What devices reach: exactly the path ``alias``; everything else is 404."""
+    app: FalconApp = falcon.App()
+    app.resp_options.default_media_type = None  # type: ignore[assignment]  # no Content-Type without a body
+    # A sink, not a route: methods that no HTTP standard knows are answered by the protocol's rules as well.
+    app.add_sink(gateway.serve, prefix=re.compile(re.escape(alias) + r"\Z"))
+    app.set_error_serializer(_no_body)
+    return app
+
+
+def _no_body(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError) -> None:
+    """An error's status says it all."""
+
+
+class Application:
+    """Both listeners as one WSGI application. ``stop`` is called once when the process is to end."""
+
+    def __init__(
+        self, devices: WSGIApplication, admin: WSGIApplication, admin_port: int, stop: Callable[[], None]
+    ) -> None:
+        self._devices = devices
+        self._admin = admin
+        self._admin_port = str(admin_port)
+        self._stop = stop
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI (PEP 3333)."""
+        port: Any = environ.get("SERVER_PORT")
+        chosen = self._admin if port == self._admin_port else self._devices
+        return chosen(environ, start_response)
+
+    def stop(self) -> None:
+        """Send waiting requests home; called when no new ones are taken."""
+        self._stop()

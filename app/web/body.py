@@ -1,0 +1,89 @@
+"""The body of a request: with a length or chunked, up to a limit, and as it was sent.
+
+No content coding is undone: a few bytes of gzip could stand for gigabytes, and no device compresses its requests.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import falcon
+
+_BLOCK: Final = 65536
+
+
+class BodyError(Exception):
+    """The body cannot be used; ``status`` is the HTTP status that says so."""
+
+    status = 400
+
+
+class BodyTooLarge(BodyError):
+    """More bytes than allowed."""
+
+    status = 413
+
+
+class BodyCoded(BodyError):
+    """The body is compressed or coded otherwise."""
+
+    status = 415
+
+
+def read(request: falcon.Request, limit: int) -> bytes:
+    """The whole body, ``b""`` where there is none. Raises :class:`BodyError`."""
+    coding = (request.get_header("Content-Encoding") or "identity").strip().lower()
+    if coding != "identity":
+        raise BodyCoded(f"Content-Encoding {coding!r} is not accepted")
+    length = _length(request)
+    if length is not None and length > limit:
+        _discard(request, length, limit)
+        raise BodyTooLarge(f"{length} bytes; at most {limit} are taken")
+    body = _take(request, limit + 1 if length is None else length)
+    if length is None and len(body) > limit:
+        _discard(request, limit, limit)
+        raise BodyTooLarge(f"more than {limit} bytes")
+    if length is not None and len(body) < length:
+        raise BodyError(f"{length} bytes announced, {len(body)} sent")
+    return body
+
+
+def _length(request: falcon.Request) -> int | None:
+    """``None`` for a chunked body, whose end the server finds."""
+    if "chunked" in (request.get_header("Transfer-Encoding") or "").lower():
+        return None
+    try:
+        return request.content_length or 0
+    except falcon.HTTPError as error:
+        raise BodyError("the Content-Length is no number") from error
+
+
+def _take(request: falcon.Request, most: int) -> bytes:
+    blocks: list[bytes] = []
+    left = most
+    while left > 0:
+        block = _block(request, min(left, _BLOCK))
+        if not block:
+            break
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
+
+
+def _discard(request: falcon.Request, length: int, limit: int) -> None:
+    """Take a reasonable part of a body that is too large: a client that still sends when the connection closes never
+    sees the answer."""
+    left = min(length, limit)
+    while left > 0:
+        block = _block(request, min(left, _BLOCK))
+        if not block:
+            return
+        left -= len(block)
+
+
+def _block(request: falcon.Request, size: int) -> bytes:
+    try:
+        block: bytes = request.stream.read(size)
+    except Exception as error:
+        raise BodyError(f"the body cannot be read: {error}") from error
+    return block

@@ -1,0 +1,63 @@
+"""What becomes of an error that reaches the web: one table, and nothing of the error's inside in the answer.
+
+An ``EasError`` is not among them: the protocol brings its own answer.
+
+A back end that does not answer is 503 with ``Retry-After`` and never 401 or 500: on those a phone asks its owner for
+the password or runs Autodiscover again (MS-ASHTTP 3.1.5.2.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.usm.errors import (
+    AccessDenied,
+    Busy,
+    NotEnabled,
+    SourceUnavailable,
+    StoreUnavailable,
+)
+from app.web.auth import Unauthenticated
+from app.web.body import BodyError
+
+BUSY_RETRY: Final = 5
+"""Seconds after which a device may try again when another of its requests holds the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer without a body worth reading. ``foreseen`` is False for a defect of ours."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    foreseen: bool = True
+
+
+STATUS: Final[Mapping[type[Exception], int]] = {
+    Unauthenticated: 401,
+    AccessDenied: 401,
+    NotEnabled: 403,
+    SourceUnavailable: 503,
+    StoreUnavailable: 503,
+    Busy: 503,
+}
+"""Error → HTTP status. A ``BodyError`` brings its own; everything else is a defect: 500."""
+
+
+def refusal(error: Exception) -> Refusal:
+    """The answer to an error."""
+    if isinstance(error, BodyError):
+        # What is left of the body would be taken for the next request.
+        return Refusal(error.status, {"Connection": "close"})
+    for kind, status in STATUS.items():
+        if isinstance(error, kind):
+            return Refusal(status, _headers(error, status))
+    return Refusal(500, foreseen=False)
+
+
+def _headers(error: Exception, status: int) -> Mapping[str, str]:
+    if status == 503:
+        return {"Retry-After": str(getattr(error, "retry_after", BUSY_RETRY))}
+    return {}
