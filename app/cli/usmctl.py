@@ -1,0 +1,154 @@
+"""usmctl, the administrator's command: one group a concern, one function a command.
+
+Exit statuses are part of the interface, the deployment decides by them:
+
+===  ===========================================================
+0    done, or nothing to do
+1    something is wrong; the message names it and what to do
+2    wrong use of the command
+3    ``db status`` only: there is a migration to do
+===  ===========================================================
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from app import config, main
+from app.config import ConfigError, Loaded, Settings
+from app.store import migrations
+from app.store.database import Databases, Schema
+from app.store.errors import DatabaseSettingsError
+from app.usm.errors import UsmError
+
+WRONG: Final = 1
+TO_DO: Final = 3
+
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(context_settings=_HELP)
+@click.option(
+    "--etc",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of usm.properties and eas.properties; without it, where Open-Xchange keeps its own.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="Also say what is being done.")
+@click.pass_context
+def usmctl(context: click.Context, etc: Path | None, verbose: bool) -> None:
+    """Look after the synchronisation server (open-xchange-usm) of this host."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(message)s"
+    )
+    context.obj = etc or config.etc_directory()
+
+
+@usmctl.group()
+def db() -> None:
+    """The tables in which the state of the devices is kept."""
+
+
+@db.command("upgrade")
+@click.pass_obj
+def db_upgrade(etc: Path) -> None:
+    """Bring the tables of every schema to the newest revision.
+
+    Prints a line a schema, "changed" or "unchanged". Goes on with the other schemas when one fails, and then ends with
+    status 1. May run at the same time on several hosts, and while the service runs.
+    """
+    with _opened(etc) as databases:
+        failed = _each(databases, lambda schema: _upgraded(databases, schema))
+    sys.exit(WRONG if failed else 0)
+
+
+@db.command("status")
+@click.pass_obj
+def db_status(etc: Path) -> None:
+    """Say how the tables of every schema stand, and change nothing.
+
+    Ends with status 0 when all are up to date, and with 3 when "db upgrade" has something to do.
+    """
+    stands: list[bool] = []
+
+    def look(schema: Schema) -> str:
+        found = migrations.status(databases.unprepared(schema).migration_engine(), schema.name)
+        stands.append(found.ready)
+        return found.advice
+
+    with _opened(etc) as databases:
+        failed = _each(databases, look)
+    if failed:
+        sys.exit(WRONG)
+    sys.exit(0 if all(stands) else TO_DO)
+
+
+@usmctl.command()
+@click.pass_obj
+def check(etc: Path) -> None:
+    """Check the settings, and whether OX and the database answer. Names what is wrong."""
+    loaded = _loaded(etc)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"settings: OK ({etc})")
+    with _opened(etc) as databases:
+        results = [_answers(name, try_it) for name, try_it in main.checks(loaded.settings, databases).items()]
+    sys.exit(0 if all(results) else WRONG)
+
+
+def _loaded(etc: Path) -> Loaded:
+    try:
+        return config.load(etc)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _opened(etc: Path) -> Iterator[Databases]:
+    settings: Settings = _loaded(etc).settings
+    try:
+        databases = main.databases(settings)
+    except DatabaseSettingsError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        yield databases
+    finally:
+        databases.close()
+
+
+def _each(databases: Databases, work: Callable[[Schema], str]) -> int:
+    """Print a line a schema; returns how many failed."""
+    try:
+        schemas = databases.schemas()
+    except UsmError as error:
+        raise click.ClickException(str(error)) from error
+    failed = 0
+    for schema in schemas:
+        try:
+            click.echo(f"{schema.name}: {work(schema)}")
+        except UsmError as error:
+            click.echo(f"{schema.name}: failed: {error}", err=True)
+            failed += 1
+    return failed
+
+
+def _upgraded(databases: Databases, schema: Schema) -> str:
+    changed = migrations.migrate(databases.unprepared(schema).migration_engine(), schema.name)
+    return "changed" if changed else "unchanged"
+
+
+def _answers(name: str, try_it: Callable[[], None]) -> bool:
+    try:
+        try_it()
+    except UsmError as error:
+        click.echo(f"{name}: {error}", err=True)
+        return False
+    click.echo(f"{name}: OK")
+    return True
