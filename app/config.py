@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 
 import javaproperties
 
+from app.eas import policy
+
 FILES: Final = ("usm.properties", "eas.properties")
 """The files that are read, in this order; a key may stand in any of them."""
 
@@ -29,6 +31,9 @@ ETC_DIRECTORIES: Final = (Path("/opt/open-xchange/etc/groupware"), Path("/opt/op
 """Where the files are looked for, first hit wins: OX 6 keeps its settings in a folder of their own."""
 
 ALIAS: Final = "/Microsoft-Server-ActiveSync"
+
+POLICY: Final = "com.openexchange.usm.eas.policy."
+"""What stands before the name of a policy setting in its key."""
 
 Reader = Callable[[str], Any]
 """Turns the text of a value into the value; raises :class:`ValueError` with what was expected."""
@@ -339,6 +344,41 @@ class Settings:
         "$USER@$DOMAIN",
         "How DOMAIN\\user, as some devices send it, becomes an OX login; without a domain it is taken as is.",
     )
+    max_ping_folders: int = setting(
+        "com.openexchange.usm.eas.ping.max_folders",
+        whole(1, 10_000),
+        "300",
+        "Folders that one Ping may name.",
+    )
+    max_collections: int = setting(
+        "com.openexchange.usm.eas.sync.max_collections",
+        whole(1, 10_000),
+        "300",
+        "Folders that one Sync may name.",
+    )
+    default_window: int = setting(
+        "com.openexchange.usm.eas.sync.default_window_size",
+        whole(1, 512),
+        "100",
+        "Changes in one answer when the device names no WindowSize.",
+    )
+    max_window: int = setting(
+        "com.openexchange.usm.eas.sync.max_window_size", whole(1, 512), "512", "Most changes in one answer."
+    )
+    provisioning: str = setting(
+        "com.openexchange.usm.eas.provisioning",
+        choice("required", "optional", "off"),
+        "required",
+        "required: a device must take the policy first; optional: one that asks for it gets it; off: there is none.",
+    )
+    allow_non_provisionable: bool = setting(
+        "com.openexchange.usm.eas.provisioning.allow_non_provisionable",
+        boolean,
+        "true",
+        "true: serve devices that apply the policy in part, or that somebody else manages.",
+    )
+    policy: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the policy by their name in MS-ASPROV 2.2.2.28, from the keys that begin with :data:`POLICY`."""
     allow_folder_selection: bool = setting(
         "com.openexchange.usm.eas.allow_folder_selection",
         boolean,
@@ -414,7 +454,7 @@ def load(etc: Path) -> Loaded:
                 warnings.append(
                     entry.problem(f"{entry.key} is set again; {_place(earlier)} no longer counts")
                 )
-            if entry.key in KEYS:
+            if entry.key in KEYS or entry.key.startswith(POLICY):
                 chosen[entry.key] = entry
             else:
                 warnings.append(entry.problem(f"unknown key {entry.key} is ignored"))
@@ -459,13 +499,18 @@ def _logical_lines(content: str) -> Iterator[str]:
 
 
 def _read_values(chosen: Mapping[str, _Entry], errors: list[Problem]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+    chosen_policy: dict[str, str] = {}
+    values: dict[str, Any] = {"policy": chosen_policy}
     for key, entry in chosen.items():
-        setting_of = KEYS[key]
         if not entry.value:
             continue
         try:
-            values[setting_of.name] = setting_of.metadata["read"](entry.value)
+            if key.startswith(POLICY):
+                name = key.removeprefix(POLICY)
+                policy.check(name, entry.value)
+                chosen_policy[name] = entry.value
+            else:
+                values[KEYS[key].name] = KEYS[key].metadata["read"](entry.value)
         except ValueError as error:
             errors.append(entry.problem(f"{key}={_masked(entry.value)}: {error}"))
     return values
