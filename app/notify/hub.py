@@ -65,10 +65,11 @@ class Place:
         self._seen: dict[str, str | None] = {}
         self._changed: set[str] = set()
         self._over = False
+        self._superseded = False
         self._error: UsmError | None = None
 
     def wait(self, seconds: float) -> frozenset[str] | None:
-        """See :class:`app.usm.ports.Ticket`. ``None`` also when the wait is over before its time, because the
+        """See :class:`app.usm.ports.Ticket`. Empty also when the wait ends before its time, as it does when the
         service stops. Raises what the source answered when it refused the user."""
         left = min(seconds, self.end - self._clock.monotonic())
         self._event.wait(max(left, 0.0))
@@ -77,11 +78,10 @@ class Place:
             self._changed.clear()
             if self._error is not None:
                 raise self._error
-            if self._over:
+            if self._superseded:
                 return None
-            self._event.clear()
-            if not changed and left < seconds:
-                return None
+            if not self._over:
+                self._event.clear()
             return changed
 
     def compare(self, looked_at: Sequence[FolderRef], texts: Mapping[str, str], started: float) -> None:
@@ -107,10 +107,11 @@ class Place:
         if mine:
             self._wake(mine)
 
-    def finish(self, error: UsmError | None = None) -> None:
+    def finish(self, error: UsmError | None = None, superseded: bool = False) -> None:
         """End the wait at once; the hub's lock is held."""
         self._over = True
         self._error = error
+        self._superseded = superseded
         self._event.set()
 
     def _wake(self, folders: set[str]) -> None:
@@ -326,7 +327,7 @@ class Hub:
         with self.guard:
             older = self._places.get(session)
             if older is not None:
-                older.finish()
+                older.finish(superseded=True)
             self._places[session] = place
             if self._closed:
                 place.finish()
