@@ -184,7 +184,7 @@ def isolated(*command: str | Path, steps: Steps) -> None:
     """Runs a command in mount and process namespaces of its own, in the folder that overlay options are for."""
     mortal = ["setpriv", "--pdeathsig", "KILL"]  # it must not go on building for a program that was killed
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    steps.run([*mortal, *unshare, *command], cwd=CACHE.parent)
+    steps.run([*mortal, *unshare, *command], cwd=CACHE.parent, patience=0.1)  # unshare ignores SIGTERM
 
 
 def overlay_options(lower: list[Path], upper: Path, work: Path) -> str:

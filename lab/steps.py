@@ -74,8 +74,12 @@ class Steps:
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
         timeout: float | None = None,
+        patience: float = 10.0,
     ) -> None:
-        """Runs a program with its output in the log; raises LabError with the end of the output if it fails."""
+        """Runs a program with its output in the log; raises LabError with the end of the output if it fails.
+
+        When we are interrupted, the program gets SIGTERM, and SIGKILL if that takes longer than ``patience``.
+        """
         words = [str(word) for word in command]
         self._write("$ " + " ".join(words) + "\n")
         with self.log.open("a") as log:
@@ -95,7 +99,7 @@ class Steps:
                 process.wait()
                 raise self._failed(words, f"did not end within {timeout:.0f} s") from None
             except BaseException:
-                end(process)
+                end(process, patience)
                 raise
         if process.returncode:
             raise self._failed(words, f"ended with {process.returncode}")
