@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.wbxml import Element, WbxmlError, decode, encode
 from app.wbxml.tokens import MAX_DEPTH
-from tests.wbxml.trees import NAMES
+from tests.wbxml.trees import NAMES, unhurried
 
 
 def nested(depth: int) -> Element:
@@ -63,6 +63,7 @@ def test_characters_that_xml_forbids_are_left_out(text: str, written: str) -> No
     assert decode(encode(Element("Email:Subject", text))).value == written
 
 
+@unhurried
 @given(st.text(st.characters(exclude_categories=[])))
 def test_any_text_at_all_leaves_a_readable_document(text: str) -> None:
     tree = Element("AirSync:Sync", None, [Element("Email:Subject", text), Element("Email:Read", "1")])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.wbxml import Element, WbxmlError, decode, encode
 from app.wbxml.pages import PAGES
-from tests.wbxml.trees import trees
+from tests.wbxml.trees import trees, unhurried
 
 HEADER = b"\x03\x01\x6a\x00"
 
@@ -46,17 +46,20 @@ def read(data: bytes) -> Element | None:
         return None
 
 
+@unhurried
 @given(trees)
 def test_a_tree_survives_the_wire(tree: Element) -> None:
     assert decode(encode(tree)) == tree
 
 
+@unhurried
 @given(trees)
 def test_writing_is_stable(tree: Element) -> None:
     data = encode(tree)
     assert encode(decode(data)) == data
 
 
+@unhurried
 @given(trees)
 def test_a_document_cut_anywhere_is_refused(tree: Element) -> None:
     data = encode(tree)
@@ -65,12 +68,14 @@ def test_a_document_cut_anywhere_is_refused(tree: Element) -> None:
             decode(data[:length])
 
 
+@unhurried
 @given(trees, st.binary(min_size=1, max_size=20))
 def test_bytes_after_the_document_are_refused(tree: Element, rest: bytes) -> None:
     with pytest.raises(WbxmlError, match="follow the document"):
         decode(encode(tree) + rest)
 
 
+@unhurried
 @given(st.binary(max_size=400))
 @example(b"")
 def test_random_bytes_are_read_or_refused(data: bytes) -> None:
@@ -98,6 +103,7 @@ meaningful = st.sampled_from(
 )
 
 
+@unhurried
 @given(st.lists(meaningful, max_size=60).map(b"".join))
 def test_meaningful_bytes_in_any_order_are_read_or_refused(body: bytes) -> None:
     tree = read(HEADER + body)
@@ -105,6 +111,7 @@ def test_meaningful_bytes_in_any_order_are_read_or_refused(body: bytes) -> None:
         assert decode(encode(tree)) == tree
 
 
+@unhurried
 @given(trees, st.data())
 def test_flipped_bits_are_read_or_refused(tree: Element, data: st.DataObject) -> None:
     document = bytearray(encode(tree))

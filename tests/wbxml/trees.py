@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from app.wbxml import Element
 from app.wbxml.pages import PAGES
+
+# A machine busy with other things is no failure.
+unhurried = settings(deadline=None)
 
 NAMES = [name for page in PAGES for name in page.names.values()]
 
