@@ -1,7 +1,7 @@
 """Every setting of the deployment with its default.
 
 A group's own values stand in ``group_data/<group>.py`` and replace these. Passwords never stand here: they come from
-the environment, or from the file that ``USM_SECRETS_FILE`` names (``tasks/secrets.py``).
+the environment or from a file outside the project (``tasks/secrets.py`` tells their names).
 """
 
 from tasks.transport import without_delay
@@ -13,6 +13,11 @@ ssh_strict_host_key_checking = "yes"
 
 # Sends each command at once instead of waiting for the acknowledgement of the one before: two to three times faster.
 ssh_paramiko_connect_kwargs = {"transport_factory": without_delay}
+
+# secrets --------------------------------------------------------------------------------------------------
+
+# A file with the passwords, readable by its owner alone; the environment variable USM_SECRETS_FILE comes first.
+secrets_file = ""
 
 # package --------------------------------------------------------------------------------------------------
 

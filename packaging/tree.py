@@ -89,7 +89,7 @@ def _set_modes(root: Path) -> None:
     """Whatever the umask was: folders and programs 0755, the rest 0644."""
     programs = {placed.target for placed in FILES if placed.mode == 0o755}
     for folder, _, names in os.walk(root):
-        os.chmod(folder, 0o755)
+        os.chmod(folder, 0o755)  # noqa: S103 (what the installed folders have)
         for name in names:
             path = Path(folder, name)
             path.chmod(0o755 if str(path.relative_to(root)) in programs else 0o644)

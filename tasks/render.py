@@ -1,4 +1,4 @@
-"""Files from templates: every name must be defined, and every value of a ``.properties`` file is escaped as Java does."""
+"""Files from templates: every name must be defined, and values of ``.properties`` files are escaped as Java does."""
 
 from __future__ import annotations
 

@@ -1,0 +1,35 @@
+"""The installation guide of the OXtender for Business Mobility, carried out on every host of the inventory.
+
+    pyinfra inventory deploy.py
+
+From whatever state a host is in to the one that the settings (group_data/) describe. Run again, it changes nothing and
+restarts nothing; interrupted anywhere, the next run completes it. At each section all hosts wait for each other.
+"""
+
+from tasks import accounts, checks, database, package, properties, proxy, run, services, updatetasks, upgrade
+
+run.begin()
+
+run.section("New Installation")
+updatetasks.heal()
+package.install()
+updatetasks.park()
+database.reset_version()
+services.restart_groupware()
+updatetasks.put_back()
+upgrade.settle()
+
+run.section("Configuration")
+properties.configure()
+database.migrate()
+services.run_application()
+
+run.section("Apache Configuration")
+proxy.forward()
+
+run.section("Enabling ActiveSync for user accounts")
+accounts.enable()
+
+run.section("Checks")
+checks.ask()
+run.finish()

@@ -1,0 +1,36 @@
+"""Open-Xchange's command line tools, with the password where nobody sees it.
+
+The tools read ``ADMIN_PASSWORD`` from their environment. The password travels on the standard input of the command and
+is put there by the shell on the host, so that it stands on no command line and in no log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra.api.command import StringCommand
+from pyinfra.context import host
+
+from tasks import scripts, secrets
+
+SBIN = "/opt/open-xchange/sbin"
+
+COMMUNICATION_ERROR = 105
+"""Exit status of a tool that finds no admin daemon."""
+
+
+def as_master(tool: str, *options: str) -> StringCommand:
+    """A tool run as the master administrator."""
+    return _command(tool, "", options, secrets.master_password(host.data))
+
+
+def as_context_admin(tool: str, context: int, *options: str) -> StringCommand:
+    """A tool run as the administrator of a context."""
+    admin = secrets.context_admin(context, host.data)
+    return _command(tool, admin, ("-c", str(context), *options), secrets.context_password(context, host.data))
+
+
+def _command(tool: str, admin: str, options: tuple[str, ...], password: str | None) -> StringCommand:
+    words: list[Any] = ["-A", admin, *options] if admin else [*options]
+    patience = host.data.groupware_start_timeout
+    return scripts.command("admin", patience, f"{SBIN}/{tool}", *words, stdin=password or "")

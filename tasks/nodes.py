@@ -1,0 +1,110 @@
+"""What the deployment knows about an application node: one question, answered in one round trip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import NoGroupError
+from pyinfra.api.facts import FactBase
+from pyinfra.api.host import Host
+from pyinfra.context import host, inventory
+
+from tasks import scripts
+
+STATE = "/var/lib/open-xchange-usm"
+"""Where a host keeps what the deployment must remember about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The state of an application node at one moment.
+
+    ``generation`` 6 has a groupware and an admin daemon, 7 one daemon, 0 none (the application alone). ``owed`` is not
+    empty while a new package still waits for the guide's remaining steps. ``started`` is what ran when the service was
+    last started by us, see :mod:`tasks.services`.
+    """
+
+    generation: int = 0
+    etc: str = "/opt/open-xchange/etc"
+    daemons: tuple[str, ...] = ()
+    init: str = "sysv"
+    version: str = ""
+    build: str = ""
+    broken: str = ""
+    owed: str = ""
+    started: str = ""
+    updatetasks: bool = False
+    parked: bool = False
+    watched: bool = False
+    properties: dict[str, str] = field(default_factory=dict)
+    running: bool = False
+    enabled: bool = False
+
+    @property
+    def left_parked(self) -> bool:
+        """Whether updatetasks.cfg is not where Open-Xchange looks for it, but could be."""
+        return self.watched or (self.parked and not self.updatetasks)
+
+
+class NodeState(FactBase[Node]):
+    """The state of the host as an application node."""
+
+    @staticmethod
+    def default() -> Node:
+        return Node()
+
+    def command(self, package: str, service: str, parking: str) -> StringCommand:
+        return scripts.command("node", package, service, parking)
+
+    def process(self, output: list[str]) -> Node:
+        told = dict(line.split("=", 1) for line in output if "=" in line)
+        return Node(
+            generation=int(told.get("generation", "0")),
+            etc=told.get("etc", "/opt/open-xchange/etc"),
+            daemons=tuple(told.get("daemons", "").split()),
+            init=told.get("init", "sysv"),
+            properties={name: told[name] for name in ("usm", "eas") if name in told},
+            version=told.get("version", ""),
+            build=told.get("build", ""),
+            broken=told.get("broken", ""),
+            owed=told.get("owed", ""),
+            started=told.get("started", ""),
+            updatetasks="updatetasks" in told,
+            parked="parked" in told,
+            watched="watched" in told,
+            running="running" in told,
+            enabled="enabled" in told,
+        )
+
+
+def state_of(node: Host) -> Node:
+    """The state of a node now; asked anew at each call."""
+    data = node.data
+    return node.get_fact(
+        NodeState, package=data.package_name, service=data.service_name, parking=data.updatetasks_parking
+    )
+
+
+def is_node() -> bool:
+    """Whether the host at hand is an application node."""
+    return "ox" in host.groups
+
+
+def all_nodes() -> list[Host]:
+    """The application nodes in the order of the inventory, also those that this run leaves out (``--limit``)."""
+    try:
+        return list(inventory.get_group("ox"))
+    except NoGroupError:
+        return []
+
+
+def nodes() -> list[Host]:
+    """The application nodes that this run works on, in the order of the inventory."""
+    active = set(inventory.get_active_hosts())
+    return [node for node in all_nodes() if node in active]
+
+
+def is_first() -> bool:
+    """Whether the host at hand is the node that does what is done once for all nodes."""
+    return [node.name for node in nodes()[:1]] == [host.name]

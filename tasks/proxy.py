@@ -1,0 +1,77 @@
+"""Guide, "Apache Configuration": the web servers forward what phones ask for to the application nodes.
+
+Our lines stand before Open-Xchange's own, because the first match counts. ``apache2ctl configtest`` is asked before
+Apache reads them; if it does not agree, the configuration of before stays, and so does everything that was enabled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from typing import Any
+
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.facts import FactBase
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from tasks import nodes, scripts
+from tasks.render import render
+
+CONFIGURATION = "000-open-xchange-usm"
+MODULES = {
+    "http": ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck", "lbmethod_bybusyness", "slotmem_shm"),
+    "ajp": ("proxy", "proxy_ajp", "proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"),
+}
+
+
+class Forwarding(FactBase[dict[str, str]]):
+    """What Apache has of our configuration: ``content`` and ``loaded`` (sha256 of what lies there, and of what was read
+    last), ``missing`` modules, ``enabled``, ``running``."""
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        return {}
+
+    def command(self, configuration: str, modules: str) -> StringCommand:
+        return scripts.command("apache-state", configuration, modules)
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        return dict(line.split("=", 1) for line in output if "=" in line)
+
+
+def forward() -> None:
+    """Apache forwards ActiveSync to every application node of the inventory, and nothing else of ours."""
+    if "web" in host.groups:
+        _forward(name="Forward ActiveSync to the application nodes", text=configuration())
+
+
+def configuration() -> str:
+    """The configuration of the web server at hand."""
+    values = host.data.dict()  # type: ignore[no-untyped-call]
+    return render("apache.conf.j2", {**values, "nodes": [_member(node) for node in nodes.all_nodes()]})
+
+
+def address_of(node: Any) -> str:
+    """Where other hosts reach a node."""
+    return str(node.data.get("address") or node.data.get("ssh_hostname") or node.name)
+
+
+def _member(node: Any) -> dict[str, Any]:
+    address = address_of(node)
+    if node.name == host.name:
+        address = "127.0.0.1" if len(nodes.all_nodes()) == 1 else address
+    port = node.data.proxy_port or node.data.listen_port
+    return {"name": node.name, "address": f"[{address}]" if ":" in address else address, "port": port}
+
+
+@operation()
+def _forward(text: str) -> Generator[PyinfraCommand, None, None]:
+    modules = " ".join(MODULES[host.data.proxy_scheme])
+    found = host.get_fact(Forwarding, configuration=CONFIGURATION, modules=modules)
+    wanted = hashlib.sha256(text.encode()).hexdigest()
+    there = {"content": wanted, "loaded": wanted, "enabled": "yes", "running": "yes", "missing": ""}
+    if all(found.get(name) == value for name, value in there.items()):
+        host.noop("Apache forwards ActiveSync already")
+        return
+    yield scripts.command("apache", CONFIGURATION, modules, stdin=text)

@@ -1,0 +1,226 @@
+"""The run as a whole: what must be there before it starts, which steps failed, and whether it came to its end.
+
+Rules of this file:
+
+* everything that can be known beforehand (package, secrets, groups, templates) is checked while the run is prepared,
+  so that a mistake is named before anything is touched;
+* steps that belong together (:func:`attempt`) never end the run by themselves: the next ones look at :func:`all_fine`,
+  the one that puts things right always runs, and :func:`tasks.upgrade.settle` then ends the run;
+* pyinfra exits with 0 after Ctrl-C and after failures under ``--no-wait``. A run that began and did not reach its end
+  on every host exits with 1 here, whatever pyinfra says.
+
+``python -m tasks.run [--dry] inventory/lab.py`` is pyinfra with the flags that are safe, and exits with 0 only if the
+run wrote down that it came to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from pyinfra import logger
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.host import Host
+from pyinfra.api.operation import OperationMeta, operation
+from pyinfra.api.state import BaseStateCallback, State
+from pyinfra.context import host, inventory, state
+
+from tasks import secrets
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+RESULT = "USM_DEPLOY_RESULT"
+"""Environment variable that names the file for the result: JSON with ``complete``, ``hosts``, and by host ``changed``
+(the names of the steps that changed something) and ``failed``."""
+
+
+class DeployError(PyinfraError):
+    """The run cannot be carried out, or must not go on; the message says why and what to do."""
+
+
+class Record(BaseStateCallback):
+    """What happened on each host, told by pyinfra as it happens. One object for the whole run."""
+
+    def __init__(self) -> None:
+        self.changed: dict[str, list[str]] = {}
+        self.failed: dict[str, list[str]] = {}
+        self.began: set[str] = set()
+        self.finished: set[str] = set()
+
+    def operation_host_error(  # type: ignore[override]
+        self, state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
+    ) -> None:
+        self.failed.setdefault(host.name, []).append(_name(state, op_hash))
+
+    def operation_end(self, state: State, op_hash: str) -> None:  # type: ignore[override]
+        for each, operations in state.ops.items():
+            meta = operations[op_hash].operation_meta if op_hash in operations else None
+            if meta is not None and meta.is_complete() and meta.did_change():
+                self.changed.setdefault(each.name, []).append(_name(state, op_hash))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every host that began has reached the end."""
+        return bool(self.began) and self.began == self.finished
+
+    def write(self) -> None:
+        """Writes the result to the file that the environment names, if it names one."""
+        if not (path := os.environ.get(RESULT)):
+            return
+        result = {"complete": self.complete, "hosts": sorted(self.began)}
+        Path(path).write_text(
+            json.dumps({**result, "changed": self.changed, "failed": self.failed}, indent=1) + "\n"
+        )
+
+
+def _name(state: State, op_hash: str) -> str:
+    return ", ".join(sorted(state.get_op_meta(op_hash).names))
+
+
+record = Record()
+_attempts: list[OperationMeta] = []
+
+
+def attempt(step: Callable[..., OperationMeta], name: str, **arguments: Any) -> None:
+    """Adds a step that must not end the run when it fails, because others have to put things right first."""
+    _attempts.append(step(name=name, _ignore_errors=True, **arguments))
+
+
+def failure(message: str) -> FunctionCommand:
+    """A command that fails the host with this message."""
+
+    def fail(state: State, host: Host) -> bool:
+        host.log_styled(message, fg="red", log_func=logger.error)
+        return False
+
+    return FunctionCommand(fail, (), {})
+
+
+def all_fine() -> bool:
+    """Whether no such step has failed on any host so far."""
+    return not any(meta.is_complete() and meta.did_error() for meta in _attempts)
+
+
+def begin() -> None:
+    """Checks everything that can be known beforehand, and notes that the run begins. Raises :class:`DeployError`."""
+    _check_groups()
+    _check_package()
+    if absent := secrets.missing(host.data):
+        raise DeployError(
+            f"missing: {', '.join(absent)}. Set the environment variable, or name it in the JSON file that"
+            " USM_SECRETS_FILE names; tasks/secrets.py lists all of them. Nothing has been touched"
+        )
+    _note_begin(name="Begin")
+
+
+def section(title: str) -> None:
+    """A heading of the guide. It is a step of every host, so all of them come this far before any goes on: without it
+    pyinfra would do the steps of a host as early as it can."""
+    _wait_for_all(name=title)
+
+
+def finish() -> None:
+    """Notes that the host has reached the end; the last one says what the run has changed."""
+    _note_end(name="Finish")
+
+
+def _check_groups() -> None:
+    for group in ("web", "ox"):
+        if group not in inventory.groups or not inventory.get_group(group):
+            raise DeployError(f"the inventory has no host in the group {group}: there must be at least one")
+
+
+def _check_package() -> None:
+    path = package_file(host.data)
+    if not path.is_file():
+        raise DeployError(
+            f"there is no package {path}: build it with `make package`. Nothing has been touched"
+        )
+
+
+def package_file(data: Any) -> Path:
+    """The package on this machine that is to be installed."""
+    return PROJECT / str(data.package_file)
+
+
+@operation()
+def _note_begin() -> Generator[str, None, None]:
+    if state.is_executing:
+        if not record.began:
+            state.add_callback_handler(record)  # type: ignore[no-untyped-call]
+            atexit.register(_judge)
+        record.began.add(host.name)
+    yield from ()
+
+
+@operation()
+def _wait_for_all() -> Generator[str, None, None]:
+    yield from ()
+
+
+@operation()
+def _note_end() -> Generator[str, None, None]:
+    if state.is_executing:
+        record.finished.add(host.name)
+        if record.complete:
+            _say_what_changed()
+    yield from ()
+
+
+def _say_what_changed() -> None:
+    if not record.changed:
+        logger.info("--> Nothing was changed and nothing restarted: every host was as it should be")
+    for name in sorted(record.changed):
+        logger.info(f"--> {name}: {'; '.join(record.changed[name])}")
+
+
+def _judge() -> None:
+    """The last word on the exit status, as pyinfra's own is 0 in some cases of failure."""
+    record.write()
+    if record.complete:
+        return
+    behind = ", ".join(sorted(record.began - record.finished))
+    print(f"--> The deployment did not come to its end on {behind}; run it again", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def main() -> int:
+    """Runs pyinfra and exits with 0 only if the run came to its end everywhere."""
+    parser = argparse.ArgumentParser(prog="python -m tasks.run", description=__doc__.splitlines()[0])
+    parser.add_argument("inventory", help="a file such as inventory/lab.py, or the folder inventory")
+    parser.add_argument("--dry", action="store_true", help="show what would change, and change nothing")
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="HOST", help="only this host or group"
+    )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="show facts, commands, output")
+    arguments = parser.parse_args()
+    command = [sys.executable, "-m", "pyinfra", "--dry" if arguments.dry else "-y"]
+    command += ["-" + "v" * arguments.verbose] if arguments.verbose else []
+    for name in arguments.limit:
+        command += ["--limit", name]
+    with tempfile.NamedTemporaryFile("r", prefix="deploy-", suffix=".json") as result:
+        environment = {RESULT: result.name, **os.environ}
+        command += [arguments.inventory, "deploy.py"]
+        status = subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
+        written = Path(environment[RESULT]).read_text() or "{}"
+    if status or arguments.dry:
+        return 1 if status else 0
+    return 0 if json.loads(written).get("complete") else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

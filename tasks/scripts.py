@@ -1,0 +1,38 @@
+"""Commands on hosts that are longer than a line: the files under ``tasks/shell``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.host import Host
+
+SHELL = Path(__file__).resolve().parent / "shell"
+
+PYTHON = "PYTHONPATH=/opt/open-xchange/usm/lib /usr/bin/python3 -P -s -B -c"
+
+
+def text(name: str) -> str:
+    """The text of ``tasks/shell/<name>.sh``."""
+    return (SHELL / f"{name}.sh").read_text(encoding="utf-8")
+
+
+def command(name: str, *arguments: object, stdin: str | None = None) -> StringCommand:
+    """Runs ``tasks/shell/<name>.sh`` with these arguments. ``stdin`` is not shown in any log."""
+    words = [QuoteString(str(argument)) for argument in arguments]
+    given = {} if stdin is None else {"_stdin": stdin}
+    return StringCommand("sh", "-c", QuoteString(text(name)), f"{name}.sh", *words, **given)  # type: ignore[arg-type]
+
+
+def program(name: str, *arguments: object) -> StringCommand:
+    """Runs ``tasks/shell/<name>.py`` with the libraries of the installed package."""
+    words = [QuoteString(str(argument)) for argument in arguments]
+    source = (SHELL / f"{name}.py").read_text(encoding="utf-8")
+    return StringCommand(PYTHON, QuoteString(source), *words)
+
+
+def ask(host: Host, question: StringCommand) -> tuple[bool, str, str]:
+    """Runs a command that changes nothing, and whose standard input may hold a secret: a pyinfra fact would print it
+    with ``-v``. Returns whether it succeeded, its output and its complaints."""
+    succeeded, output = host.run_shell_command(question, **question.connector_arguments)
+    return succeeded, output.stdout, output.stderr

@@ -1,0 +1,2 @@
+# Makes the service $2 start with the host. $1 is systemd or sysv.
+if [ "$1" = systemd ]; then systemctl enable "$2"; else update-rc.d "$2" defaults && update-rc.d "$2" enable; fi
