@@ -1,0 +1,173 @@
+"""Status numbers, and which of them stands for which failure: tables only (MS-ASCMD 2.2.2, 2.2.3.177).
+
+Where a command needs a decision instead of a row, the command's module makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from app.usm.model import Outcome
+
+
+class Common(IntEnum):
+    """Status values common to all commands; they exist from 14.0 on."""
+
+    INVALID_CONTENT = 101
+    INVALID_WBXML = 102
+    INVALID_XML = 103
+    INVALID_DEVICE_ID = 108
+    SERVER_ERROR = 110
+    RETRY_LATER = 111
+    USER_NOT_ENABLED = 126
+    COMMAND_UNSUPPORTED = 137
+    VERSION_UNSUPPORTED = 138
+    NOT_FULLY_PROVISIONABLE = 139
+    REMOTE_WIPE = 140
+    NOT_PROVISIONED = 142
+    POLICY_REFRESH = 143
+    INVALID_POLICY_KEY = 144
+    EXTERNALLY_MANAGED = 145
+    DEVICE_INFORMATION_REQUIRED = 165
+
+
+class FolderSyncStatus(IntEnum):
+    """MS-ASCMD 2.2.3.177.5."""
+
+    SUCCESS = 1
+    SERVER_ERROR = 6
+    INVALID_KEY = 9
+    MALFORMED = 10
+
+
+class SyncStatus(IntEnum):
+    """MS-ASCMD 2.2.3.177.17."""
+
+    SUCCESS = 1
+    INVALID_KEY = 3
+    PROTOCOL_ERROR = 4
+    SERVER_ERROR = 5
+    CONVERSION = 6
+    CONFLICT = 7
+    NOT_FOUND = 8
+    HIERARCHY_CHANGED = 12
+    REQUEST_INCOMPLETE = 13
+    WAIT_OUT_OF_RANGE = 14
+    TOO_MANY_COLLECTIONS = 15
+    RETRY = 16
+
+
+class EstimateStatus(IntEnum):
+    """MS-ASCMD 2.2.3.177.7."""
+
+    SUCCESS = 1
+    INVALID_COLLECTION = 2
+    NOT_PRIMED = 3
+    INVALID_KEY = 4
+
+
+class PingStatus(IntEnum):
+    """MS-ASCMD 2.2.3.177.11."""
+
+    EXPIRED = 1
+    CHANGED = 2
+    PARAMETERS_MISSING = 3
+    SYNTAX = 4
+    INTERVAL_OUT_OF_RANGE = 5
+    TOO_MANY_FOLDERS = 6
+    HIERARCHY_CHANGED = 7
+    SERVER_ERROR = 8
+
+
+class SettingsStatus(IntEnum):
+    """MS-ASCMD 2.2.3.177.15."""
+
+    SUCCESS = 1
+    PROTOCOL_ERROR = 2
+    INVALID_ARGUMENTS = 5
+
+
+class ProvisionStatus(IntEnum):
+    """Of the command as a whole, MS-ASPROV 2.2.2.54.2."""
+
+    SUCCESS = 1
+    PROTOCOL_ERROR = 2
+    SERVER_ERROR = 3
+
+
+class PolicyStatus(IntEnum):
+    """Of one policy, MS-ASPROV 2.2.2.54.1."""
+
+    SUCCESS = 1
+    NO_POLICY = 2
+    UNKNOWN_TYPE = 3
+    KEY_MISMATCH = 5
+
+
+HTTP_BEFORE_14: Final[Mapping[int, int]] = {
+    101: 400,
+    102: 400,
+    103: 400,
+    106: 400,
+    110: 500,
+    111: 503,
+    112: 403,
+    113: 507,
+    125: 403,
+    126: 403,
+    132: 403,
+    137: 501,
+    138: 400,
+    139: 403,
+    140: 449,
+    141: 449,
+    142: 449,
+    143: 449,
+    144: 449,
+    145: 403,
+    147: 400,
+}
+"""Common status → the HTTP status that stands in for it up to 12.1 (MS-ASCMD 2.2.2)."""
+
+ROOTS: Final[Mapping[str, str]] = {
+    "Sync": "AirSync",
+    "SendMail": "ComposeMail",
+    "SmartForward": "ComposeMail",
+    "SmartReply": "ComposeMail",
+    "FolderSync": "FolderHierarchy",
+    "FolderCreate": "FolderHierarchy",
+    "FolderDelete": "FolderHierarchy",
+    "FolderUpdate": "FolderHierarchy",
+    "MoveItems": "Move",
+    "GetItemEstimate": "GetItemEstimate",
+    "Search": "Search",
+    "Settings": "Settings",
+    "Ping": "Ping",
+    "ItemOperations": "ItemOperations",
+    "Provision": "Provision",
+    "ResolveRecipients": "ResolveRecipients",
+    "ValidateCert": "ValidateCert",
+    "Find": "Find",
+}
+"""Command → the page of its root element. A command that is not here has no place for a Status of its own."""
+
+MALFORMED: Final[Mapping[str, int]] = {
+    "Sync": SyncStatus.PROTOCOL_ERROR,
+    "FolderSync": FolderSyncStatus.MALFORMED,
+    "GetItemEstimate": Common.INVALID_XML,
+    "Ping": PingStatus.SYNTAX,
+    "Provision": ProvisionStatus.PROTOCOL_ERROR,
+    "Settings": SettingsStatus.PROTOCOL_ERROR,
+}
+"""Command → Status for a document that breaks the standard."""
+
+ITEM: Final[Mapping[Outcome, SyncStatus]] = {
+    Outcome.DONE: SyncStatus.SUCCESS,
+    Outcome.CONFLICT: SyncStatus.CONFLICT,
+    Outcome.GONE: SyncStatus.NOT_FOUND,
+    Outcome.REFUSED: SyncStatus.CONVERSION,
+    Outcome.FAILED: SyncStatus.SERVER_ERROR,
+}
+"""What became of a device's change → its Status in Responses."""
