@@ -1,0 +1,129 @@
+"""AirSyncBase Body: which form a device gets, how much of it, and reading one (MS-ASAIRS 2.2.2.9).
+
+Rules
+
+* The form that the source keeps is sent if the device takes it, else the device's other forms in order; a form
+  nobody has is converted. Type 3 (RTF) is never sent: a device that wants nothing else gets plain text.
+* ``TruncationSize`` counts bytes of what is delivered. Cuts fall between characters, in HTML between tags.
+* ``AllOrNone`` passes over a form that does not fit; where none fits, the Body tells the size and has no Data.
+* ``Truncated`` is sent only when it is 1 (Windows Phone 8 stops otherwise, quirk 6).
+* MIME goes out as it is, and that of signed or encrypted mail whole (ZP-1154): half a signature is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.eas.errors import ConversionError
+from app.eas.options import HTML, MIME, PLAIN, Options, Preference
+from app.eas.schema import html
+from app.eas.schema.text import cut, safe, with_crlf, with_lf
+from app.eas.versions import PREVIEW, Version
+from app.usm.model import Body, BodyKind
+from app.wbxml.element import Element
+
+_NATIVE_TYPES = {BodyKind.TEXT: PLAIN, BodyKind.HTML: HTML, BodyKind.MIME: HTML}
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A body in one form. ``data`` is the whole; ``limit`` is what may go out, in bytes."""
+
+    preference: Preference
+    data: bytes
+    limit: int | None
+
+    @property
+    def fits(self) -> bool:
+        return self.limit is None or len(self.data) <= self.limit
+
+    def cut(self) -> bytes:
+        if self.limit is None:
+            return self.data
+        return (html.shorten if self.preference.type == HTML else cut)(self.data, self.limit)
+
+
+def native_type(body: Body) -> int:
+    """NativeBodyType: never 0, which stops Outlook (quirk 35)."""
+    return _NATIVE_TYPES[body.native]
+
+
+def render(body: Body, options: Options, version: Version, whole: bool = False) -> Element:
+    """The Body element for this device. ``whole``: MIME is not to be cut."""
+    forms = [_form(body, preference, options, whole) for preference in _candidates(body, options)]
+    chosen = next((form for form in forms if form.fits or not form.preference.all_or_none), None)
+    if chosen is None:
+        return _element(forms[0], None, "")
+    data = chosen.cut()
+    # A body that goes out as plain text needs no preview (MS-ASAIRS 2.2.2.35.1).
+    wanted = chosen.preference.preview if version >= PREVIEW else 0
+    needed = wanted and not (chosen.preference.type == PLAIN and data)
+    return _element(chosen, data, html.preview(_plain_text(body), wanted) if needed else "")
+
+
+def _candidates(body: Body, options: Options) -> list[Preference]:
+    """The device's wishes that can be met, the best first; never empty."""
+    if body.kind is BodyKind.MIME:
+        return [options.preference(MIME) or Preference(MIME)]
+    wanted = [entry for entry in options.preferences if entry.type in (PLAIN, HTML)]
+    native = HTML if body.kind is BodyKind.HTML else PLAIN
+    return sorted(wanted, key=lambda entry: (entry.type != native, -entry.type)) or [Preference(PLAIN)]
+
+
+def _form(body: Body, preference: Preference, options: Options, whole: bool) -> _Form:
+    if preference.type == MIME:
+        limits = [limit for limit in (preference.size, options.mime_limit) if limit is not None]
+        return _Form(preference, body.mime, min(limits) if limits and not whole else None)
+    if preference.type == HTML:
+        text = safe(body.text) if body.kind is BodyKind.HTML else html.from_text(safe(body.text))
+    else:
+        text = with_crlf(_plain_text(body))
+    return _Form(preference, text.encode(), preference.size)
+
+
+def _plain_text(body: Body) -> str:
+    match body.kind:
+        case BodyKind.TEXT:
+            return safe(body.text)
+        case BodyKind.HTML:
+            return html.to_text(body.text)
+        case BodyKind.MIME:
+            return ""
+
+
+def _element(form: _Form, data: bytes | None, preview: str) -> Element:
+    truncated = data is None or len(data) < len(form.data)
+    value: Element | None = None
+    if data or not truncated:
+        # MIME goes as an opaque block: its bytes need not be text at all.
+        value = Element("AirSyncBase:Data", data if form.preference.type == MIME else (data or b"").decode())
+    return Element(
+        "AirSyncBase:Body",
+        children=[
+            Element("AirSyncBase:Type", str(form.preference.type)),
+            Element("AirSyncBase:EstimatedDataSize", str(len(form.data))),
+            Element("AirSyncBase:Truncated", "1") if truncated else None,
+            value,
+            Element("AirSyncBase:Preview", preview) if preview else None,
+        ],
+    )
+
+
+def read(element: Element) -> Body | None:
+    """A Body from a device: its text, ``None`` for an empty one.
+
+    Raises ``ConversionError`` for a Type that cannot be kept, ``LookupError`` for a Body that holds nothing new:
+    one without Data, or one that the device itself knows only in part.
+    """
+    kind = (element.text_of("AirSyncBase:Type") or str(PLAIN)).strip()
+    data = element.find("AirSyncBase:Data")
+    if data is None or (element.text_of("AirSyncBase:Truncated") or "").strip() == "1":
+        raise LookupError("the device does not hold the whole body")
+    if kind == str(PLAIN):
+        text = data.text
+    elif kind == str(HTML):
+        text = html.to_text(data.text)
+    else:
+        raise ConversionError(f"a body of type {kind[:20]!r} cannot be kept")
+    text = with_lf(text)
+    return Body(BodyKind.TEXT, text) if text.strip() else None

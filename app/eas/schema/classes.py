@@ -1,0 +1,81 @@
+"""The classes of items that are synchronised: one entry ties a content type to its table.
+
+An entry knows how to show an item to a device and how to read what a device sends; a content type without one is
+not shown to devices at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.eas.errors import ConversionError
+from app.eas.folders import MAX_ID, server_id
+from app.eas.options import Options
+from app.eas.schema import contact, email
+from app.eas.versions import Version
+from app.usm.model import ContentType, Device, Item
+from app.wbxml.element import Element
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Who looks at a folder, and how. ``supported``: tags that the device named as known, ``None`` for all."""
+
+    folder: int
+    device: Device
+    version: Version
+    options: Options
+    supported: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemClass:
+    """Both directions of one class. The readers raise ``ConversionError``."""
+
+    render: Callable[[Item, View], list[Element]]
+    read_new: Callable[[Sequence[Element], View], dict[str, Any]]
+    read_change: Callable[[Sequence[Element], View], dict[str, Any]]
+
+
+def _is_apple(device: Device) -> bool:
+    return device.device_type.lower().startswith(("iphone", "ipad", "ipod"))
+
+
+def _render_contact(item: Item, view: View) -> list[Element]:
+    return contact.render(item.fields, view.options, view.version)
+
+
+def _new_contact(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return contact.read_new(elements, _is_apple(view.device))
+
+
+def _changed_contact(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return contact.read_change(elements, view.supported, _is_apple(view.device))
+
+
+def _render_mail(item: Item, view: View) -> list[Element]:
+    return email.render(item.fields, view.options, view.version, server_id(view.folder, item.id))
+
+
+def _new_mail(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    raise ConversionError("a device cannot add a mail to a folder")
+
+
+def _changed_mail(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return email.read_change(elements)
+
+
+CLASSES: Final[Mapping[ContentType, ItemClass]] = {
+    ContentType.CONTACTS: ItemClass(_render_contact, _new_contact, _changed_contact),
+    ContentType.MAIL: ItemClass(_render_mail, _new_mail, _changed_mail),
+}
+
+
+def application_data(item: Item, view: View) -> Element:
+    """An item as the device gets it. Raises ``ConversionError`` for one that no device can hold."""
+    name = server_id(view.folder, item.id)
+    if len(name) > MAX_ID:
+        raise ConversionError(f"ServerId {name!r} is longer than {MAX_ID} characters")
+    return Element("AirSync:ApplicationData", children=CLASSES[item.content].render(item, view))

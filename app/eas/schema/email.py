@@ -1,0 +1,229 @@
+"""Mail to the device, and its marks back (MS-ASEMAIL 2.2.2).
+
+What no row can say:
+
+* ``From``, ``DateReceived``, ``Importance``, ``Read`` and ``Flag`` are always there: devices show nonsense or
+  errors without them (quirks 27, 28, 51). An address without a name has itself as its name (quirk 29).
+* ``To`` and ``Cc`` end between two addresses before they get too long.
+* From a device come ``Read``, ``Flag`` and ``Categories`` only; an empty Flag takes the flag away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from app.eas.errors import ConversionError
+from app.eas.options import Options
+from app.eas.schema import body, table
+from app.eas.schema.table import Kind, Row
+from app.eas.schema.text import line, safe
+from app.eas.versions import Version
+from app.usm.content import Address, Attachment
+from app.usm.model import Body, BodyKind
+from app.wbxml.element import Element
+
+MAX_ADDRESSES: Final = 32768
+"""Longest To, Cc and From, in characters (MS-ASEMAIL 2.2.2.79)."""
+MAX_BCC: Final = 1024
+
+NORMAL: Final = 1
+UTF_8: Final = "65001"
+CONTENT_CLASS: Final = "urn:content-classes:message"
+UNKNOWN_SENDER: Final = Address("unknown@unknown.invalid", "?")
+UNKNOWN_DATE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FOLLOW_UP: Final = "for Follow Up"
+FLAG_CLEAR, FLAG_COMPLETE, FLAG_ACTIVE = "0", "1", "2"
+REPLIED, FORWARDED = "1", "3"
+"""LastVerbExecuted (MS-ASEMAIL 2.2.2.43)."""
+NORMAL_ATTACHMENT, EMBEDDED_MESSAGE = "1", "5"
+"""Method of an attachment (MS-ASAIRS 2.2.2.31)."""
+
+_SUBJECT_PREFIX: Final = re.compile(
+    r"^(?:\s*(?:re|fwd?|aw|wg|sv|vs|tr|antw)\s*(?:\[\d+\])?\s*:)+\s*", re.IGNORECASE
+)
+_SPECIAL: Final = re.compile(r'(["\\])')
+
+
+def mailbox(address: Address) -> str:
+    """``"Name" <address>`` (RFC 5322 3.4); the address stands in for a missing name."""
+    mail, name = line(address.mail), line(address.name)
+    quoted = _SPECIAL.sub(r"\\\1", name or mail)
+    return f'"{quoted}" <{mail}>' if mail else f'"{quoted}"'
+
+
+def _joined(addresses: Sequence[Address], longest: int) -> str:
+    text = ""
+    for address in addresses:
+        more = f"{text}, {mailbox(address)}" if text else mailbox(address)
+        if len(more) > longest:
+            break
+        text = more
+    return text
+
+
+def _never(element: Element) -> Any:
+    raise ConversionError(f"{element.name} cannot be changed by a device")
+
+
+def _addresses(longest: int) -> Kind:
+    def write(tag: str, value: Sequence[Address]) -> Element | None:
+        text = _joined(value, longest)
+        return Element(tag, text) if text else None
+
+    return Kind(write, _never)
+
+
+def _write_line(tag: str, value: str) -> Element | None:
+    text = line(safe(value))
+    return Element(tag, text) if text else None
+
+
+def _write_names(tag: str, value: Sequence[Address]) -> Element | None:
+    text = "; ".join(line(address.name) or line(address.mail) for address in value)
+    return Element(tag, text[:MAX_ADDRESSES]) if text else None
+
+
+def _write_topic(tag: str, value: str) -> Element | None:
+    return _write_line(tag, _SUBJECT_PREFIX.sub("", line(value)))
+
+
+def _read_flag(element: Element) -> bool:
+    status = (element.text_of("Email:Status") or FLAG_CLEAR).strip()
+    if status not in (FLAG_CLEAR, FLAG_COMPLETE, FLAG_ACTIVE):
+        raise ConversionError(f"Flag status {status[:20]!r} is none of 0, 1, 2")
+    return status == FLAG_ACTIVE
+
+
+def _write_flag(tag: str, value: bool) -> Element:
+    children = [Element("Email:Status", FLAG_ACTIVE), Element("Email:FlagType", FOLLOW_UP)] if value else []
+    return Element(tag, children=children)
+
+
+def _write_boolean(tag: str, value: bool) -> Element:
+    return Element(tag, "1" if value else "0")
+
+
+def _read_boolean(element: Element) -> bool:
+    text = element.text.strip()
+    if text not in ("0", "1"):
+        raise ConversionError(f"{element.name} is {text[:20]!r}, not 0 or 1")
+    return text == "1"
+
+
+def _read_categories(element: Element) -> tuple[str, ...]:
+    return _CATEGORIES.read(element) or ()
+
+
+_CATEGORIES: Final = table.texts("Email:Category")
+_LINE: Final = Kind(_write_line, _never)
+_NUMBER: Final = Kind(lambda tag, value: Element(tag, str(value)), _never)
+_MOMENT: Final = Kind(lambda tag, value: Element(tag, table.moment_text(value)), _never)
+_BOOLEAN: Final = Kind(_write_boolean, _never)
+
+ROWS: Final[Sequence[Row]] = (
+    Row("Email:To", "to", _addresses(MAX_ADDRESSES)),
+    Row("Email:Cc", "cc", _addresses(MAX_ADDRESSES)),
+    Row("Email:From", "from", _addresses(MAX_ADDRESSES)),
+    Row("Email:Subject", "subject", _LINE),
+    Row("Email:ReplyTo", "reply_to", _addresses(MAX_ADDRESSES)),
+    Row("Email:DateReceived", "received", _MOMENT),
+    Row("Email:DisplayTo", "to", Kind(_write_names, _never)),
+    Row("Email:ThreadTopic", "subject", Kind(_write_topic, _never)),
+    Row("Email:Importance", "importance", _NUMBER),
+    Row("Email:Read", "read", Kind(_write_boolean, _read_boolean)),
+    Row("Email:Flag", "flagged", Kind(_write_flag, _read_flag)),
+    Row("Email:Categories", "categories", Kind(_CATEGORIES.write, _read_categories), since=Version.V14_0),
+    Row("Email2:Sender", "sender", _addresses(MAX_ADDRESSES), since=Version.V14_0),
+    Row("Email2:IsDraft", "draft", _BOOLEAN, since=Version.V16_0),
+)
+BY_TAG: Final = table.by_tag(ROWS)
+BCC: Final = Row("Email2:Bcc", "bcc", _addresses(MAX_BCC), since=Version.V16_0)
+
+
+def render(fields: Mapping[str, Any], options: Options, version: Version, server_id: str) -> list[Element]:
+    """The children of ApplicationData for the device. ``server_id``: the message's, for its attachments' names."""
+    signed, encrypted = bool(fields.get("signed")), bool(fields.get("encrypted"))
+    text = fields.get("body") or Body(BodyKind.TEXT)
+    rows = [*ROWS, BCC] if fields.get("draft") else ROWS
+    return [
+        *table.write(rows, _completed(fields), version),
+        Element("Email:MessageClass", message_class(signed, encrypted)),
+        *_last_verb(fields, version),
+        *_attachments(fields.get("attachments") or (), server_id),
+        body.render(text, options, version, whole=signed or encrypted),
+        Element("Email:InternetCPID", UTF_8),
+        Element("Email:ContentClass", CONTENT_CLASS),
+        Element("AirSyncBase:NativeBodyType", str(body.native_type(text))),
+    ]
+
+
+def _completed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """With everything that must be there."""
+    complete = {
+        "received": UNKNOWN_DATE,
+        "importance": NORMAL,
+        "read": False,
+        "flagged": False,
+        **{name: value for name, value in fields.items() if value is not None},
+    }
+    # Only a sender that differs is worth a tag: it means "on behalf of".
+    senders = complete.pop("sender", ())
+    if not complete.get("from"):
+        complete["from"] = senders or (UNKNOWN_SENDER,)
+    elif senders and senders != complete["from"]:
+        complete["sender"] = senders
+    return complete
+
+
+def message_class(signed: bool, encrypted: bool) -> str:
+    """MessageClass (MS-ASEMAIL 2.2.2.49)."""
+    if encrypted:
+        return "IPM.Note.SMIME"
+    return "IPM.Note.SMIME.MultipartSigned" if signed else "IPM.Note"
+
+
+def _last_verb(fields: Mapping[str, Any], version: Version) -> list[Element]:
+    verb = REPLIED if fields.get("answered") else FORWARDED if fields.get("forwarded") else None
+    return [Element("Email2:LastVerbExecuted", verb)] if verb and version >= Version.V14_0 else []
+
+
+def file_reference(server_id: str, attachment_id: str) -> str:
+    """The name under which a device may ask for an attachment: folder, item and part."""
+    return f"{server_id}:{quote(attachment_id, safe='')}"
+
+
+def _attachments(attachments: Sequence[Attachment], server_id: str) -> list[Element]:
+    entries = [_attachment(entry, number, server_id) for number, entry in enumerate(attachments, 1)]
+    return [Element("AirSyncBase:Attachments", children=entries)] if entries else []
+
+
+def _attachment(attachment: Attachment, number: int, server_id: str) -> Element:
+    embedded = attachment.content_type.lower() == "message/rfc822"
+    name = line(safe(attachment.name)) or f"attachment-{number}"
+    if embedded and not name.lower().endswith(".eml"):
+        name += ".eml"  # Android and Windows Phone open it by its name (quirk 30)
+    return Element(
+        "AirSyncBase:Attachment",
+        children=[
+            Element("AirSyncBase:DisplayName", name),
+            Element("AirSyncBase:FileReference", file_reference(server_id, attachment.id)),
+            Element("AirSyncBase:Method", EMBEDDED_MESSAGE if embedded else NORMAL_ATTACHMENT),
+            Element("AirSyncBase:EstimatedDataSize", str(max(attachment.size, 0))),
+            Element("AirSyncBase:ContentId", line(safe(attachment.content_id)))
+            if attachment.content_id
+            else None,
+            Element("AirSyncBase:IsInline", "1") if attachment.inline else None,
+        ],
+    )
+
+
+def read_change(elements: Sequence[Element]) -> dict[str, Any]:
+    """The marks that a device sets. Raises ``ConversionError`` for anything else in there."""
+    for element in elements:
+        if element.name not in BY_TAG:
+            raise ConversionError(f"{element.name} of a mail cannot be changed by a device")
+    return table.read(BY_TAG, elements)
