@@ -1,0 +1,26 @@
+"""Sync: the items of folders, both ways (MS-ASCMD 2.2.1.21).
+
+The way of a request: :mod:`request` reads it, :mod:`cache` completes it from the last one, :mod:`prepare` finds its
+folders and options, :mod:`collect` has the work done (:mod:`apply`: the device's commands) and waits,
+:mod:`response` writes the answer.
+"""
+
+from __future__ import annotations
+
+from app.eas.answer import Answer
+from app.eas.call import Call
+from app.eas.commands.sync import cache, collect, prepare, request, response
+from app.wbxml.element import Element
+
+NAME = "Sync"
+
+
+def handle(call: Call, document: Element | None) -> Answer:
+    """Answer one Sync, after as long as its Wait or HeartbeatInterval says."""
+    asked = None if document is None else request.read(document)
+    wanted = cache.completed(asked, call.memory)
+    seconds = prepare.seconds_to_wait(wanted, call)
+    prepare.check_size(wanted, call)
+    jobs = prepare.jobs(wanted, call)
+    cache.keep(wanted, call.memory)
+    return Answer(response.write(collect.collect(call, wanted, jobs, seconds), call.version))

@@ -1,0 +1,126 @@
+"""A device's commands ↔ the changes of USM: which of them can be carried out, and what is answered to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.eas.commands.sync.prepare import Job
+from app.eas.commands.sync.request import Command
+from app.eas.errors import ConversionError
+from app.eas.folders import item_id, server_id
+from app.eas.schema.classes import CLASSES
+from app.eas.status import ITEM, SyncStatus
+from app.usm.model import ChangeKind, ClientChange, ExchangeResult
+from app.wbxml.element import Element
+
+_SPOKEN_OF: Final = ("Add", "Fetch")
+"""Commands that are answered even when they succeed; of the others silence is success (MS-ASCMD 2.2.3.7.2)."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One command and what becomes of it. ``change`` or ``fetch`` is set where USM has something to do; without,
+    ``status`` says why not."""
+
+    command: Command
+    status: SyncStatus = SyncStatus.SUCCESS
+    change: ClientChange | None = None
+    fetch: str | None = None
+    server_id: str = ""
+    payload: Element | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All commands of one collection, in order."""
+
+    slots: list[Slot] = field(default_factory=list)
+
+    @property
+    def changes(self) -> tuple[ClientChange, ...]:
+        """What USM has to do."""
+        return tuple(slot.change for slot in self.slots if slot.change is not None)
+
+    @property
+    def fetches(self) -> tuple[str, ...]:
+        """The items wanted again, each once."""
+        return tuple(dict.fromkeys(slot.fetch for slot in self.slots if slot.fetch is not None))
+
+
+def understand(job: Job) -> Work:
+    """What the commands of one collection come down to."""
+    return Work([_slot(job, command) for command in job.wanted.commands])
+
+
+def _slot(job: Job, command: Command) -> Slot:
+    slot = Slot(command, server_id=command.server_id)
+    if command.verb == "Add":
+        _understand_add(job, command, slot)
+        return slot
+    item = item_id(job.folder.number, command.server_id)
+    if item is None:
+        slot.status = SyncStatus.NOT_FOUND
+    elif command.verb == "Fetch":
+        slot.fetch = item
+    elif command.verb == "Delete":
+        slot.change = ClientChange(ChangeKind.DELETE, item_id=item)
+    else:
+        _understand_change(job, command, slot, item)
+    return slot
+
+
+def _understand_add(job: Job, command: Command, slot: Slot) -> None:
+    try:
+        fields = CLASSES[job.folder.content].read_new(command.data, job.view)
+    except ConversionError:
+        slot.status = SyncStatus.CONVERSION
+    else:
+        slot.change = ClientChange(ChangeKind.ADD, client_id=command.client_id, fields=fields)
+
+
+def _understand_change(job: Job, command: Command, slot: Slot, item: str) -> None:
+    try:
+        fields = CLASSES[job.folder.content].read_change(command.data, job.view)
+    except ConversionError:
+        slot.status = SyncStatus.CONVERSION
+    else:
+        slot.change = ClientChange(ChangeKind.CHANGE, item_id=item, fields=fields)
+
+
+def settle(job: Job, work: Work, result: ExchangeResult) -> None:
+    """Note in each slot what USM made of it."""
+    results = iter(result.results)
+    for slot in work.slots:
+        if slot.change is not None:
+            done = next(results)
+            slot.status = ITEM[done.outcome]
+            if slot.command.verb == "Add" and slot.status is SyncStatus.SUCCESS:
+                slot.server_id = server_id(job.folder.number, done.item_id)
+        elif slot.fetch is not None:
+            slot.payload = result.fetched.get(slot.fetch)
+            if slot.payload is None:
+                slot.status = SyncStatus.NOT_FOUND
+
+
+def responses(slots: Sequence[Slot]) -> list[Element]:
+    """The children of Responses (MS-ASCMD 2.2.3.154)."""
+    return [
+        _response(slot)
+        for slot in slots
+        if slot.command.verb in _SPOKEN_OF or slot.status is not SyncStatus.SUCCESS
+    ]
+
+
+def _response(slot: Slot) -> Element:
+    command = slot.command
+    return Element(
+        f"AirSync:{command.verb}",
+        children=[
+            Element("AirSync:ClientId", command.client_id) if command.verb == "Add" else None,
+            Element("AirSync:ServerId", slot.server_id) if slot.server_id else None,
+            Element("AirSync:Status", str(slot.status.value)),
+            slot.payload,
+        ],
+    )

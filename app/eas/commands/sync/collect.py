@@ -1,0 +1,125 @@
+"""Working off the collections of a request, one after the other, and waiting for changes.
+
+* A collection that fails has its own Status; the others go on. Only when the server behind fails for all of them
+  does the whole request fail, so that the device is told when to come again.
+* WindowSize binds twice: each collection's own, and the request's over all of them. A collection that nothing is
+  left for is still asked whether there is more, or the device would not come back for it.
+* Waiting ends with the first real change. A change that turns out to be none ends it too after some rounds, so
+  that a source that keeps crying wolf is not asked in a loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.eas.call import Call
+from app.eas.commands.sync import apply, prepare
+from app.eas.commands.sync.prepare import Job
+from app.eas.commands.sync.request import START, Request
+from app.eas.errors import StatusError
+from app.eas.schema.classes import application_data
+from app.eas.status import SyncStatus
+from app.usm.errors import Busy, FolderGone, SourceUnavailable, StoreUnavailable, UnknownSyncKey
+from app.usm.model import ExchangeRequest, ServerChange, WatchOutcome
+from app.wbxml.element import Element
+
+FALSE_ALARMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one collection has to say."""
+
+    job: Job
+    key: str
+    status: SyncStatus = SyncStatus.SUCCESS
+    changes: tuple[ServerChange, ...] = ()
+    responses: list[Element] = field(default_factory=list)
+    more: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the device knows all this already."""
+        return (
+            self.status is SyncStatus.SUCCESS
+            and self.key == self.job.wanted.key
+            and not (self.changes or self.responses or self.more)
+        )
+
+
+def collect(call: Call, request: Request, jobs: list[Job], seconds: int) -> list[Reply]:
+    """The replies that are not silent, after at most so many seconds. Raises ``StatusError`` 12 and 13,
+    ``SourceUnavailable``, ``StoreUnavailable``, ``AccessDenied``."""
+    end = call.clock.monotonic() + seconds
+    for _ in range(FALSE_ALARMS):
+        replies = [reply for reply in _work_off(call, request, jobs) if not reply.is_silent]
+        left = end - call.clock.monotonic()
+        if replies or seconds == 0 or left <= 0 or not _is_changed(call, jobs, left):
+            return replies
+    return []
+
+
+def _is_changed(call: Call, jobs: list[Job], seconds: float) -> bool:
+    now = call.clock.now()
+    since = {job.folder.number: job.view.options.since(job.folder.content, now) for job in jobs}
+    try:
+        result = call.session.watch(list(since), seconds, since)
+    except FolderGone as error:
+        raise StatusError(SyncStatus.HIERARCHY_CHANGED, str(error)) from error
+    if result.outcome is WatchOutcome.HIERARCHY:
+        raise StatusError(SyncStatus.HIERARCHY_CHANGED, "a folder disappeared while waiting")
+    return result.outcome is WatchOutcome.CHANGED
+
+
+def _work_off(call: Call, request: Request, jobs: list[Job]) -> list[Reply]:
+    left = prepare.window(request.window, prepare.DEFAULT_TOTAL, call)
+    replies: list[Reply] = []
+    fault: SourceUnavailable | StoreUnavailable | None = None
+    for job in jobs:
+        try:
+            reply = _exchange(call, job, left)
+        except (SourceUnavailable, StoreUnavailable) as error:
+            fault = error
+            reply = Reply(job, job.wanted.key, SyncStatus.SERVER_ERROR)
+        left -= len(reply.changes)
+        replies.append(reply)
+    if fault is not None and all(reply.status is SyncStatus.SERVER_ERROR for reply in replies):
+        raise fault
+    return replies
+
+
+def _exchange(call: Call, job: Job, left: int) -> Reply:
+    work = apply.understand(job)
+    window = min(left, prepare.window(job.wanted.window, call.settings.default_window, call))
+    wants_changes = job.wants_changes and window > 0
+    options = job.view.options
+    since = options.since(job.folder.content, call.clock.now())
+    try:
+        result = call.session.exchange(
+            ExchangeRequest(
+                folder=job.folder.number,
+                key=job.wanted.key,
+                changes=work.changes,
+                want_changes=wants_changes,
+                window=max(window, 1),
+                since=since,
+                bodies=options.bodies,
+                conflict=options.rule,
+                deletes_as_moves=job.wanted.deletes_as_moves,
+                fetch=work.fetches,
+                render=lambda item: application_data(item, job.view),
+            )
+        )
+        more = result.more
+        if job.wants_changes and not wants_changes:
+            more = call.session.estimate(job.folder.number, result.key, since) > 0
+    except UnknownSyncKey as error:
+        if job.wanted.cached:
+            raise StatusError(SyncStatus.REQUEST_INCOMPLETE, str(error)) from error
+        return Reply(job, START, SyncStatus.INVALID_KEY)
+    except FolderGone as error:
+        raise StatusError(SyncStatus.HIERARCHY_CHANGED, str(error)) from error
+    except Busy:
+        return Reply(job, job.wanted.key, SyncStatus.RETRY)
+    apply.settle(job, work, result)
+    return Reply(job, result.key, SyncStatus.SUCCESS, result.changes, apply.responses(work.slots), more)

@@ -1,0 +1,49 @@
+"""Which module carries out which command: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from app.eas.answer import Answer
+from app.eas.call import Call
+from app.eas.commands import folder_sync, get_item_estimate, ping, provision, settings, sync
+from app.eas.errors import StatusError
+from app.eas.status import Common
+from app.wbxml.element import Element
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a command is carried out. ``needs_policy``: only for a device that holds the policy."""
+
+    handle: Callable[[Call], Answer]
+    needs_policy: bool = True
+
+
+def _with_document(handle: Callable[[Call, Element], Answer]) -> Callable[[Call], Answer]:
+    """For commands that make no sense without a document (Status 101)."""
+
+    def wrapped(call: Call) -> Answer:
+        if call.document is None:
+            raise StatusError(Common.INVALID_CONTENT, f"{call.command.name} needs a body")
+        return handle(call, call.document)
+
+    return wrapped
+
+
+def _with_any(handle: Callable[[Call, Element | None], Answer]) -> Callable[[Call], Answer]:
+    """For commands that mean their last request when they have no document."""
+    return lambda call: handle(call, call.document)
+
+
+ENTRIES: Final[Mapping[str, Entry]] = {
+    sync.NAME: Entry(_with_any(sync.handle)),
+    folder_sync.NAME: Entry(_with_document(folder_sync.handle)),
+    get_item_estimate.NAME: Entry(_with_document(get_item_estimate.handle)),
+    settings.NAME: Entry(_with_document(settings.handle)),
+    ping.NAME: Entry(_with_any(ping.handle), needs_policy=False),
+    provision.NAME: Entry(_with_document(provision.handle), needs_policy=False),
+}
+"""What is served; OPTIONS tells devices these names and no other."""

@@ -1,0 +1,83 @@
+"""What is remembered of a device between its requests, in the fields of its session.
+
+=====================  =========================================================================
+field                  content
+=====================  =========================================================================
+eas.policy.key         the policy key in force, a whole number as text
+eas.policy.temporary   the key of the policy that went out last
+eas.policy.confirmed   the temporary key that the key in force was given for
+eas.policy.offered     fingerprint of the policy that went out with the temporary key
+eas.policy.applied     fingerprint of the policy that the device acknowledged
+eas.device.<name>      what the device tells of itself, names as in MS-ASCMD 2.2.3.45
+eas.collection.<n>     JSON: sticky options and supported properties of folder number n
+eas.sync               JSON: the cached Sync request
+eas.ping.interval      seconds of the last Ping
+eas.ping.folders       JSON: folder numbers of the last Ping
+=====================  =========================================================================
+
+Anything unreadable in there counts as absent: the device is asked again, and nothing breaks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from app.usm.session import Session
+
+POLICY_KEY: Final = "eas.policy.key"
+POLICY_TEMPORARY: Final = "eas.policy.temporary"
+POLICY_CONFIRMED: Final = "eas.policy.confirmed"
+POLICY_OFFERED: Final = "eas.policy.offered"
+POLICY_APPLIED: Final = "eas.policy.applied"
+DEVICE: Final = "eas.device."
+COLLECTION: Final = "eas.collection."
+SYNC: Final = "eas.sync"
+PING_INTERVAL: Final = "eas.ping.interval"
+PING_FOLDERS: Final = "eas.ping.folders"
+
+
+class Memory:
+    """The fields of one session: read once a request, written only where they differ."""
+
+    def __init__(self, session: Session, lasting: bool = True) -> None:
+        """Without ``lasting`` nothing outlives the request (a device that only tries out an account)."""
+        self._session = session
+        self._lasting = lasting
+        self._fields: dict[str, str] | None = None if lasting else {}
+
+    def _loaded(self) -> dict[str, str]:
+        if self._fields is None:
+            self._fields = dict(self._session.fields())
+        return self._fields
+
+    def get(self, name: str) -> str:
+        """The field, ``""`` where there is none."""
+        return self._loaded().get(name, "")
+
+    def value(self, name: str) -> Any:
+        """The field read as JSON, ``None`` where there is none or it cannot be read."""
+        try:
+            return json.loads(self.get(name))
+        except ValueError:
+            return None
+
+    def write(self, fields: Mapping[str, str | None]) -> None:
+        """Remember these; ``None`` forgets."""
+        loaded = self._loaded()
+        news = {name: value for name, value in fields.items() if loaded.get(name) != value}
+        if not news:
+            return
+        if self._lasting:
+            self._session.write_fields(news)
+        for name, value in news.items():
+            if value is None:
+                del loaded[name]
+            else:
+                loaded[name] = value
+
+    def write_value(self, name: str, value: object) -> None:
+        """Remember a value as JSON."""
+        self.write({name: json.dumps(value, separators=(",", ":"))})

@@ -1,0 +1,155 @@
+"""The front door: bytes in, bytes out. The only module that ``app.web`` needs.
+
+The way of a request through the web layer::
+
+    command = eas.parse(method, query, headers, body)   # EasError: send its response
+    session = manager.open(credentials, command.device) # UsmError: send eas.refuse(command, error)
+    response = eas.handle(session, command)             # never raises for anything a device may send
+
+Nothing in here reads a clock, draws a number or opens a connection but through the ports it was given.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from app.eas import answer, policy
+from app.eas.answer import SHORT_TYPE, WBXML_TYPE, EasResponse
+from app.eas.call import Call
+from app.eas.dispatch import ENTRIES
+from app.eas.errors import EasError, Malformed, StatusError
+from app.eas.memory import Memory
+from app.eas.request import Command, parse
+from app.eas.settings import EasSettings
+from app.eas.status import MALFORMED, ROOTS, Common
+from app.eas.versions import COMMANDS, Version
+from app.usm.errors import (
+    AccessDenied,
+    Busy,
+    NotEnabled,
+    SourceUnavailable,
+    StoreUnavailable,
+    UsmError,
+)
+from app.usm.ports import Clock, Tokens
+from app.wbxml import Element, WbxmlError, decode
+
+if TYPE_CHECKING:
+    from app.usm.session import Session
+
+__all__ = ["ActiveSync", "Command", "EasError", "EasResponse"]
+
+log = logging.getLogger(__name__)
+
+BUSY_RETRY: Final = 5
+"""Seconds after which to come again when another request of the device holds what this one needs."""
+
+
+class ActiveSync:
+    """The protocol. One object serves all requests of a process; it keeps nothing between them."""
+
+    def __init__(self, settings: EasSettings, clock: Clock, tokens: Tokens) -> None:
+        """Raises ``ValueError`` for a policy setting that does not exist or a value it cannot have."""
+        policy.document(settings.policy)
+        self._settings = settings
+        self._clock = clock
+        self._tokens = tokens
+
+    def options(self) -> EasResponse:
+        """The answer to OPTIONS, once the user is known (MS-ASHTTP 3.2.5.2)."""
+        return answer.plain(200, _offer() | {"Allow": "OPTIONS,POST", "Public": "OPTIONS,POST"})
+
+    def parse(self, method: str, query: str, headers: Mapping[str, str], body: bytes) -> Command:
+        """The command of a request; see :func:`app.eas.request.parse`. Raises ``EasError``."""
+        return parse(method, query, headers, body)
+
+    def handle(self, session: Session, command: Command) -> EasResponse:
+        """Carry out a command. Whatever a device may send ends in an answer, and whatever USM may raise too."""
+        try:
+            return self._carry_out(session, command)
+        except StatusError as error:
+            return self._failed(command, error.status, error, error.details)
+        except Malformed as error:
+            return self._failed(command, MALFORMED[command.name], error)
+        except UsmError as error:
+            return self.refuse(command, error)
+
+    def _carry_out(self, session: Session, command: Command) -> EasResponse:
+        rule = COMMANDS[command.name]
+        if not rule.exists_in(command.version):
+            raise StatusError(
+                Common.VERSION_UNSUPPORTED, f"there is no {rule.name} in {command.version.text}"
+            )
+        entry = ENTRIES.get(command.name)
+        if entry is None:
+            raise StatusError(Common.COMMAND_UNSUPPORTED, f"{rule.name} is not served")
+        remembered = Memory(session, lasting=not command.transient)
+        if entry.needs_policy:
+            self._check_policy(command, remembered)
+        call = Call(
+            command, _document(command), session, remembered, self._settings, self._clock, self._tokens
+        )
+        result = entry.handle(call)
+        more = _offer() | {"X-MS-RP": _versions()} if result.starts_over else None
+        return answer.document(result.root, more)
+
+    def _check_policy(self, command: Command, remembered: Memory) -> None:
+        if command.transient and command.policy_key:
+            return  # nothing is remembered of it, so its key cannot be compared
+        objection = policy.objection(command.policy_key, remembered, self._settings)
+        if objection is not None:
+            raise StatusError(objection, f"policy key {command.policy_key or 'none'!r}")
+
+    def _failed(
+        self, command: Command, status: int, error: Exception, details: tuple[Element, ...] = ()
+    ) -> EasResponse:
+        log.info(
+            "%s of device %s ends with status %d: %s",
+            command.name,
+            command.device.device_id,
+            status,
+            error,
+        )
+        has_key = bool(command.policy_key)
+        return answer.failure(command.name, command.version, status, details, has_key)
+
+    def refuse(self, command: Command, error: UsmError) -> EasResponse:
+        """The answer when there is no session, or it failed as a whole (MS-ASHTTP 2.2.2.1)."""
+        match error:
+            case AccessDenied():
+                return answer.plain(401)
+            case NotEnabled():
+                return answer.failure(command.name, command.version, Common.USER_NOT_ENABLED)
+            case SourceUnavailable() | StoreUnavailable():
+                return answer.plain(503, {"Retry-After": str(error.retry_after)})
+            case Busy():
+                return answer.plain(503, {"Retry-After": str(BUSY_RETRY)})
+            case _:
+                log.error("%s of device %s failed: %s", command.name, command.device.device_id, error)
+                return answer.failure(command.name, command.version, Common.RETRY_LATER)
+
+
+def _versions() -> str:
+    return ",".join(version.text for version in Version)
+
+
+def _offer() -> dict[str, str]:
+    return {"MS-ASProtocolVersions": _versions(), "MS-ASProtocolCommands": ",".join(ENTRIES)}
+
+
+def _document(command: Command) -> Element | None:
+    """The root of the body. Raises ``StatusError`` 101 for another kind of content, 102 for bytes that are no WBXML;
+    ``Malformed`` for another command's root."""
+    if not command.content:
+        return None
+    if command.content_type not in ("", WBXML_TYPE, SHORT_TYPE):
+        raise StatusError(Common.INVALID_CONTENT, f"content type {command.content_type!r} is not served")
+    try:
+        root = decode(command.content)
+    except WbxmlError as error:
+        raise StatusError(Common.INVALID_WBXML, str(error)) from error
+    if root.name != f"{ROOTS[command.name]}:{command.name}":
+        raise Malformed(f"{root.name} in a body of {command.name}")
+    return root
