@@ -74,15 +74,17 @@ def fields_of(
 
 
 def _headers(message: Mapping[str, Any]) -> dict[str, str]:
+    """Header name in small letters → its value; of several of one name the first."""
     headers = message.get("headers")
     if not isinstance(headers, dict):
         return {}
-    return {str(name).lower(): _decoded(value) for name, value in headers.items() if value}
+    firsts = (
+        (name, value[0] if isinstance(value, list) else value) for name, value in headers.items() if value
+    )
+    return {str(name).lower(): str(value) for name, value in firsts if value}
 
 
-def _decoded(value: Any) -> str:
-    """A header's text; of several of one name the first."""
-    text = str(value[0] if isinstance(value, list) and value else value)
+def _decoded(text: str) -> str:
     try:
         return str(make_header(decode_header(text)))
     except (MessageError, ValueError, LookupError):
@@ -109,8 +111,9 @@ def _addresses(pairs: Any) -> tuple[Address, ...] | None:
 
 
 def _parsed(header: str | None) -> tuple[Address, ...] | None:
-    pairs = getaddresses([values.line(header) or ""], strict=False) if header else []
-    return tuple(Address(mail, name) for name, mail in pairs if mail) or None
+    """The addresses of a header as it stood in the message; names are decoded after they are told apart."""
+    pairs = getaddresses([values.line(header) or ""]) if header else []
+    return tuple(Address(mail, values.line(_decoded(name)) or "") for name, mail in pairs if mail) or None
 
 
 def _protection(message: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, bool]:
