@@ -6,9 +6,10 @@ Rules:
 * The state at counter N is all layers with counters up to N laid over each other, the newest on top.
 * Saving counter N + 1 adds one layer with the changes alone. It can be written again, as long as nothing was built
   upon it: the layers at and below N do not know of it.
-* Counters below the older kept key are never asked for again, so layers up to there may be merged (:func:`to_merge`).
-  Layers grow towards the bottom by at least the factor ``GROWTH``; an entry is therefore rewritten only some
-  ``GROWTH`` * log(folder size) times in its life, and a read meets only a handful of layers.
+* Counters below the older kept key are never asked for again, so layers up to there may be merged (:func:`to_merge`):
+  once there are more than ``LAYERS``, those from the lowest one that is not at least ``GROWTH`` times as large as all
+  above it together. An entry is therefore rewritten only some ``GROWTH`` * log(folder size) times in its life, and a
+  read meets only a handful of layers.
 * A layer is cut into **blocks** of at most ``BLOCK`` entries: no row outgrows the smallest packet a server takes.
 
 A block is compressed JSON: two lists of equal length, the ids in order and their stamps. Measured with 65,535 items:
@@ -20,12 +21,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 BLOCK: Final = 4096
 """Entries in a block at most."""
 GROWTH: Final = 4
-"""A layer is at least so many times as large as the one above it, once there are many."""
+"""A layer that is at least so many times as large as all above it is left alone."""
 LAYERS: Final = 8
 """Up to so many layers are left as they are: merging costs a read and a write."""
 
@@ -70,9 +72,6 @@ def to_merge(sizes: Sequence[int]) -> int:
     """How many of the topmost layers to merge into one; ``sizes`` are their entries, from the bottom. 0 for none."""
     if len(sizes) <= LAYERS:
         return 0
-    merged = sizes[-1] + sizes[-2]
-    first = len(sizes) - 2
-    while first > 0 and sizes[first - 1] < GROWTH * merged:
-        first -= 1
-        merged += sizes[first]
-    return len(sizes) - first
+    above = list(accumulate(reversed(sizes)))[-2::-1]  # for each layer but the topmost
+    too_small = (layer for layer, size in enumerate(above) if sizes[layer] < GROWTH * size)
+    return len(sizes) - next(too_small, len(sizes) - 2)
