@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from typing import Any
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
@@ -16,6 +15,8 @@ from pyinfra.context import host, state
 
 from tasks import administration, nodes, package, run, scripts, updatetasks, upgrade
 from tasks.nodes import Node
+
+USMCTL = "/opt/open-xchange/sbin/usmctl"
 
 SECONDS = 120
 """What resetting one schema may take: each call starts a Java machine, and the database may be far away."""
@@ -33,14 +34,14 @@ def migrate() -> None:
         _migrate(name="Bring the tables of USM up to date")
 
 
-def _program(command: str, node: Node) -> StringCommand:
-    return scripts.program("database", command, node.etc)
+def _schemas(node: Node) -> tuple[list[tuple[str, int]], str]:
+    """Each schema of Open-Xchange with one of its contexts; and a complaint where that cannot be told."""
+    succeeded, output, complaint = scripts.ask(host, scripts.program("schemas", node.etc))
+    return (json.loads(output), "") if succeeded else ([], complaint or output or "no answer")
 
 
-def _ask(command: str, node: Node) -> tuple[dict[str, Any], str]:
-    """What the program answers, and what it complains about where it cannot."""
-    succeeded, output, complaint = scripts.ask(host, _program(command, node))
-    return (json.loads(output), "") if succeeded else ({}, complaint or output or "no answer")
+def _usmctl(node: Node, command: str) -> StringCommand:
+    return StringCommand(USMCTL, "--etc", node.etc, "db", command)
 
 
 @operation()
@@ -57,10 +58,10 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
             "resetversion"
         )  # which schemas there are is asked with the package that is to come
         return
-    answer, complaint = _ask("schemas", node)
+    schemas, complaint = _schemas(node)
     if complaint:
         yield run.failure(f"the schemas cannot be found: {complaint}")
-    for _, context in answer.get("schemas", []):
+    for _, context in schemas:
         yield StringCommand(updatetasks.renewal(SECONDS))
         options = ("-v", str(host.data.database_version), "-c", str(context))
         yield administration.as_master("resetversion", *options)
@@ -73,12 +74,11 @@ def _migrate() -> Generator[PyinfraCommand, None, None]:
         host.noop("another node brings the tables up to date")
         return
     if not state.is_executing and (package.is_pending(node) or "usm" not in node.properties):
-        yield _program("migrate", node)
+        yield _usmctl(node, "upgrade")
         return
-    answer, complaint = _ask("status", node)
-    if complaint:
-        yield run.failure(f"the tables of USM cannot be looked at: {complaint}")
-    elif answer["behind"]:
-        yield _program("migrate", node)
-    else:
-        host.noop("the tables are up to date in every schema")
+    up_to_date, output, _ = scripts.ask(host, _usmctl(node, "status"))
+    if up_to_date:
+        host.noop(f"the tables are up to date: {output}")
+        return
+    # Whatever else is wrong, the upgrade meets it too and tells it.
+    yield _usmctl(node, "upgrade")

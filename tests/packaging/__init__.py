@@ -1,0 +1,1 @@
+"""The package: what is in it, and what installing and purging it does."""
