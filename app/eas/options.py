@@ -22,14 +22,13 @@ MIME: Final = 4
 """Body types (MS-ASAIRS 2.2.2.41)."""
 
 DAYS: Final[Mapping[int, int]] = {1: 1, 2: 3, 3: 7, 4: 14, 5: 31, 6: 92, 7: 183}
-"""FilterType → days back; 0 is everything, 8 is for tasks alone."""
+"""FilterType → days back; 0 is everything."""
 
-FILTERS: Final[Mapping[ContentType, frozenset[int]]] = {
-    ContentType.MAIL: frozenset(range(6)),
-    ContentType.CALENDAR: frozenset((0, 4, 5, 6, 7)),
-    ContentType.TASKS: frozenset((0, 8)),
-}
-"""Content type → filters that mean something there; the others are served in full. Not named: no filter counts."""
+INCOMPLETE: Final = 8
+"""The FilterType that only tasks have."""
+
+DATED: Final = frozenset((ContentType.MAIL, ContentType.CALENDAR))
+"""Content types that are filtered by their date."""
 
 MIME_LIMITS: Final[Mapping[int, int | None]] = {
     0: 0,
@@ -84,7 +83,7 @@ class Options:
     def since(self, content: ContentType, now: datetime) -> datetime | None:
         """The oldest wanted moment, at the start of its day (UTC) so that items leave once a day and not by the
         second; ``None`` for everything."""
-        if self.filter not in FILTERS.get(content, frozenset()) or self.filter not in DAYS:
+        if content not in DATED or self.filter not in DAYS:
             return None
         day = now - timedelta(days=DAYS[self.filter])
         return day.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -5,6 +5,7 @@ Up to 12.1 the class stands beside the collection and the filter directly in it;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.errors import Malformed, StatusError
 from app.eas.folders import CLASSES, folder_number
-from app.eas.options import FILTERS, Options
+from app.eas.options import Options
 from app.eas.reading import boolean, only, required, whole
 from app.eas.status import Common, EstimateStatus
 from app.eas.versions import CLASS_IN_COLLECTION_UNTIL, Version
@@ -23,6 +24,12 @@ from app.wbxml.element import Element
 
 NAME: Final = "GetItemEstimate"
 MAX_COLLECTIONS: Final = 1000
+FILTERS: Final[Mapping[ContentType, frozenset[int]]] = {
+    ContentType.MAIL: frozenset(range(6)),
+    ContentType.CALENDAR: frozenset((0, 4, 5, 6, 7)),
+    ContentType.TASKS: frozenset((0, 8)),
+}
+"""Content type → the filters that this command takes (MS-ASCMD 2.2.3.68.1); of the others none counts."""
 START: Final = "0"
 
 

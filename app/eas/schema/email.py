@@ -56,9 +56,10 @@ def mailbox(address: Address) -> str:
 
 
 def _joined(addresses: Sequence[Address], longest: int) -> str:
-    text = ""
-    for address in addresses:
-        more = f"{text}, {mailbox(address)}" if text else mailbox(address)
+    """The addresses that fit, and of the first at least its beginning."""
+    text = mailbox(addresses[0])[:longest] if addresses else ""
+    for address in addresses[1:]:
+        more = f"{text}, {mailbox(address)}"
         if len(more) > longest:
             break
         text = more

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parseaddr
 from typing import Any, Final
 
@@ -86,6 +86,10 @@ def _read_mail(element: Element) -> str | None:
     return parseaddr(text)[1] or text or None
 
 
+NOON: Final = time(12)
+"""Latest time of day at which a birthday is that very day: some devices send noon, others their local midnight."""
+
+
 def _write_date(tag: str, value: date) -> Element:
     # Noon or so: the same day from UTC-11 to UTC+12, and what the standard shows (MS-ASCNTC 2.2.2.6).
     return Element(tag, f"{value.isoformat()}T11:59:00.000Z")
@@ -97,17 +101,9 @@ def _read_date(element: Element) -> date | None:
         return None
     moment = parse_moment(element.text)
     try:
-        return (
-            (moment + timedelta(hours=12) - timedelta(microseconds=1)).date()
-            if _late(moment)
-            else moment.date()
-        )
+        return moment.date() + timedelta(days=moment.time() > NOON)
     except OverflowError:
         raise ConversionError(f"{element.name} {element.text!r} is out of the calendar") from None
-
-
-def _late(moment: datetime) -> bool:
-    return (moment.hour, moment.minute, moment.second) > (12, 0, 0)
 
 
 def parse_moment(text: str) -> datetime:
@@ -145,11 +141,15 @@ def _read_picture(element: Element) -> bytes | None:
         raise ConversionError(f"{element.name} is not base64") from None
 
 
+MAX_TEXTS: Final = 300
+"""Most entries of a list (MS-ASCNTC 2.2.2.14, MS-ASEMAIL 2.2.2.16)."""
+
+
 def texts(child: str) -> Kind:
     """A list of texts in children of this name. An empty list is no element: devices choke on empty containers."""
 
     def write_texts(tag: str, value: tuple[str, ...]) -> Element | None:
-        children = [Element(child, text) for text in map(safe, value) if text]
+        children = [Element(child, text) for text in map(safe, value) if text][:MAX_TEXTS]
         return Element(tag, children=children) if children else None
 
     def read_texts(element: Element) -> tuple[str, ...] | None:

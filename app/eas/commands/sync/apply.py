@@ -86,7 +86,8 @@ def _understand_change(job: Job, command: Command, slot: Slot, item: str) -> Non
     except ConversionError:
         slot.status = SyncStatus.CONVERSION
     else:
-        slot.change = ClientChange(ChangeKind.CHANGE, item_id=item, fields=fields)
+        if fields:  # a change of nothing is done already
+            slot.change = ClientChange(ChangeKind.CHANGE, item_id=item, fields=fields)
 
 
 def settle(job: Job, work: Work, result: ExchangeResult) -> None:

@@ -2,7 +2,8 @@
 
 * An empty request means the last one again. A partial one names the collections that differ; the others keep
   settings and key of the last one.
-* A request with commands is not kept: repeating it must not repeat them. Any request replaces the one before.
+* A request with commands is not kept: repeating it must not repeat them. Nor is one that begins a collection.
+  Any request replaces the one before.
 * A remembered key may have become invalid. Then the device is asked for a full request (Status 13), not to start
   over: it did not name that key.
 """
@@ -50,7 +51,7 @@ def completed(request: Request | None, remembered: Memory) -> Request:
 
 def keep(request: Request, remembered: Memory) -> None:
     """Remember this request in place of the last."""
-    if request.has_commands:
+    if any(wanted.commands or wanted.starts for wanted in request.collections):
         remembered.write({memory.SYNC: None})
         return
     collections: list[dict[str, Any]] = []

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from app.eas.call import Call
 from app.eas.commands.sync import apply, prepare
@@ -23,7 +24,7 @@ from app.usm.errors import Busy, FolderGone, SourceUnavailable, StoreUnavailable
 from app.usm.model import ExchangeRequest, ServerChange, WatchOutcome
 from app.wbxml.element import Element
 
-FALSE_ALARMS = 3
+ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +39,35 @@ class Reply:
     more: bool = False
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing came of it but perhaps a new key, so that a request that waits goes on waiting."""
+        wanted = self.job.wanted
+        spoken = self.changes or self.responses or self.more or wanted.commands or wanted.starts
+        return self.status is SyncStatus.SUCCESS and not spoken
+
+    @property
     def is_silent(self) -> bool:
         """Whether the device knows all this already."""
-        return (
-            self.status is SyncStatus.SUCCESS
-            and self.key == self.job.wanted.key
-            and not (self.changes or self.responses or self.more)
-        )
+        return self.is_idle and self.key == self.job.wanted.key
 
 
 def collect(call: Call, request: Request, jobs: list[Job], seconds: int) -> list[Reply]:
     """The replies that are not silent, after at most so many seconds. Raises ``StatusError`` 12 and 13,
     ``SourceUnavailable``, ``StoreUnavailable``, ``AccessDenied``."""
     end = call.clock.monotonic() + seconds
-    for _ in range(FALSE_ALARMS):
-        replies = [reply for reply in _work_off(call, request, jobs) if not reply.is_silent]
+    watched = [job for job in jobs if job.wants_changes] if seconds else []
+    for _ in range(ROUNDS):
+        replies = _work_off(call, request, jobs)
         left = end - call.clock.monotonic()
-        if replies or seconds == 0 or left <= 0 or not _is_changed(call, jobs, left):
-            return replies
-    return []
+        if not all(reply.is_idle for reply in replies) or not watched or left <= 0:
+            break
+        if not _is_changed(call, watched, left):
+            break
+    return [reply for reply in replies if not reply.is_silent]
 
 
 def _is_changed(call: Call, jobs: list[Job], seconds: float) -> bool:
+    """Wait for it. The keys are still the device's own: what it has not seen, it has not got."""
     now = call.clock.now()
     since = {job.folder.number: job.view.options.since(job.folder.content, now) for job in jobs}
     try:

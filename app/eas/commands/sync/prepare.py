@@ -7,6 +7,7 @@ request's (BlackBerry, quirk 36); so no other collection may have been worked on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from app.eas import collection
 from app.eas.call import Call
@@ -14,16 +15,17 @@ from app.eas.collection import Collection
 from app.eas.commands.sync.request import Request, Wanted
 from app.eas.errors import Malformed, StatusError
 from app.eas.folders import folder_number
-from app.eas.options import FILTERS
+from app.eas.options import INCOMPLETE
 from app.eas.schema.classes import CLASSES, View
 from app.eas.status import SyncStatus
 from app.usm.errors import FolderGone
 from app.usm.model import ContentType, FolderRef
 from app.wbxml.element import Element
 
-MAX_WAIT = 59
+MAX_WAIT: Final = 59
 """Longest Wait of the standard, in minutes."""
-DEFAULT_TOTAL = 512
+DEFAULT_TOTAL: Final = 512
+"""Changes in one answer over all collections, when the request does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def _check_class(wanted: Wanted, folder: FolderRef) -> None:
     if wanted.conversation and folder.content is not ContentType.MAIL:
         raise Malformed(f"ConversationMode on folder {folder.number}, which holds no mail")
     chosen = wanted.options
-    if chosen is not None and chosen.filter == 8 and 8 not in FILTERS.get(folder.content, (8,)):
-        raise Malformed(f"FilterType 8 on folder {folder.number}, which holds no tasks")
+    if chosen is not None and chosen.filter == INCOMPLETE and folder.content is ContentType.MAIL:
+        raise Malformed(f"FilterType 8 on folder {folder.number}, which holds mail")
 
 
 def _job(call: Call, wanted: Wanted, folder: FolderRef) -> Job:

@@ -82,11 +82,6 @@ class Request:
     window: int | None = None
     partial: bool = False
 
-    @property
-    def has_commands(self) -> bool:
-        """Whether the device has changes of its own."""
-        return any(wanted.commands for wanted in self.collections)
-
 
 def read(root: Element) -> Request:
     """Raises ``Malformed``."""
