@@ -8,12 +8,12 @@ well: devices use it to find out whether an account works.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import falcon
 
+from app.eas import answer as eas_answer
 from app.eas.answer import EasResponse
 from app.eas.errors import EasError
 from app.eas.request import PROTOCOL
@@ -29,9 +29,6 @@ _log = logging.getLogger(__name__)
 
 NO_COMMAND: Final = "-"
 """What logs and metrics call a request whose command is not known."""
-
-ALWAYS: Final[Mapping[str, str]] = {"Cache-Control": "private"}
-"""Headers of every answer, also of those that the protocol has no part in."""
 
 
 @dataclass(slots=True)
@@ -77,7 +74,7 @@ class Gateway:
         work = Work(self._clock.monotonic())
         answer = self._answer(req, work)
         resp.status = answer.status
-        resp.set_headers({**ALWAYS, **answer.headers})
+        resp.set_headers({**eas_answer.headers(), **answer.headers})
         if answer.status == 401:
             resp.set_header("WWW-Authenticate", auth.CHALLENGE)
         resp.data = answer.body
