@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.eas.status import HTTP_BEFORE_14, ROOTS
+from app.eas.status import HTTP_BEFORE_14, ROOTS, WRAPPED
 from app.eas.versions import NEWEST, STATUS_IN_BODY, Version
 from app.wbxml import Element, encode
 
@@ -60,5 +60,7 @@ def failure(
         table = HTTP_BEFORE_14
         return plain(403 if status == 140 and not has_key else table.get(status, 400))
     page = ROOTS[command]
-    root = Element(f"{page}:{command}", children=[Element(f"{page}:Status", str(status)), *details])
-    return document(root)
+    children = [Element(f"{page}:Status", str(status)), *details]
+    if command in WRAPPED:
+        children = [Element(f"{page}:{WRAPPED[command]}", children=children)]
+    return document(Element(f"{page}:{command}", children=children))

@@ -141,6 +141,7 @@ ROOTS: Final[Mapping[str, str]] = {
     "FolderDelete": "FolderHierarchy",
     "FolderUpdate": "FolderHierarchy",
     "MoveItems": "Move",
+    "MeetingResponse": "MeetingResponse",
     "GetItemEstimate": "GetItemEstimate",
     "Search": "Search",
     "Settings": "Settings",
@@ -152,6 +153,9 @@ ROOTS: Final[Mapping[str, str]] = {
     "Find": "Find",
 }
 """Command → the page of its root element. A command that is not here has no place for a Status of its own."""
+
+WRAPPED: Final[Mapping[str, str]] = {"MeetingResponse": "Result"}
+"""Commands whose Status has its place inside another element of the answer."""
 
 MALFORMED: Final[Mapping[str, int]] = {
     "Sync": SyncStatus.PROTOCOL_ERROR,

@@ -19,6 +19,13 @@ from app.eas.schema.text import safe, with_lf
 from app.eas.versions import Version
 from app.wbxml.element import Element
 
+MAX_TEXTS: Final = 300
+"""Most entries of a list (MS-ASCNTC 2.2.2.14, MS-ASEMAIL 2.2.2.16)."""
+MAX_PICTURE: Final = 48 * 1024
+"""Longest Picture that devices take, in characters of base64 (MS-ASCNTC 2.2.2.56)."""
+NOON: Final = time(12)
+"""Latest time of day at which a birthday is that very day: some devices send noon, others their local midnight."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -68,9 +75,6 @@ def by_tag(rows: Iterable[Row]) -> Mapping[str, Row]:
     return {row.tag: row for row in rows}
 
 
-# -- kinds -----------------------------------------------------------------------------------------------------
-
-
 def _write_text(tag: str, value: str) -> Element | None:
     text = safe(value)
     return Element(tag, text) if text else None
@@ -83,11 +87,7 @@ def _read_text(element: Element) -> str | None:
 def _read_mail(element: Element) -> str | None:
     """A bare address: devices also send ``"Name" <address>`` (MS-ASDTYPE 2.7.3)."""
     text = with_lf(element.text).strip()
-    return parseaddr(text)[1] or text or None
-
-
-NOON: Final = time(12)
-"""Latest time of day at which a birthday is that very day: some devices send noon, others their local midnight."""
+    return (parseaddr(text)[1] if "<" in text else "") or text or None
 
 
 def _write_date(tag: str, value: date) -> Element:
@@ -121,11 +121,7 @@ def parse_moment(text: str) -> datetime:
 
 def moment_text(moment: datetime) -> str:
     """A moment in the form with dashes: ``2024-02-29T08:15:00.000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-MAX_PICTURE: Final = 48 * 1024
-"""Longest Picture that devices take, in characters of base64 (MS-ASCNTC 2.2.2.56)."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + ".000Z"
 
 
 def _write_picture(tag: str, value: bytes) -> Element | None:
@@ -139,10 +135,6 @@ def _read_picture(element: Element) -> bytes | None:
         return base64.b64decode(text, validate=True) or None
     except (binascii.Error, ValueError):
         raise ConversionError(f"{element.name} is not base64") from None
-
-
-MAX_TEXTS: Final = 300
-"""Most entries of a list (MS-ASCNTC 2.2.2.14, MS-ASEMAIL 2.2.2.16)."""
 
 
 def texts(child: str) -> Kind:
