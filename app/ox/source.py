@@ -78,26 +78,23 @@ class OxSource:
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """See the port; one call, the first time on an old OX two."""
-        try:
-            return self._probe(folders)
-        except Unsupported:
-            if not self._context.traits.examine:
-                raise
-            self._context.traits.examine = False
-            return self._probe(folders)
-
-    def _probe(self, folders: Sequence[FolderRef]) -> dict[str, str]:
         known = [folder for folder in folders if folder.content in self._modules]
-        plans = [self._modules[folder.content].probes(folder.id) for folder in known]
-        answers = iter(
-            self._context.client.multiple([call for plan in plans for call in plan], repeatable=True)
-        )
+        answers = self._asked(known)
+        if self._context.traits.examine and any(isinstance(each, Unsupported) for each in answers):
+            self._context.traits.examine = False
+            answers = self._asked(known)
+        waiting = iter(answers)
         found = {}
-        for folder, plan in zip(known, plans, strict=True):
-            mine = [next(answers) for _ in plan]
-            if (good := _good(mine)) is not None:
-                found[folder.id] = self._modules[folder.content].fingerprint(good)
+        for folder in known:
+            module = self._modules[folder.content]
+            good = _good([next(waiting) for _ in module.probes(folder.id)])
+            if good is not None:
+                found[folder.id] = module.fingerprint(good)
         return found
+
+    def _asked(self, folders: Sequence[FolderRef]) -> list[Answer | UsmError]:
+        calls = [call for folder in folders for call in self._modules[folder.content].probes(folder.id)]
+        return self._context.client.multiple(calls, repeatable=True)
 
     def _module(self, folder: FolderRef) -> Module:
         module = self._modules.get(folder.content)
