@@ -33,7 +33,7 @@ class SyncOptions:
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """One collection in a Sync."""
+    """A Sync of one collection; ``wait`` in minutes or ``heartbeat`` in seconds lets the server hold the answer."""
 
     version: str
     collection_id: str
@@ -45,6 +45,13 @@ class SyncRequest:
     supported: Sequence[str] | None = None
     options: SyncOptions = field(default_factory=SyncOptions)
     changes: Sequence[Change] = ()
+    wait: int | None = None
+    heartbeat: int | None = None
+
+    @property
+    def seconds(self) -> int:
+        """How long the server may hold its answer."""
+        return self.heartbeat or (self.wait or 0) * 60
 
 
 def _optional(name: str, value: object) -> Element | None:
@@ -76,7 +83,15 @@ def sync(request: SyncRequest) -> Element:
             _parent("AirSync:Commands", map(_command, request.changes)),
         ],
     )
-    return Element("AirSync:Sync", None, [Element("AirSync:Collections", None, [collection])])
+    return Element(
+        "AirSync:Sync",
+        None,
+        [
+            Element("AirSync:Collections", None, [collection]),
+            _optional("AirSync:Wait", request.wait),
+            _optional("AirSync:HeartbeatInterval", request.heartbeat),
+        ],
+    )
 
 
 def _class(name: str, version: str, content_class: str | None) -> Element | None:

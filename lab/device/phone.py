@@ -99,11 +99,14 @@ class Phone(Device):
         truncation: int | None = None,
         mime_support: int | None = None,
         conflict: int | None = None,
+        wait: int | None = None,
+        heartbeat: int | None = None,
     ) -> SyncResult:
         """One round with one collection, its answer taken over.
 
         With key 0 the round only fetches the first key; everything else of the call waits for the next one.
-        ``changes`` are sent after those of earlier requests that stayed without an answer. ``CommandFailed``
+        ``changes`` are sent after those of earlier requests that stayed without an answer. ``wait`` (minutes) or
+        ``heartbeat`` (seconds) let the server hold its answer until something changes. ``CommandFailed``
         for a status other than 1; after status 3 the collection is empty and starts at key 0 again.
         """
         collection = self.collection(collection_id)
@@ -120,6 +123,8 @@ class Phone(Device):
                 deletes_as_moves=deletes_as_moves,
                 options=options,
                 changes=tuple(collection.outbox),
+                wait=wait,
+                heartbeat=heartbeat,
             )
             held_back = []
         try:
@@ -137,7 +142,8 @@ class Phone(Device):
         )
 
     def _sync_round(self, collection: Collection, request: SyncRequest) -> SyncResult:
-        answer = self.command("Sync", documents.sync(request))
+        patience = request.seconds + self.transport.timeout
+        answer = self.command("Sync", documents.sync(request), timeout=patience)
         if answer is None:
             if request.changes:
                 self.anomalies.append(

@@ -214,6 +214,19 @@ def test_a_ping_tells_of_news(world: World, phone: Phone) -> None:
     assert phone.ping().status == 1
 
 
+@pytest.mark.parametrize("patience", [{"wait": 1}, {"heartbeat": 60}])
+def test_a_sync_may_wait_for_news(world: World, phone: Phone, patience: dict[str, int]) -> None:
+    phone.sync_all(inbox(phone))
+
+    def deliver() -> frozenset[str]:
+        world.mail(1)
+        return frozenset({INBOX})
+
+    assert phone.sync(inbox(phone), **patience).is_empty
+    world.waiter.events.append(deliver)
+    assert len(phone.sync(inbox(phone), **patience).added) == 1
+
+
 def test_who_may_not_is_told(world: World) -> None:
     with pytest.raises(AuthenticationFailed):
         world.phone(password="wrong").options()
