@@ -156,9 +156,9 @@ def _stored(row: Row[Any]) -> StoredSession:
     )
 
 
-def unused(connection: Connection, before: int, limit: int) -> list[tuple[int, int]]:
-    """(context, number) of at most so many sessions that were last used before a moment."""
-    query = select(sessions.c.cid, sessions.c.id).where(sessions.c.last_used < before).limit(limit)
+def unused(connection: Connection, before: int) -> list[tuple[int, int]]:
+    """(context, number) of all sessions that were last used before a moment."""
+    query = select(sessions.c.cid, sessions.c.id).where(sessions.c.last_used < before)
     return [(row.cid, row.id) for row in connection.execute(query)]
 
 

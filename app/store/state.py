@@ -466,7 +466,8 @@ def _set_fields(
 
 
 def _purge(database: Database, before: int) -> int:
-    gone = 0
-    while numbers := database.read(lambda connection: session_rows.unused(connection, before, _PURGE_BATCH)):
-        gone += database.write(partial(session_rows.remove_unused, numbers=numbers, before=before))
-    return gone
+    numbers = database.read(partial(session_rows.unused, before=before))
+    batches = [numbers[start : start + _PURGE_BATCH] for start in range(0, len(numbers), _PURGE_BATCH)]
+    return sum(
+        database.write(partial(session_rows.remove_unused, numbers=batch, before=before)) for batch in batches
+    )

@@ -22,7 +22,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKeyConstraint,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -93,7 +92,6 @@ sessions: Final = Table(
     Column("last_used", BigInteger, nullable=False),
     PrimaryKeyConstraint("cid", "id"),
     UniqueConstraint("cid", "user", "protocol", "device", name="USMSession_device"),
-    Index("USMSession_last_used", "last_used"),
     **_INNODB,
 )
 """Who syncs: one user on one device over one protocol."""

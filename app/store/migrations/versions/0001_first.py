@@ -1,6 +1,7 @@
 """The first set of tables.
 
-Each table is made only if it is missing: MariaDB keeps what a migration did before it was killed.
+Each table is made only if it is missing, and with all its keys at once: MariaDB keeps what a migration did before it
+was killed.
 """
 
 from __future__ import annotations
@@ -72,7 +73,6 @@ def upgrade() -> None:
         value("last_used", sa.BigInteger()),
         sa.PrimaryKeyConstraint("cid", "id"),
         sa.UniqueConstraint("cid", "user", "protocol", "device", name="USMSession_device"),
-        sa.Index("USMSession_last_used", "last_used"),
         if_not_exists=True,
         **OPTIONS,
     )
