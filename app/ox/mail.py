@@ -73,14 +73,16 @@ class Mail:
         return Listing(stamps, frozenset(outside))
 
     def read(self, folder: str, ids: Sequence[str], bodies: Sequence[BodyKind]) -> Found:
-        """One call for many messages; one more for each that is wanted as MIME."""
+        """One call for many messages; one more for each that is wanted as MIME: all of them when MIME comes first
+        among the forms, only signed and encrypted ones when it comes later."""
         kinds = [kind for kind in bodies if kind in _VIEWS] or [BodyKind.TEXT]
         view = _VIEWS[kinds[0]]
         found = in_parts(
             ids, self._settings.mails_per_call, lambda part: self._read(folder, part, view, bodies)
         )
-        if bodies and bodies[0] is BodyKind.MIME:
-            return {item_id: self._with_mime(folder, item, bodies) for item_id, item in found.items()}
+        for item_id, item in found.items():
+            if isinstance(item, Item) and _wants_mime(item, bodies):
+                found[item_id] = self._with_mime(folder, item, bodies)
         return found
 
     def find_created(self, folder: str, uids: Sequence[str]) -> dict[str, Written]:
@@ -127,11 +129,9 @@ class Mail:
             return ItemUnreadable(f"message {item_id}: {error}")
         return Item(item_id, mapping.stamp(answer.data.get("flags")), ContentType.MAIL, fields)
 
-    def _with_mime(self, folder: str, item: Item | Exception, bodies: Sequence[BodyKind]) -> Item | Exception:
+    def _with_mime(self, folder: str, item: Item, bodies: Sequence[BodyKind]) -> Item | Exception:
         """The item with its bytes as they came. A message too large for that keeps the body it has if the device
-        takes one of that form."""
-        if isinstance(item, Exception):
-            return item
+        takes one of another form."""
         params = {
             "action": "get",
             "folder": folder,
@@ -159,10 +159,10 @@ class Mail:
         The new stamp is the device's own view: a flag that somebody else changed meanwhile still differs from it,
         and reaches the device by the next listing.
         """
-        unknown = fields.keys() - mapping.WRITABLE.keys()
+        unknown = [field for field, value in fields.items() if field not in mapping.WRITABLE and value]
         if unknown:
             raise ItemRefused(f"a message's {', '.join(sorted(unknown))} cannot be changed")
-        wanted = {mapping.WRITABLE[field]: bool(value) for field, value in fields.items()}
+        wanted = {bit: bool(fields[field]) for field, bit in mapping.WRITABLE.items() if field in fields}
         calls = [
             self._flag(folder, item_id, wanted, value) for value in (True, False) if value in wanted.values()
         ]
@@ -198,6 +198,12 @@ class Mail:
             {"flags": bits, "value": value},
             Scope.WRITE,
         )
+
+
+def _wants_mime(item: Item, bodies: Sequence[BodyKind]) -> bool:
+    first = bool(bodies) and bodies[0] is BodyKind.MIME
+    protected = bool(item.fields["signed"] or item.fields["encrypted"])
+    return first or (BodyKind.MIME in bodies and protected)
 
 
 def _flags(stamp: str) -> int:

@@ -13,6 +13,7 @@ Rules
 from __future__ import annotations
 
 import hmac
+import math
 import secrets
 import threading
 from collections import OrderedDict, deque
@@ -146,12 +147,14 @@ class OxSourceProvider:
             self._probe_again(key, entry, client, digest)
         return OxSource(Context(client, entry.access, self._settings, self._traits, self._clock))
 
-    def close(self) -> None:
-        """Log out every session, best effort, and close the connections. For the end of the process."""
+    def close(self, seconds: float = 5.0) -> None:
+        """Log out the kept sessions, as many as can be in this time, and close the connections. For the end of the
+        process; what is left ends by OX's own clock."""
         with self._lock:
             self._leaving.extend(entry.session for entry in self._entries.values())
             self._entries.clear()
-        self._sweep()
+            self._sweeping = True
+        self._sweep(self._clock.monotonic() + seconds)
         self._transport.close()
 
     def count(self) -> int:
@@ -296,8 +299,8 @@ class OxSourceProvider:
             self._sweeping = True
             threading.Thread(target=self._sweep, name="ox-logout", daemon=True).start()
 
-    def _sweep(self) -> None:
-        while True:
+    def _sweep(self, until: float = math.inf) -> None:
+        while self._clock.monotonic() < until:
             try:
                 session = self._leaving.popleft()
             except IndexError:

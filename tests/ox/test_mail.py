@@ -113,6 +113,21 @@ def test_a_message_as_mime_comes_byte_for_byte(canned, canned_source):
     assert len(canned.calls) == 2
 
 
+def test_signed_messages_alone_come_as_mime_where_mime_is_the_last_wish(canned, canned_source):
+    def answer(seen):
+        if "src" in seen.params:
+            return Reply(b"signed bytes")
+        found = message(seen)
+        if seen.params["id"] == "2":
+            found["data"]["headers"] = {"Content-Type": "multipart/signed"}
+        return found
+
+    canned.on("mail?get", answer)
+    items = canned_source().read(INBOX, ["1", "2", "3"], (HTML, TEXT, MIME))
+    assert [item.fields["body"].kind for item in items.values()] == [TEXT, MIME, TEXT]
+    assert len(canned.calls) == 2
+
+
 def test_a_message_too_large_for_mime_comes_as_text_where_that_will_do(canned, canned_source):
     big = Reply(b"x" * 33 * 1024 * 1024)
     canned.on("mail?get", lambda seen: big if "src" in seen.params else message(seen))
@@ -141,6 +156,7 @@ def flags_are(canned, flags):
         ({"read": True, "flagged": False}, [{"flags": 32, "value": True}, {"flags": 8, "value": False}]),
         ({"read": None}, [{"flags": 32, "value": False}]),
         ({}, []),
+        ({"read": True, "categories": ()}, [{"flags": 32, "value": True}]),
     ],
 )
 def test_flags_are_written_by_one_call(canned, canned_source, fields, sent):

@@ -98,28 +98,13 @@ RICH = {"attachments": [part("text/html", "<p>rich &amp; more</p>")], "content_t
         (BOTH, (HTML, TEXT), Body(HTML, "<b>rich</b>", native=HTML)),
         (BOTH, (), Body(TEXT, "plain", native=HTML)),
         (PLAIN, (HTML, TEXT), Body(TEXT, "a < b\nc")),
-        (PLAIN, (HTML,), Body(HTML, "<html><body>a &lt; b<br>c</body></html>")),
+        (PLAIN, (HTML,), Body(TEXT, "a < b\nc")),
+        (RICH, (TEXT,), Body(HTML, "<p>rich &amp; more</p>", native=HTML)),
         (PLAIN, (MIME, TEXT), Body(TEXT, "a < b\nc")),
     ],
 )
 def test_the_body_comes_in_the_best_wanted_form(message, kinds, expected):
     assert body(message, *kinds) == expected
-
-
-def test_html_becomes_text_for_a_device_that_takes_only_text():
-    found = body(RICH, TEXT)
-    assert (found.kind, found.text.strip(), found.native) == (TEXT, "rich & more", HTML)
-
-
-@pytest.mark.parametrize(
-    "markup", ["", "<", "<!-- only -->", "<?xml version='1.0' encoding='utf-8'?><p>x</p>", "\x00"]
-)
-def test_html_that_is_none_does_not_hurt(markup):
-    assert body({"attachments": [part("text/html", markup)]}, TEXT).kind is TEXT
-
-
-def test_html_nested_beyond_reason_does_not_hurt():
-    assert body({"attachments": [part("text/html", "<div>" * 20_000 + "deep")]}, TEXT).kind is TEXT
 
 
 def test_further_text_parts_follow_the_first():

@@ -5,17 +5,12 @@ Mail comes from anywhere: whatever is missing or malformed makes its field absen
 
 from __future__ import annotations
 
-import html
 import mimetypes
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import getaddresses
 from typing import Any, Final
-
-from inscriptis import get_text
-from lxml.etree import LxmlError
 
 from app.ox.mapping import values
 from app.usm.content import Address
@@ -40,7 +35,6 @@ _FLAG_FIELDS: Final[Mapping[str, int]] = {
 }
 _ADDRESS_FIELDS: Final = ("from", "to", "cc", "bcc")
 _HEADER_ADDRESSES: Final[Mapping[str, str]] = {"reply_to": "reply-to", "sender": "sender"}
-_TAG: Final = re.compile(r"<[^>]*>")
 
 _Part = Mapping[str, Any]
 
@@ -157,35 +151,22 @@ def _texts(message: Mapping[str, Any], content_type: str) -> str | None:
 
 
 def _body(message: Mapping[str, Any], bodies: Sequence[BodyKind]) -> Body:
-    """The body in the best of the wanted forms that can be made. OX's own form is told as ``native``."""
-    rich, plain = _texts(message, "text/html"), _texts(message, "text/plain")
-    native = BodyKind.HTML if _is_rich(message, rich) else BodyKind.TEXT
-    wanted = [kind for kind in bodies if kind is not BodyKind.MIME] or [BodyKind.TEXT]
-    if wanted[0] is BodyKind.HTML and rich is not None:
-        return Body(BodyKind.HTML, rich, native=native)
-    if BodyKind.TEXT in wanted:
-        text = plain if plain is not None else _to_text(rich or "")
-        return Body(BodyKind.TEXT, text, native=native)
-    return Body(BodyKind.HTML, _to_html(plain or ""), native=native)
+    """The body in the first of the wanted forms that OX gives, else in the form it has: to convert is the protocol's
+    business. ``native`` tells the form that the message was written in."""
+    texts = {BodyKind.HTML: _texts(message, "text/html"), BodyKind.TEXT: _texts(message, "text/plain")}
+    native = BodyKind.HTML if _is_rich(message) else BodyKind.TEXT
+    for kind in (*bodies, BodyKind.TEXT, BodyKind.HTML):
+        text = texts.get(kind)
+        if text is not None:
+            return Body(kind, text, native=native)
+    return Body(BodyKind.TEXT, native=native)
 
 
-def _is_rich(message: Mapping[str, Any], rich: str | None) -> bool:
-    if rich is not None or any(
-        _type(part) == "text/html" and _is_body(part) for part in _parts(message, "attachments")
-    ):
+def _is_rich(message: Mapping[str, Any]) -> bool:
+    parts = _parts(message, "attachments")
+    if any(_type(part) == "text/html" and _is_body(part) for part in parts):
         return True
     return _type(message) in ("text/html", "multipart/alternative", "multipart/related")
-
-
-def _to_text(markup: str) -> str:
-    try:
-        return values.clean(get_text(markup))
-    except (LxmlError, ValueError, RecursionError):
-        return values.clean(html.unescape(_TAG.sub(" ", markup)))
-
-
-def _to_html(text: str) -> str:
-    return f"<html><body>{html.escape(text).replace(chr(10), '<br>')}</body></html>"
 
 
 def _attachments(message: Mapping[str, Any]) -> Iterator[Attachment]:
