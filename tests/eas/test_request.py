@@ -164,7 +164,7 @@ def test_policy_key_0_is_none(text: str) -> None:
     ],
 )
 def test_the_base64_form_is_taken_however_it_was_written(change: object) -> None:
-    raw = packed(device_type=b"\xfb\xef\xbe\xfb\xef\xbe?\xff>??")
+    raw = packed(device_type=b"~~~\xf8\xff\xfe\xfb\xef\xbe\x3e\xfb")
     text = base64.b64encode(raw).decode()
     assert "+" in text
     assert "/" in text
@@ -288,7 +288,7 @@ def test_a_bad_device_id_is_status_108_from_14_0_on(command: str) -> None:
     assert error.response.status == 200
     validate(error.response.body, "16.1")
     root = decode(error.response.body)
-    assert [child.text for child in root] == ["108"]
+    assert "108" in [element.text for child in root for element in (child, *child)]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x01" * 17, b"x" * 33, b"a,b"])
