@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ox.mapping import contact, values
+from app.ox.mapping import contact, folder, values
 from app.usm.content import CONTACT_FIELDS
 from app.usm.errors import ItemRefused
-from app.usm.model import Body, BodyKind
+from app.usm.model import Body, BodyKind, ContentType
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "\x00\x07", {}, [], True])
@@ -114,3 +114,24 @@ def test_generation_6_is_not_asked_for_columns_it_does_not_know():
 )
 def test_a_contact_without_a_name_to_show_gets_one_from_its_others(fields, name):
     assert contact.display_name(fields) == name
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([row.column for row in contact.ROWS]), JSON, max_size=10))
+def test_whatever_ox_answers_a_contact_has_values_of_its_types(row):
+    fields = contact.fields_of(row)
+    assert all(isinstance(value, CONTACT_FIELDS[field]) for field, value in fields.items())
+
+
+@given(st.dictionaries(st.sampled_from(folder.COLUMNS), JSON))
+def test_whatever_ox_answers_a_folder_is_one(row):
+    made = folder.folder_of({**dict.fromkeys(folder.COLUMNS), **row}, ContentType.CONTACTS, None)
+    assert all(ord(letter) >= 32 for letter in made.title)
+    assert isinstance(made.writable, bool)
+    folder.readable(row)
