@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.eas.status import HTTP_BEFORE_14, ROOTS, WRAPPED
-from app.eas.versions import NEWEST, STATUS_IN_BODY, Version
+from app.eas.status import HTTP_BEFORE_14, ROOTS, WRAPPED, Common
+from app.eas.versions import COMMANDS, NEWEST, STATUS_IN_BODY, Version
 from app.wbxml import Element, encode
 
 WBXML_TYPE: Final = "application/vnd.ms-sync.wbxml"
@@ -55,10 +55,12 @@ def failure(
     command: str, version: Version, status: int, details: tuple[Element, ...] = (), has_key: bool = True
 ) -> EasResponse:
     """The answer that a command ends with ``status``: in its root element, or by the HTTP status that stands in
-    before 14.0 or where the command has no document. ``has_key``: the request carried a policy key."""
-    if status > 100 and (version < STATUS_IN_BODY or command not in ROOTS):
-        table = HTTP_BEFORE_14
-        return plain(403 if status == 140 and not has_key else table.get(status, 400))
+    before 14.0 or where the version has no document of that command. ``has_key``: the request had a policy key."""
+    has_document = command in ROOTS and COMMANDS[command].exists_in(version)
+    if status > 100 and not (version >= STATUS_IN_BODY and has_document):
+        if status == Common.REMOTE_WIPE and not has_key:
+            return plain(403)
+        return plain(HTTP_BEFORE_14.get(status, 400))
     page = ROOTS[command]
     children = [Element(f"{page}:Status", str(status)), *details]
     if command in WRAPPED:

@@ -66,15 +66,18 @@ class Reply:
         assert self.root is not None, f"an empty answer, HTTP {self.http.status}"
         return self.root.text_of(self.root.name.partition(":")[0] + ":Status")
 
-    def all(self, name: str) -> list[Element]:
-        """Every element with this name, wherever it is."""
+    def everything(self) -> list[Element]:
+        """Every element, in the order of the document."""
         found, todo = [], [self.root] if self.root else []
         while todo:
             element = todo.pop(0)
-            if element.name == name:
-                found.append(element)
+            found.append(element)
             todo = element.children + todo
         return found
+
+    def all(self, name: str) -> list[Element]:
+        """Every element with this name, wherever it is."""
+        return [element for element in self.everything() if element.name == name]
 
     def one(self, name: str) -> Element:
         found = self.all(name)
