@@ -17,7 +17,7 @@ from app.eas.errors import Malformed, StatusError
 from app.eas.folders import MAX_ID, ROOT, SINCE, folder_type
 from app.eas.reading import required
 from app.eas.schema.classes import CLASSES
-from app.eas.schema.text import line, safe
+from app.eas.schema.text import line
 from app.eas.status import FolderSyncStatus
 from app.eas.versions import Version
 from app.usm.errors import UnknownSyncKey
@@ -87,7 +87,7 @@ def _names(changes: Iterable[FolderChange]) -> dict[int, str]:
     for change in changes:
         if change.folder is None:
             continue
-        plain = line(safe(change.folder.title))[:MAX_NAME] or str(change.number)
+        plain = line(change.folder.title)[:MAX_NAME] or str(change.number)
         name, copy = plain, 1
         while (change.parent, name.casefold()) in taken:
             copy += 1

@@ -20,7 +20,7 @@ from app.eas.errors import ConversionError
 from app.eas.options import Options
 from app.eas.schema import body, table
 from app.eas.schema.table import Kind, Row
-from app.eas.schema.text import line, safe
+from app.eas.schema.text import line
 from app.eas.versions import Version
 from app.usm.content import Address, Attachment
 from app.usm.model import Body, BodyKind
@@ -79,7 +79,7 @@ def _addresses(longest: int) -> Kind:
 
 
 def _write_line(tag: str, value: str) -> Element | None:
-    text = line(safe(value))
+    text = line(value)
     return Element(tag, text) if text else None
 
 
@@ -204,7 +204,7 @@ def _attachments(attachments: Sequence[Attachment], server_id: str) -> list[Elem
 
 def _attachment(attachment: Attachment, number: int, server_id: str) -> Element:
     embedded = attachment.content_type.lower() == "message/rfc822"
-    name = line(safe(attachment.name)) or f"attachment-{number}"
+    name = line(attachment.name) or f"attachment-{number}"
     if embedded and not name.lower().endswith(".eml"):
         name += ".eml"  # Android and Windows Phone open it by its name (quirk 30)
     return Element(
@@ -214,9 +214,7 @@ def _attachment(attachment: Attachment, number: int, server_id: str) -> Element:
             Element("AirSyncBase:FileReference", file_reference(server_id, attachment.id)),
             Element("AirSyncBase:Method", EMBEDDED_MESSAGE if embedded else NORMAL_ATTACHMENT),
             Element("AirSyncBase:EstimatedDataSize", str(max(attachment.size, 0))),
-            Element("AirSyncBase:ContentId", line(safe(attachment.content_id)))
-            if attachment.content_id
-            else None,
+            Element("AirSyncBase:ContentId", line(attachment.content_id)) if attachment.content_id else None,
             Element("AirSyncBase:IsInline", "1") if attachment.inline else None,
         ],
     )
