@@ -1,0 +1,1 @@
+"""The admin daemon and the tools that talk to it."""

@@ -1,0 +1,1 @@
+"""The numbered columns of each module, as tables."""

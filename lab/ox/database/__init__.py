@@ -1,0 +1,1 @@
+"""The databases: servers, the configdb, the groupware schemas."""

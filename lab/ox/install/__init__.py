@@ -1,0 +1,1 @@
+"""Laying down the server on a host: tools, init scripts, settings."""

@@ -1,0 +1,1 @@
+"""Taking mails apart: headers, parts, text."""

@@ -1,0 +1,424 @@
+"""``/contacts`` (http-api section 5)."""
+
+from __future__ import annotations
+
+import fnmatch
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from lab.ox import clock
+from lab.ox.columns.contacts import CONTACT_COLUMNS
+from lab.ox.columns.table import ColumnDef, shown
+from lab.ox.errors import HttpError, fault
+from lab.ox.modules import access, contact_fields, rows
+from lab.ox.modules.access import CONTACT_CODES
+from lab.ox.storage import folders, images, objects, rights
+from lab.ox.storage.folders import Folder
+from lab.ox.storage.objects import Stored
+from lab.ox.web.call import Answer, Binary, Call, Result
+from lab.ox.web.dispatch import Action, Module
+
+MODULE_NAME = "contacts"
+_SEARCHED = (
+    "display_name",
+    "first_name",
+    "last_name",
+    "company",
+    "email1",
+    "email2",
+    "email3",
+    "department",
+    "nickname",
+    "city_business",
+    "telephone_business1",
+    "cellular_telephone1",
+    "categories",
+)
+
+
+def get_all(call: Call) -> Result:
+    """All contacts of a folder, or of all visible ones."""
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    with call.read() as connection:
+        chosen = _folders(call, connection, call.params.get("folder"))
+        found = _readable(call, connection, chosen)
+        return _rows(call, connection, found, columns)
+
+
+def get_list(call: Call) -> Result:
+    """Some contacts by id and folder; those that are gone are left out."""
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    wanted = [
+        (access.object_number(entry["id"]), entry.get("folder", entry.get("folder_id")))
+        for entry in call.json_array()
+    ]
+    with call.read() as connection:
+        stored = objects.load_many(connection, MODULE_NAME, call.cid, [object_id for object_id, _ in wanted])
+        opened: dict[int, Folder] = {}
+        found = []
+        for object_id, folder_value in wanted:
+            contact = stored.get(object_id)
+            folder_id = access.folder_number(folder_value)
+            if folder_id not in opened:
+                opened[folder_id] = access.open_folder(
+                    connection, call.user, folder_id, MODULE_NAME, CONTACT_CODES
+                )
+            if (
+                contact
+                and contact.folder == folder_id
+                and access.may_read(opened[folder_id], call.user, contact)
+            ):
+                found.append(contact)
+        return _rows(call, connection, found, columns, keep_order=True)
+
+
+def get(call: Call) -> Result:
+    """One contact in full; with the path ``picture`` its picture."""
+    if call.path[:1] == ("picture",):
+        return _picture(call)
+    with call.read() as connection:
+        contact = _open(call, connection)
+        image = images.heads(connection, call.cid, [contact.id]).get(contact.id)
+    return Answer(_object(call, contact, image), contact.last_modified)
+
+
+def updates(call: Call) -> Result:
+    """What changed in a folder after a moment. Deletions are only told when ``ignore`` is given without the word
+    ``deleted``."""
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    since = call.integer("timestamp")
+    ignored = call.params.get("ignore", "deleted")
+    with call.read() as connection:
+        folder = access.open_folder(connection, call.user, call.need("folder"), MODULE_NAME, CONTACT_CODES)
+        access.must_list(folder, CONTACT_CODES)
+        changed = [
+            contact
+            for contact in objects.in_folders(connection, MODULE_NAME, call.cid, [folder.id], since)
+            if access.may_read(folder, call.user, contact)
+        ]
+        gone = (
+            []
+            if "deleted" in ignored
+            else objects.deleted_since(connection, MODULE_NAME, call.cid, folder.id, since)
+        )
+        answer = _rows(call, connection, changed, columns)
+    newest = max([since, *(contact.last_modified for contact in changed), *(when for _, when in gone)])
+    as_id = str if call.generation.text_ids else int
+    return Answer([*answer.data, *(as_id(object_id) for object_id, _ in gone)], newest)
+
+
+def new(call: Call) -> Result:
+    """Store a new contact, maybe with a picture (POST)."""
+    body = call.json_object()
+    if "folder_id" not in body:
+        raise fault("SVL-0002", "folder_id")
+    fields = contact_fields.accepted(body, call.generation, call.zone)
+    image = _uploaded(call, body)
+    with call.write() as connection:
+        folder = access.open_folder(connection, call.user, body["folder_id"], MODULE_NAME, CONTACT_CODES)
+        access.must_create(folder, CONTACT_CODES)
+        _check_private(fields, folder)
+        present = {name: value for name, value in fields.items() if value is not None}
+        present.setdefault("uid", str(uuid.uuid4()))
+        contact = objects.insert(connection, MODULE_NAME, call.cid, call.user.id, folder.id, present)
+        if image:
+            images.save(connection, call.cid, contact.id, image)
+    return Answer({"id": _shown_id(call, contact.id)}, contact.last_modified)
+
+
+def update(call: Call) -> Result:
+    """Change the given fields; ``folder_id`` in the body moves the contact."""
+    body = call.json_object()
+    since = call.integer("timestamp")
+    fields = contact_fields.accepted(body, call.generation, call.zone)
+    fields.pop("uid", None)
+    image = _uploaded(call, body)
+    drops_image = "image1" in body and not body["image1"] and not image
+    with call.write() as connection:
+        contact = _open(call, connection)
+        folder = access.open_folder(connection, call.user, contact.folder, MODULE_NAME, CONTACT_CODES)
+        access.must_write(folder, call.user, contact, CONTACT_CODES)
+        if contact.last_modified > since:
+            raise fault("CON-0119", contact.id)
+        target = _target(call, connection, body, contact, folder)
+        merged = {**contact.fields, **fields}
+        merged = {name: value for name, value in merged.items() if value is not None}
+        unchanged = merged == dict(contact.fields) and target is None and not image and not drops_image
+        if unchanged and call.generation.number == 6:
+            raise fault("CON-0122", contact.id)
+        _check_private(merged, folder)
+        when = objects.change(connection, MODULE_NAME, call.cid, call.user.id, contact, merged, target)
+        if not when:
+            raise fault("CON-0119", contact.id)
+        if image or drops_image:
+            images.save(connection, call.cid, contact.id, image)
+    return Answer({} if call.generation.number == 6 else {"id": _shown_id(call, contact.id)}, when)
+
+
+def delete(call: Call) -> Result:
+    """Delete contacts; the answer lists the ids of those that were changed meanwhile and stay."""
+    since = call.integer("timestamp")
+    kept: list[Any] = []
+    newest = since
+    with call.write() as connection:
+        for entry in _entries(call):
+            folder = access.open_folder(connection, call.user, entry["folder"], MODULE_NAME, CONTACT_CODES)
+            contact = objects.load(connection, MODULE_NAME, call.cid, access.object_number(entry["id"]))
+            if contact is None:
+                raise fault("CON-0125", entry["id"])
+            if contact.folder != folder.id:
+                raise fault("CON-0174", contact.id, folder.id)
+            if contact.user_id:
+                raise fault("CON-0260")
+            access.must_delete(folder, call.user, contact, CONTACT_CODES)
+            if contact.last_modified > since:
+                kept.append(_shown_id(call, contact.id))
+                continue
+            newest = objects.remove(connection, MODULE_NAME, call.cid, contact)
+            images.save(connection, call.cid, contact.id, None)
+    return Answer(kept, newest)
+
+
+def search(call: Call) -> Result:
+    """Contacts that match a pattern, a first letter or single fields; ``*`` and ``?`` are wildcards."""
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    body = call.json_object()
+    pattern = str(body.get("pattern") or "")
+    minimum = call.groupware.settings.minimum_search
+    if "pattern" in body and len(pattern.strip("*?")) < minimum:
+        raise fault("CON-1000", minimum)
+    wanted = {name: str(value) for name, value in body.items() if name in CONTACT_COLUMNS.by_name and value}
+    wanted.pop("folder_id", None)
+    any_field = bool(body.get("orSearch") or body.get("emailAutoComplete"))
+    with call.read() as connection:
+        chosen = body.get("folder")
+        opened = [
+            folder
+            for value in (chosen if isinstance(chosen, list) else [chosen])
+            for folder in _folders(call, connection, value)
+        ]
+        found = []
+        for contact in _readable(call, connection, opened):
+            shown_values = contact_fields.values(contact, None, call.generation)
+            if _matches(shown_values, pattern, str(body.get("startletter") or ""), wanted, any_field):
+                found.append(contact)
+        return _rows(call, connection, found, columns)
+
+
+def getuser(call: Call) -> Result:
+    """The contact of a user."""
+    wanted = call.integer("id")
+    with call.read() as connection:
+        contact = objects.of_user(connection, call.cid, wanted)
+        if contact is None:
+            raise fault("USR-0010", wanted, call.cid)
+        image = images.heads(connection, call.cid, [contact.id]).get(contact.id)
+    return Answer(_object(call, contact, image), contact.last_modified)
+
+
+def listuser(call: Call) -> Result:
+    """The contacts of some users."""
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    with call.read() as connection:
+        wanted = [access.object_number(value) for value in call.json_array()]
+        found = [contact for user_id in wanted if (contact := objects.of_user(connection, call.cid, user_id))]
+        return _rows(call, connection, found, columns, keep_order=True)
+
+
+def picture_of(call: Call, contact_id: int) -> Result:
+    """The picture of a contact that the user may read; HTTP 404 without one."""
+    with call.read() as connection:
+        contact = objects.load(connection, MODULE_NAME, call.cid, contact_id)
+        if contact is None:
+            raise HttpError(404, "No such contact")
+        folder = access.open_folder(connection, call.user, contact.folder, MODULE_NAME, CONTACT_CODES)
+        if not access.may_read(folder, call.user, contact):
+            raise fault("CON-0104", folder.id)
+        image = images.load(connection, call.cid, contact_id)
+    if image is None:
+        raise HttpError(404, "No such picture")
+    return Binary(image.data, image.content_type)
+
+
+def _picture(call: Call) -> Result:
+    if call.params.get("contact_id"):
+        return picture_of(call, call.integer("contact_id"))
+    with call.read() as connection:
+        if call.params.get("user_id"):
+            found = objects.of_user(connection, call.cid, call.integer("user_id"))
+        else:
+            email = call.need("email").casefold()
+            readable = _readable(call, connection, _folders(call, connection, None))
+            found = next(
+                (
+                    c
+                    for c in readable
+                    if email in (str(c.fields.get(n, "")).casefold() for n in ("email1", "email2"))
+                ),
+                None,
+            )
+    if found is None:
+        raise HttpError(404, "No such picture")
+    return picture_of(call, found.id)
+
+
+def _open(call: Call, connection: sa.Connection) -> Stored:
+    folder = access.open_folder(connection, call.user, call.need("folder"), MODULE_NAME, CONTACT_CODES)
+    contact = objects.load(connection, MODULE_NAME, call.cid, call.integer("id"))
+    if contact is None:
+        raise fault("CON-0125", call.need("id"))
+    if contact.folder != folder.id:
+        raise fault("CON-0174", contact.id, folder.id)
+    if not access.may_read(folder, call.user, contact):
+        raise fault("CON-0104", folder.id)
+    return contact
+
+
+def _folders(call: Call, connection: sa.Connection, value: Any) -> list[Folder]:
+    if value is not None and value != "":
+        folder = access.open_folder(connection, call.user, value, MODULE_NAME, CONTACT_CODES)
+        access.must_list(folder, CONTACT_CODES)
+        return [folder]
+    return [
+        folder
+        for folder in folders.visible(connection, call.user).values()
+        if folder.module == MODULE_NAME and rights.field(folder.own_rights, "read")
+    ]
+
+
+def _readable(call: Call, connection: sa.Connection, chosen: Sequence[Folder]) -> list[Stored]:
+    by_id = {folder.id: folder for folder in chosen}
+    return [
+        contact
+        for contact in objects.in_folders(connection, MODULE_NAME, call.cid, list(by_id))
+        if access.may_read(by_id[contact.folder], call.user, contact)
+    ]
+
+
+def _rows(
+    call: Call,
+    connection: sa.Connection,
+    found: Sequence[Stored],
+    columns: Sequence[ColumnDef],
+    keep_order: bool = False,
+) -> Answer:
+    heads = images.heads(connection, call.cid, [contact.id for contact in found]) if found else {}
+    values = [contact_fields.values(contact, heads.get(contact.id), call.generation) for contact in found]
+    sorting = None if keep_order else rows.sort_column(call, CONTACT_COLUMNS)
+    if sorting:
+        name, descending = sorting[0].name, sorting[1]
+        key = "file_as" if sorting[0].number == 607 else name
+        values = rows.ordered(values, lambda each: each.get(key), descending)
+    window = values if keep_order else rows.cut(call, values)
+    newest = max((contact.last_modified for contact in found), default=0)
+    return Answer(
+        [[shown(column, each.get(column.name), call.zone) for column in columns] for each in window], newest
+    )
+
+
+def _object(call: Call, contact: Stored, image: tuple[str, int] | None) -> dict[str, Any]:
+    values = contact_fields.values(contact, image, call.generation)
+    return {
+        column.name: shown(column, values[column.name], call.zone)
+        for column in CONTACT_COLUMNS
+        if values.get(column.name) is not None
+    }
+
+
+def _shown_id(call: Call, object_id: int) -> int | str:
+    return str(object_id) if call.generation.text_ids else object_id
+
+
+def _entries(call: Call) -> list[dict[str, Any]]:
+    """What to delete: one object in the oldest generation, an array (or one object) in the others."""
+    value = call.json()
+    if call.generation.single_delete:
+        entries = [call.json_object()]
+    else:
+        entries = value if isinstance(value, list) else [call.json_object()]
+    for entry in entries:
+        if not isinstance(entry, dict) or "id" not in entry or "folder" not in entry:
+            raise fault("SVL-0009", "id and folder are expected")
+    return entries
+
+
+def _target(
+    call: Call, connection: sa.Connection, body: dict[str, Any], contact: Stored, folder: Folder
+) -> int | None:
+    """The folder a contact moves to, ``None`` when it stays."""
+    if body.get("folder_id") in (None, ""):
+        return None
+    target = access.open_folder(connection, call.user, body["folder_id"], MODULE_NAME, CONTACT_CODES)
+    if target.id == contact.folder:
+        return None
+    if contact.user_id:
+        raise fault("CON-0260")
+    access.must_create(target, CONTACT_CODES)
+    access.must_delete(folder, call.user, contact, CONTACT_CODES)
+    return target.id
+
+
+def _check_private(fields: dict[str, Any], folder: Folder) -> None:
+    if fields.get("private_flag") and folder.type == folders.TYPE_PUBLIC:
+        raise fault("CON-0165")
+
+
+def _uploaded(call: Call, body: dict[str, Any]) -> images.Image | None:
+    if body.get("image1"):
+        raise fault("SVL-0010", "image1", "pictures come by POST")
+    if not call.files:
+        return None
+    upload = call.files[0]
+    if len(upload.data) > images.MAX_BYTES:
+        raise fault("CON-0170", len(upload.data), images.MAX_BYTES)
+    kind = images.kind_of(upload.data)
+    if kind is None:
+        raise fault("CON-0101")
+    return images.Image(upload.data, kind, clock.stamp())
+
+
+def _matches(
+    values: dict[str, Any], pattern: str, letter: str, wanted: dict[str, str], any_field: bool
+) -> bool:
+    if (
+        letter
+        and letter != "*"
+        and not str(values.get("file_as", "")).casefold().startswith(letter.casefold())
+    ):
+        return False
+    if pattern and not any(_like(str(values.get(name, "")), pattern) for name in _SEARCHED):
+        return False
+    if wanted:
+        hits = [_like(str(values.get(name, "")), value) for name, value in wanted.items()]
+        return any(hits) if any_field else all(hits)
+    return True
+
+
+def _like(text: str, pattern: str) -> bool:
+    """Whether a text matches: from its beginning without wildcards, as a whole with them."""
+    wild = pattern.casefold()
+    if not wild.endswith("*"):
+        wild += "*"
+    return fnmatch.fnmatchcase(text.casefold(), wild.replace("[", "[[]"))
+
+
+MODULE = Module(
+    MODULE_NAME,
+    {
+        "all": Action(get_all),
+        "get": Action(get),
+        "list": Action(get_list),
+        "updates": Action(updates),
+        "new": Action(new),
+        "update": Action(update),
+        "delete": Action(delete),
+        "search": Action(search),
+        "getuser": Action(getuser),
+        "listuser": Action(listuser),
+    },
+    right="contacts",
+    public_session=True,
+)

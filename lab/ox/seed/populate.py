@@ -1,0 +1,468 @@
+"""Making the databases and filling them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from lab.ox import clock, passwords, permissions
+from lab.ox.database import configdb, groupware
+from lab.ox.database.servers import CONFIGDB, DatabaseServer
+from lab.ox.seed import appointments, contacts, expectation, mails, tasks
+from lab.ox.seed.people import CONTEXTS, PASSWORD, Person, SeedContext, people
+from lab.ox.storage import folders, images, mail, rights, users
+from lab.ox.storage.folders import Folder
+from lab.ox.storage.objects import Stored
+from lab.ox.storage.objects import row_of as object_row
+from lab.ox.storage.rights import Permission
+from lab.ox.update_tasks.registry import CORE_TASKS, UpdateTask
+from lab.ox.update_tasks.runner import record
+from lab.ox.zones import DAY_MS
+
+SERVER_NAMES = ("ox1", "ox2")
+ADMIN_LOGIN = "oxadmin"
+_POOL = 1
+_TITLES = {
+    "de": {"calendar": "Kalender", "contacts": "Kontakte", "tasks": "Aufgaben", "infostore": "Meine Dateien"},
+    "fr": {"calendar": "Calendrier", "contacts": "Contacts", "tasks": "Tâches", "infostore": "Mes fichiers"},
+    "en": {"calendar": "Calendar", "contacts": "Contacts", "tasks": "Tasks", "infostore": "My files"},
+}
+_KINDS = {"Drafts": "drafts", "Sent": "sent", "Trash": "trash", "Spam": "spam"}
+_READER = (rights.SEE, rights.ALL, rights.NONE, rights.NONE)
+# System folders: id → (parent, name, module).
+_SYSTEM = {
+    1: (0, "private", "system"),
+    2: (0, "public", "system"),
+    3: (0, "shared", "system"),
+    6: (2, "Global address book", "contacts"),
+    9: (0, "infostore", "system"),
+    10: (9, "userstore", "infostore"),
+    15: (9, "public_infostore", "infostore"),
+}
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows to be stored, by table."""
+
+    rows: dict[sa.Table, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def add(self, table: sa.Table, *rows: dict[str, Any]) -> None:
+        """Remember rows."""
+        self.rows.setdefault(table, []).extend(rows)
+
+    def store(self, connection: sa.Connection) -> None:
+        """Write them all."""
+        for table, rows in self.rows.items():
+            for at in range(0, len(rows), 500):
+                connection.execute(table.insert(), rows[at : at + 500])
+        self.rows.clear()
+
+
+def populate(
+    databases: DatabaseServer,
+    seed: str = "small",
+    users_in_all: int = 0,
+    rights_for: str = "none",
+    server_names: Sequence[str] = SERVER_NAMES,
+    now: int | None = None,
+) -> bool:
+    """Make configdb, schemas and data; returns ``False`` when they are there already. What an interrupted run left
+    behind is made anew. ``rights_for``: ``all`` gives everybody who synchronises the rights to do so."""
+    if _is_complete(databases):
+        return False
+    moment = clock.now_ms() if now is None else now
+    wanted = people(seed, users_in_all)
+    schemas = sorted({context.schema for context in CONTEXTS})
+    databases.create(CONFIGDB)
+    for schema in schemas:
+        databases.create(schema)
+        _fill_schema(databases, schema, wanted, rights_for == "all", moment)
+    # Last of all: a configdb with contexts in it says that everything is there.
+    _fill_configdb(databases, wanted, server_names)
+    return True
+
+
+def _is_complete(databases: DatabaseServer) -> bool:
+    if not databases.exists(CONFIGDB):
+        return False
+    with databases.read(CONFIGDB) as connection:
+        if not sa.inspect(connection).has_table(configdb.context.name):
+            return False
+        return bool(connection.execute(sa.select(sa.func.count()).select_from(configdb.context)).scalar())
+
+
+def _fill_configdb(databases: DatabaseServer, wanted: Iterable[Person], server_names: Sequence[str]) -> None:
+    batch = Batch()
+    url = databases.url
+    batch.add(
+        configdb.db_pool,
+        {
+            "db_pool_id": _POOL,
+            "url": databases.jdbc_url,
+            "driver": "com.mysql.jdbc.Driver",
+            "login": url.username or "",
+            "password": url.password or "",
+            "hardlimit": 1,
+            "max": 100,
+            "initial": 0,
+            "name": "oxdatabase",
+        },
+    )
+    cluster = {
+        "cluster_id": 2,
+        "read_db_pool_id": 0,
+        "write_db_pool_id": _POOL,
+        "weight": 100,
+        "max_units": 1000,
+    }
+    batch.add(configdb.db_cluster, cluster)
+    batch.add(configdb.configdb_sequence, {"id": 100})
+    batch.add(
+        configdb.filestore, {"id": 1, "uri": "file:/var/opt/filestore", "size": 10 << 30, "max_context": 5000}
+    )
+    servers = {name: number for number, name in enumerate(server_names, 10)}
+    batch.add(configdb.server, *({"server_id": number, "name": name} for name, number in servers.items()))
+    for context in CONTEXTS:
+        batch.add(configdb.context, _context_row(context))
+        batch.add(
+            configdb.context_server2db_pool,
+            *(
+                {
+                    "cid": context.cid,
+                    "server_id": number,
+                    "read_db_pool_id": _POOL,
+                    "write_db_pool_id": _POOL,
+                    "db_schema": context.schema,
+                }
+                for number in servers.values()
+            ),
+        )
+        batch.add(configdb.login2context, {"cid": context.cid, "login_info": str(context.cid)})
+        batch.add(configdb.login2context, {"cid": context.cid, "login_info": context.name})
+    batch.add(configdb.login2context, {"cid": 1, "login_info": "defaultcontext"})
+    batch.add(configdb.login2context, *({"cid": each.cid, "login_info": each.login} for each in wanted))
+    with databases.write(CONFIGDB) as connection:
+        configdb.metadata.drop_all(connection)
+        configdb.metadata.create_all(connection)
+        batch.store(connection)
+
+
+def _context_row(context: SeedContext) -> dict[str, Any]:
+    return {
+        "cid": context.cid,
+        "name": context.name,
+        "enabled": True,
+        "reason_id": None,
+        "filestore_id": 1,
+        "filestore_name": f"{context.cid}_ctx_store",
+        "filestore_login": "",
+        "filestore_passwd": "",
+        "quota_max": 1 << 30,
+    }
+
+
+def _fill_schema(
+    databases: DatabaseServer, schema: str, wanted: Iterable[Person], synchronise: bool, now: int
+) -> None:
+    batch = Batch()
+    batch.add(
+        groupware.version,
+        {
+            "version": groupware.NEWEST_VERSION,
+            "locked": False,
+            "gw_compatible": True,
+            "admin_compatible": True,
+            "server": "ox1",
+        },
+    )
+    batch.add(groupware.update_task, *(record(UpdateTask(name, {}), True) for name in CORE_TASKS))
+    by_context = {context.cid: context for context in CONTEXTS if context.schema == schema}
+    makers = {cid: _ContextMaker(batch, context, now) for cid, context in by_context.items()}
+    with databases.write(schema) as connection:
+        groupware.metadata.drop_all(connection)
+        groupware.metadata.create_all(connection)
+        for maker in makers.values():
+            maker.begin()
+        for person in wanted:
+            if person.cid in makers:
+                makers[person.cid].add_person(person, synchronise)
+                if len(batch.rows.get(groupware.mail_source, ())) > 2000:
+                    batch.store(connection)
+        for maker in makers.values():
+            maker.finish()
+        batch.store(connection)
+
+
+class _ContextMaker:
+    """Makes one context. Ids count up from fixed beginnings."""
+
+    def __init__(self, batch: Batch, context: SeedContext, now: int) -> None:
+        self._batch = batch
+        self._cid = context.cid
+        self._now = now
+        self._today = now // DAY_MS * DAY_MS
+        self._ids = dict.fromkeys(groupware.SEQUENCES, 0) | {"folder": folders.FIRST_FREE - 1, "principal": 2}
+        self._people: list[tuple[Person, int]] = []
+        self._contact_folders: dict[str, int] = {}
+        self._light: list[tuple[bytes, dict[str, Any]]] = []
+        # One hash for all: they have the same password.
+        self._password = passwords.hashed(PASSWORD)
+
+    def begin(self) -> None:
+        """System folders, groups and the context's administrator."""
+        for folder_id, (parent, name, module) in _SYSTEM.items():
+            everybody = Permission(
+                users.ALL_USERS, True, rights.SEE, rights.ALL, rights.OWN, rights.NONE, False
+            )
+            if folder_id == folders.PUBLIC:
+                everybody = Permission(users.ALL_USERS, True, rights.SUBFOLDERS, 0, 0, 0, False)
+            if folder_id == folders.PRIVATE:
+                everybody = Permission(users.ALL_USERS, True, rights.SUBFOLDERS, 0, 0, 0, False)
+            self._folder(
+                folder_id, parent, name, module, folders.TYPE_SYSTEM, users.CONTEXT_ADMIN, [everybody]
+            )
+        now = self._now
+        for group_id, name in ((users.ALL_USERS, "All users"), (users.STANDARD_GROUP, "Standard group")):
+            self._batch.add(
+                groupware.groups,
+                {
+                    "cid": self._cid,
+                    "id": group_id,
+                    "identifier": name.lower().replace(" ", ""),
+                    "displayName": name,
+                    "lastModified": now,
+                },
+            )
+        admin = Person(ADMIN_LOGIN, self._cid, "Context", "Administrator", "en_US", "UTC", "empty")
+        # The administrator's rights are what changecontext takes for switches that were not named.
+        self._user(admin, users.CONTEXT_ADMIN, permissions.STANDARD)
+
+    def add_person(self, person: Person, synchronise: bool) -> None:
+        """A user with all data."""
+        user_id = self._next("principal")
+        given = permissions.STANDARD
+        if synchronise and person.synchronises:
+            given |= permissions.SYNC
+        self._user(person, user_id, given)
+        self._people.append((person, user_id))
+        titles = _TITLES.get(person.language[:2], _TITLES["en"])
+        own = {}
+        for module, title in titles.items():
+            parent = folders.PRIVATE if module != "infostore" else 10
+            folder_id = self._next("folder")
+            kind = folders.TYPE_PRIVATE if module != "infostore" else folders.TYPE_PUBLIC
+            self._folder(folder_id, parent, title, module, kind, user_id, [rights.owner(user_id)], True)
+            own[module] = folder_id
+        self._contact_folders[person.name] = own["contacts"]
+        self._contacts(own["contacts"], user_id, contacts.default_folder(person))
+        business = contacts.subfolder(person)
+        if business:
+            folder_id = self._next("folder")
+            self._folder(
+                folder_id,
+                own["contacts"],
+                contacts.SUBFOLDER,
+                "contacts",
+                1,
+                user_id,
+                [rights.owner(user_id)],
+            )
+            self._contacts(folder_id, user_id, business)
+        self._calendar(own["calendar"], user_id, person)
+        for fields in tasks.default_folder(person, self._today):
+            self._object("tasks", "task", own["tasks"], user_id, fields)
+        self._mail(person, user_id)
+
+    def finish(self) -> None:
+        """What several users share, and the sequences."""
+        ids = {person.name: user_id for person, user_id in self._people}
+        if {"anton", "berta"} <= set(ids):
+            reader = Permission(ids["anton"], False, *_READER, False)
+            folder_id = self._next("folder")
+            allowed = [rights.owner(ids["berta"]), reader]
+            parent = self._contact_folders["berta"]
+            self._folder(folder_id, parent, "Team", "contacts", 1, ids["berta"], allowed)
+            self._contacts(folder_id, ids["berta"], contacts.team("team of berta"))
+        if any(person.amount != "empty" for person, _ in self._people):
+            everybody = Permission(
+                users.ALL_USERS, True, rights.CREATE, rights.ALL, rights.OWN, rights.OWN, False
+            )
+            folder_id = self._next("folder")
+            self._folder(
+                folder_id,
+                folders.PUBLIC,
+                "Firmenkontakte",
+                "contacts",
+                folders.TYPE_PUBLIC,
+                users.CONTEXT_ADMIN,
+                [rights.owner(users.CONTEXT_ADMIN), everybody],
+            )
+            self._contacts(folder_id, users.CONTEXT_ADMIN, contacts.team(f"company {self._cid}"))
+        for kind, newest in self._ids.items():
+            self._batch.add(groupware.SEQUENCES[kind], {"cid": self._cid, "id": newest})
+
+    def _next(self, kind: str) -> int:
+        self._ids[kind] += 1
+        return self._ids[kind]
+
+    def _user(self, person: Person, user_id: int, given: int) -> None:
+        cid = self._cid
+        contact_id = self._next("contact")
+        aliases = [f"{person.name}.alias@example.org"] if person.amount in ("small", "large") else []
+        self._batch.add(
+            groupware.user,
+            {
+                "cid": cid,
+                "id": user_id,
+                "imapServer": "localhost",
+                "imapLogin": person.login,
+                "mail": person.login,
+                "mailDomain": "example.org",
+                "mailEnabled": True,
+                "preferredLanguage": person.language,
+                "shadowLastChange": -1,
+                "smtpServer": "localhost",
+                "timeZone": person.timezone,
+                "userPassword": self._password,
+                "passwordMech": passwords.MECHANISM,
+                "contactId": contact_id,
+                "displayName": person.display_name,
+            },
+        )
+        self._batch.add(groupware.login2user, {"cid": cid, "uid": person.name, "id": user_id})
+        self._batch.add(groupware.user_configuration, {"cid": cid, "user": user_id, "permissions": given})
+        self._batch.add(groupware.groups_member, {"cid": cid, "id": users.STANDARD_GROUP, "member": user_id})
+        self._batch.add(
+            groupware.user_attribute,
+            *({"cid": cid, "id": user_id, "name": "alias", "value": alias} for alias in aliases),
+        )
+        entry = contacts.of_user(person, aliases)
+        self._contact(contact_id, folders.GLOBAL_ADDRESS_BOOK, user_id, entry, user_id)
+
+    def _folder(
+        self,
+        folder_id: int,
+        parent: int,
+        name: str,
+        module: str,
+        kind: int,
+        owner: int,
+        allowed: Sequence[Permission],
+        is_default: bool = False,
+    ) -> None:
+        now = self._now
+        folder = Folder(
+            folder_id, parent, name, module, kind, owner, owner, now, now, is_default, tuple(allowed)
+        )
+        self._batch.add(groupware.oxfolder_tree, folders.row_of(self._cid, folder))
+        self._batch.add(
+            groupware.oxfolder_permissions, *folders.permission_rows(self._cid, folder_id, folder.permissions)
+        )
+
+    def _contacts(self, folder_id: int, user_id: int, entries: Iterable[contacts.SeedContact]) -> None:
+        for entry in entries:
+            self._contact(self._next("contact"), folder_id, user_id, entry)
+
+    def _contact(
+        self,
+        contact_id: int,
+        folder_id: int,
+        owner: int,
+        entry: contacts.SeedContact,
+        user_id: int | None = None,
+    ) -> None:
+        stored = self._stored(contact_id, folder_id, owner, entry.fields, user_id)
+        self._batch.add(groupware.OBJECTS["contacts"][0], object_row(self._cid, stored))
+        if entry.image:
+            self._batch.add(
+                groupware.contact_image,
+                {
+                    "cid": self._cid,
+                    "id": contact_id,
+                    "image1": entry.image,
+                    "mime_type": images.kind_of(entry.image),
+                    "changing_date": self._now,
+                },
+            )
+
+    def _calendar(self, folder_id: int, user_id: int, person: Person) -> None:
+        for appointment in appointments.calendar(person):
+            fields = appointments.dated(appointment, self._today)
+            fields.setdefault("participants", [{"type": 1, "id": user_id}])
+            master = self._next("calendar")
+            exceptions = [
+                appointments.dated_exception(appointment, index, self._today)
+                for index in range(len(appointment.exceptions))
+            ]
+            if "recurrence_type" in fields:
+                fields["recurrence_id"] = master
+                fields["change_exceptions"] = [each["recurrence_date_position"] for each in exceptions]
+            self._object("calendar", "calendar", folder_id, user_id, fields, master)
+            for each in exceptions:
+                kept = {
+                    k: v
+                    for k, v in each.items()
+                    if k not in ("recurrence_type", "interval", "days", "delete_exceptions")
+                }
+                self._object("calendar", "calendar", folder_id, user_id, {**kept, "recurrence_id": master})
+
+    def _object(
+        self,
+        module: str,
+        sequence: str,
+        folder_id: int,
+        user_id: int,
+        fields: dict[str, Any],
+        object_id: int | None = None,
+    ) -> None:
+        stored = self._stored(object_id or self._next(sequence), folder_id, user_id, fields)
+        self._batch.add(groupware.OBJECTS[module][0], object_row(self._cid, stored))
+
+    def _stored(
+        self, object_id: int, folder_id: int, owner: int, fields: dict[str, Any], user_id: int | None = None
+    ) -> Stored:
+        uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._cid}/{folder_id}/{object_id}"))
+        return Stored(object_id, folder_id, uid, user_id, owner, owner, self._now, self._now, fields)
+
+    def _mail(self, person: Person, user_id: int) -> None:
+        for name, count in expectation.mail_folders(person).items():
+            folder_id = self._next("mail_service")
+            title = name.removeprefix("INBOX/")
+            kind = "inbox" if name == "INBOX" else _KINDS.get(title, "")
+            rows = self._inbox(person) if kind == "inbox" else self._other(person, title, kind, count)
+            key = {"cid": self._cid, "user": user_id, "folder": folder_id}
+            for uid, (raw, row) in enumerate(rows, 1):
+                self._batch.add(groupware.mail, {**key, "uid": uid, **row})
+                self._batch.add(groupware.mail_source, {**key, "uid": uid, "raw": raw})
+            validity = self._now // 1000 - 1000 + folder_id % 1000
+            folder = mail.MailFolder(folder_id, name, kind, True, validity, count + 1, self._now)
+            self._batch.add(groupware.mail_folder, mail.folder_row(self._cid, user_id, folder))
+
+    def _inbox(self, person: Person) -> list[tuple[bytes, dict[str, Any]]]:
+        # Thousands of light users share one set of mails.
+        if person.amount == "light" and self._light:
+            return self._light
+        now = self._now / 1000
+        rows = []
+        for planned in mails.plan(person):
+            raw = mails.make(person, planned, now)
+            flags = planned.flags | (mail.SEEN if planned.seen else 0)
+            received = self._now - planned.age * 1000
+            rows.append((raw, {**mail.index(raw), "flags": flags, "color": 0, "received": received}))
+        if person.amount == "light":
+            self._light = rows
+        return rows
+
+    def _other(self, person: Person, title: str, kind: str, count: int) -> list[tuple[bytes, dict[str, Any]]]:
+        rows = []
+        for number in range(count):
+            raw = mails.simple(person, title, number, self._now / 1000, sent=kind in ("sent", "drafts"))
+            flags = mail.SEEN | (mail.DRAFT if kind == "drafts" else 0) | (mail.SPAM if kind == "spam" else 0)
+            received = self._now - (number + 1) * 7_200_000
+            rows.append((raw, {**mail.index(raw), "flags": flags, "color": 0, "received": received}))
+        return rows

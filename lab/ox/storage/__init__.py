@@ -1,0 +1,1 @@
+"""Reading and writing the data of one context: users, folders, objects, mail."""

@@ -1,0 +1,1 @@
+"""Update tasks: what there is, and running what is pending."""

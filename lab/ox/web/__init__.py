@@ -1,0 +1,1 @@
+"""The HTTP side: requests, sessions, envelopes, the server process."""
