@@ -144,7 +144,7 @@ def _json(request: falcon.Request) -> dict[str, Any]:
     return body
 
 
-def add_control(app: falcon.App, groupware: Groupware) -> None:
+def add_control(app: falcon.App[Any, Any], groupware: Groupware) -> None:
     """Add the endpoints to an application."""
     control = Control(groupware)
     app.add_route("/lab/deliver", _Endpoint(post=control.deliver))

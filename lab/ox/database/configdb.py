@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
-_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 
 
-def _id(name: str, **more: bool) -> Column[int]:
-    return Column(name, Integer, nullable=False, autoincrement=False, **more)  # type: ignore[arg-type]
+def _id(name: str, primary_key: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=False, autoincrement=False, primary_key=primary_key)
 
 
 configdb_sequence = Table("configdb_sequence", metadata, _id("id"), **_OPTIONS)

@@ -8,20 +8,18 @@ from html.parser import HTMLParser
 
 _DROPPED = {"script", "style", "head", "title", "object", "embed", "iframe", "applet", "noscript"}
 _VOID = {"br", "hr", "img", "col", "area", "wbr"}
-_TAGS = _VOID.union(
-    (
-        "a abbr address b bdo big blockquote body caption center cite code colgroup dd del dfn div dl dt em "
-        "font h1 h2 h3 h4 h5 h6 html i ins kbd li map ol p pre q s samp small span strike strong sub sup "
-        "table tbody td tfoot th thead tr tt u ul var"
-    ).split()  # noqa: SIM905
+_TAG_NAMES = (
+    "a abbr address b bdo big blockquote body caption center cite code colgroup dd del dfn div dl dt em "
+    "font h1 h2 h3 h4 h5 h6 html i ins kbd li map ol p pre q s samp small span strike strong sub sup "
+    "table tbody td tfoot th thead tr tt u ul var"
 )
-_ATTRIBUTES = frozenset(
-    (
-        "abbr align alt axis bgcolor border cellpadding cellspacing char class clear color cols colspan "
-        "coords dir face height href hspace id lang name nowrap rel rowspan rules scope shape size span src "
-        "start style summary target title type valign value vspace width"
-    ).split()  # noqa: SIM905
+_TAGS = _VOID.union(_TAG_NAMES.split())
+_ATTRIBUTE_NAMES = (
+    "abbr align alt axis bgcolor border cellpadding cellspacing char class clear color cols colspan "
+    "coords dir face height href hspace id lang name nowrap rel rowspan rules scope shape size span src "
+    "start style summary target title type valign value vspace width"
 )
+_ATTRIBUTES = frozenset(_ATTRIBUTE_NAMES.split())
 _BAD_URL = re.compile(r"^[\s\x00-\x20]*(javascript|vbscript|data):", re.IGNORECASE)
 _BLOCKS = {"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "table", "hr"}
 

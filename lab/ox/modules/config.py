@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from lab.ox import clock
+from lab.ox.database import groupware
 from lab.ox.errors import fault
-from lab.ox.storage import folders, mail, users
+from lab.ox.storage import folders, mail
 from lab.ox.web.call import Answer, Call, Result
 from lab.ox.web.dispatch import Action, Module
 from lab.ox.zones import to_time
 
-_ZONES = (
+_ZONE_NAMES = (
     "America/Los_Angeles America/New_York Asia/Tokyo Australia/Sydney Europe/Berlin Europe/London "
     "Europe/Paris Europe/Vienna UTC"
-).split()  # noqa: SIM905
+)
 _WRITABLE = {"language": "preferredLanguage", "timezone": "timeZone"}
 
 
@@ -43,7 +44,7 @@ def _write(call: Call, path: str) -> Result:
     if path not in _WRITABLE or not isinstance(value, str):
         raise fault("SVL-0010", "path", path)
     with call.write() as connection:
-        table = users.user
+        table = groupware.user
         connection.execute(
             table.update()
             .where(table.c.cid == call.cid, table.c.id == call.user.id)
@@ -111,7 +112,7 @@ def _tree(call: Call) -> dict[str, Any]:
         "calendarnotification": True,
         "tasknotification": True,
         "serverVersion": call.generation.version,
-        "availableTimeZones": {name: name for name in _ZONES},
+        "availableTimeZones": {name: name for name in _ZONE_NAMES.split()},
         "folder": {**{module: found for module, found in default.items() if found}, "eas": True},
         "mail": {**mail_settings, "folder": standard},
         "modules": modules,

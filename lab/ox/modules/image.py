@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lab.ox.errors import HttpError
 from lab.ox.mime import parts
 from lab.ox.modules import contacts, mail
+from lab.ox.storage import objects
 from lab.ox.web.call import Binary, Call, Result
 from lab.ox.web.dispatch import Action, Module
 
 
 def by_path(call: Call) -> Result:
     """The picture of a path."""
-    handle = {
+    handles: dict[tuple[str, ...], Callable[[Call], Result]] = {
         ("contact", "picture"): _contact,
         ("user", "picture"): _user,
         ("mail", "picture"): _mail,
-    }.get(call.path[:2])
+    }
+    handle = handles.get(call.path[:2])
     if handle is None:
         raise HttpError(404, "Unknown image source")
     return handle(call)
@@ -27,7 +31,7 @@ def _contact(call: Call) -> Result:
 
 def _user(call: Call) -> Result:
     with call.read() as connection:
-        found = contacts.objects.of_user(connection, call.cid, call.integer("id"))
+        found = objects.of_user(connection, call.cid, call.integer("id"))
     if found is None:
         raise HttpError(404, "No such user")
     return contacts.picture_of(call, found.id)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from random import Random
 
-FIRST = (
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST = _listed(
     "Åse Björn Chloë Daniel Élodie François Gülsen Håkon Inês Jürgen Kateřina Łukasz Müzeyyen Niña "
     "Øystein Paweł Quentin Renée Søren Tâm Ülkü Věra Wolfgang Xaver Yannis Zoë Ольга Дмитрий 花子 太郎 明 "
     "Ελένη محمد נועה"
-).split()  # noqa: SIM905
-LAST = (
+)
+LAST = _listed(
     "Ångström Böhm Çakır Dvořák Eßer Fernández Groß Häberle Ibáñez Jørgensen Köhler Łapiński Müller "
     "Nguyễn Öztürk Pérez O'Reilly Schäfer Þórsson Übelhör Vogel Weiß Xu Yılmaz Żuk Иванова Петров 山田 鈴木 王 "
     "Παπαδόπουλος حسن כהן"
-).split()  # noqa: SIM905
+)
 COMPANIES = (
     "Müller & Söhne KG",
     "Example GmbH",
@@ -38,10 +43,10 @@ CITIES = (
 )
 STREETS = ("Hauptstraße", "Rue de la Paix", "Ulica Świętokrzyska", "Calle Mayor", "Königsallee", "Gänsemarkt")
 COUNTRIES = ("Deutschland", "Österreich", "France", "España", "Polska", "Россия", "日本", "Schweiz")
-TOPICS = (
+TOPICS = _listed(
     "Angebot Besprechung Fahrplan Grüße Kündigung Lieferung Mahnung Protokoll Quartalszahlen Rechnung "
     "Termin Urlaub Vertrag Wartung Zeugnis Invoice Meeting Offer Report Review"
-).split()  # noqa: SIM905
+)
 _SENTENCES = (
     "Wir haben Ihre Anfrage erhalten und melden uns in den nächsten Tagen.",
     "Please find the figures of the last quarter below.",

@@ -32,8 +32,9 @@ class Ajax:
         self._groupware = groupware
         self._prefix = prefix
 
-    def __call__(self, request: falcon.Request, response: falcon.Response) -> None:
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **_fields: Any) -> None:
         """Falcon's sink."""
+        request, response = req, resp
         client = Client(
             request.remote_addr,
             request.get_header("User-Agent") or "",
@@ -107,7 +108,7 @@ class Ajax:
             )
 
 
-def make_app(groupware: Groupware, control: bool = False) -> falcon.App:
+def make_app(groupware: Groupware, control: bool = False) -> falcon.App[Any, Any]:
     """The application of one node. ``control`` adds the endpoints for tests."""
     app = falcon.App()
     app.req_options.auto_parse_form_urlencoded = False
