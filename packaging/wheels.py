@@ -22,7 +22,7 @@ from pathlib import Path
 PYTHON = "3.11"
 """The oldest Python that the package runs on: that of Debian 12."""
 
-EXTRAS = ("redis",)
+EXTRAS: tuple[str, ...] = ()
 """Optional dependencies that are bundled too, so that a setting is enough to use them."""
 
 FROM_DISTRIBUTION = {

@@ -58,12 +58,14 @@ def _problem_of_node(answered: bool, output: str, complaint: str) -> str:
         health = json.loads(output)
     except ValueError:
         return f"the service says {output!r} about its health"
-    down = {
-        name: value
-        for name, value in health.items()
-        if name not in ("status", "version") and value not in ("ok", True)
-    }
-    return "" if health.get("status") == "ok" else f"the service is not well: {down or health}"
+    if health.get("ready") is True:
+        return ""
+    down = [
+        f"{name}: {check.get('error', 'down')}"
+        for name, check in health.get("checks", {}).items()
+        if not check["up"]
+    ]
+    return f"the service is not ready: {'; '.join(down) or health}"
 
 
 @operation()

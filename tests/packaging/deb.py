@@ -1,0 +1,59 @@
+"""A Debian package as tests look at it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def _run(*command: str | Path) -> str:
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Deb:
+    """A package file."""
+
+    path: Path
+
+    @classmethod
+    def build(cls, folder: Path) -> Deb:
+        """The package of the sources as they are."""
+        _run(sys.executable, "packaging/build.py", "--output", folder)
+        (path,) = folder.glob("*.deb")
+        return cls(path)
+
+    def field(self, name: str) -> str:
+        return _run("dpkg-deb", "--field", self.path, name).strip()
+
+    def listing(self) -> list[tuple[str, str, str]]:
+        """Mode, owner and name of everything inside, names without the leading ``./``."""
+        rows = [line.split(None, 5) for line in _run("dpkg-deb", "--contents", self.path).splitlines()]
+        return [(row[0], row[1], row[5].removeprefix("./")) for row in rows]
+
+    def names(self) -> list[str]:
+        """The names of everything inside; those of folders end in ``/``."""
+        return [name for _, _, name in self.listing() if name]
+
+    def text(self, name: str) -> str:
+        """The content of one file."""
+        archive = subprocess.run(
+            ["dpkg-deb", "--fsys-tarfile", str(self.path)], capture_output=True, check=True
+        )
+        done = subprocess.run(
+            ["tar", "-xO", f"./{name}"], input=archive.stdout, capture_output=True, check=True
+        )
+        return done.stdout.decode()
+
+    def control(self, name: str) -> str:
+        """A file of the control part."""
+        return _run("dpkg-deb", "--info", self.path, name)
