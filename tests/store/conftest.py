@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
-from app.store import SingleDatabase, SqlStateStore, open_databases
-from app.store.configdb import ConfigDb
+from app.store import Databases, SingleDatabase, SqlStateStore, open_databases
+from app.store.migrations import migrate
+from app.store.tables import sessions
 from app.usm.model import SessionId
 from app.usm.ports import StateStore
 from tests.fakes.store import MemoryStore
@@ -38,6 +40,27 @@ def groupware(mariadb: MariaDbServer, tmp_path: Path) -> Iterator[Groupware]:
     """A configuration database with three contexts in two schemas."""
     with Groupware.made(mariadb, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def used_mariadb_url(mariadb: MariaDbServer) -> Iterator[str]:
+    """The URL of a database that the tests of the store share; making tables takes longer than emptying them."""
+    with mariadb.database() as name:
+        yield mariadb.url(name)
+
+
+@pytest.fixture(scope="session")
+def used_groupware(mariadb: MariaDbServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Groupware]:
+    """Like ``groupware``, shared by the tests of the store."""
+    with Groupware.made(mariadb, tmp_path_factory.mktemp("etc")) as made:
+        yield made
+
+
+def emptied(databases: Databases) -> None:
+    """Remove what an earlier test left."""
+    for schema in databases.schemas():
+        migrate(databases.unprepared(schema).migration_engine(), schema.name)
+        databases.unprepared(schema).write(lambda connection: connection.execute(delete(sessions)))
 
 
 @pytest.fixture
@@ -71,18 +94,20 @@ def open_stores(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Open
                 stack.callback(memory.close)
                 return lambda: SqlStateStore(memory, lock_timeout=0.3)
             if kind == "configdb":
-                etc = request.getfixturevalue("groupware").etc
-                return lambda: opened(open_databases(None, etc))
-            url = (
-                request.getfixturevalue("mariadb_url")
-                if kind == "mariadb"
-                else f"sqlite:///{request.getfixturevalue('tmp_path') / 'state.db'}"
-            )
-            return lambda: opened(open_databases(url))
+                etc = request.getfixturevalue("used_groupware").etc
+                emptied(opened(None, etc))
+                return lambda: SqlStateStore(opened(None, etc), lock_timeout=0.3)
+            if kind == "mariadb":
+                url = request.getfixturevalue("used_mariadb_url")
+                emptied(opened(url))
+            else:
+                url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'state.db'}"
+            return lambda: SqlStateStore(opened(url), lock_timeout=0.3)
 
-        def opened(databases: SingleDatabase | ConfigDb) -> SqlStateStore:
+        def opened(url: str | None, etc: Path | None = None) -> Databases:
+            databases = open_databases(url, etc)
             stack.callback(databases.close)
-            return SqlStateStore(databases, lock_timeout=0.3)
+            return databases
 
         yield choose
 
