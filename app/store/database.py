@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
@@ -23,8 +23,12 @@ from app.store.engines import WRITING, is_memory, lock_engine, make_engine, pars
 from app.store.errors import DatabaseSettingsError, SchemaUnusable, retried, translated
 from app.store.locks import FileLocker, Locker, MariaDbLocker, MemoryLocker
 from app.store.migrations import migrate, status
+from app.usm.errors import StoreUnavailable
 
 T = TypeVar("T")
+
+PATIENCE: Final = 15.0
+"""Seconds that a request waits for another one that checks or makes the tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,15 @@ class Database:
         """See to it that the tables are there, once a process. Raises ``SchemaUnusable``, ``StoreUnavailable``."""
         if self._prepared:
             return
-        with self._guard:
+        # While the database does not answer, requests must not queue up here, each to wait for it in turn.
+        if not self._guard.acquire(timeout=PATIENCE):
+            raise StoreUnavailable(f"database {self.name}: its tables are still being checked")
+        try:
             if not self._prepared:
                 self._check_tables(auto_migrate)
                 self._prepared = True
+        finally:
+            self._guard.release()
 
     def _check_tables(self, auto_migrate: bool) -> None:
         engine = self.migration_engine()
