@@ -27,6 +27,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from lab.ox.seed.people import PASSWORD, people
+
 ALIAS: Final = "/Microsoft-Server-ActiveSync"
 PATIENCE: Final = 60.0
 """Seconds that the parts are given to answer."""
@@ -150,7 +152,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--ox-generation", choices=sorted(API), default="7", help="(default: %(default)s)")
     parser.add_argument("--state", default="", metavar="URL", help="where the application keeps its state")
-    parser.add_argument("--users", type=_count, default=0, metavar="N", help="more users: user0001 to N")
+    parser.add_argument(
+        "--users",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="users in all: user0001 and so on come after the named ones",
+    )
     parser.add_argument("--seed", choices=("small", "large", "empty"), default="small", help="how much data")
     parser.add_argument("--workers", type=_count, default=2, metavar="N", help="(default: %(default)s)")
     parser.add_argument(
@@ -350,7 +358,11 @@ def _ready(place: Place, chosen: argparse.Namespace) -> dict[str, object]:
         "eas": place.eas_url,
         "ox": place.ox_url,
         "state": place.state,
-        "users": [],
+        "users": [
+            {"login": person.login, "password": PASSWORD, "mail": person.login}
+            for person in people(chosen.seed, chosen.users)
+            if person.synchronises
+        ],
     }
 
 
