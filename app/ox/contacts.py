@@ -175,6 +175,8 @@ class Contacts:
             raise ItemGone(f"contact {item_id} is gone")
         before = mapping.fields_of(rows[0])
         shown = before.pop("display_name", "")
+        if before.get("file_as") == shown:
+            del before["file_as"]  # OX makes one of the shown name where there is none
         if shown and shown != mapping.display_name(before):
             return {}
         now = mapping.display_name({**before, **fields})

@@ -131,8 +131,8 @@ def display_name(fields: Mapping[str, Any]) -> str:
     """The name that OX shows for a contact without one of its own, ``""`` when nothing gives one."""
     full = " ".join(fields[part] for part in ("first_name", "middle_name", "last_name") if fields.get(part))
     candidates = (
-        fields.get("file_as"),
         full,
+        fields.get("file_as"),
         fields.get("company"),
         fields.get("email1"),
         fields.get("nickname"),
