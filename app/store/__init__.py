@@ -10,7 +10,7 @@ one writer at a time is kept, ``errors`` what happens when the database does not
 
 from __future__ import annotations
 
-from app.store.database import Database, Databases, Schema, SingleDatabase, migrate_all
+from app.store.database import Database, Databases, Schema, SingleDatabase
 from app.store.errors import DatabaseSettingsError, SchemaUnusable, UnknownContext
 from app.store.opening import open_databases
 from app.store.sessions import StoredSession
@@ -26,6 +26,5 @@ __all__ = [
     "SqlStateStore",
     "StoredSession",
     "UnknownContext",
-    "migrate_all",
     "open_databases",
 ]

@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,12 +190,3 @@ class SingleDatabase:
         """See :class:`Databases`."""
         self._locker.close()
         self._engine.dispose()
-
-
-def migrate_all(databases: Databases) -> Sequence[tuple[Schema, bool]]:
-    """Bring all schemas to the newest tables; says of each whether anything changed. Raises ``SchemaUnusable``,
-    ``StoreUnavailable``; the schemas before the one that failed are done."""
-    found = []
-    for schema in databases.schemas():
-        found.append((schema, migrate(databases.unprepared(schema).migration_engine(), schema.name)))
-    return found
