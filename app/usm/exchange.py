@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 
 from app.usm import decide, keys, window
 from app.usm.errors import ItemConflict, ItemGone, ItemRefused, ItemUnreadable, UsmError
@@ -46,14 +45,6 @@ def begin(store: StateStore, session: SessionId, folder: int, tokens: Tokens) ->
     generation = tokens.text()[:16]
     store.begin(session, folder, generation, Record(0, {}).dumps())
     return keys.text(generation, 1)
-
-
-def bounded(listing: Listing, most: int) -> Listing:
-    """The listing cut to ``most`` items; the rest counts as lying outside, so that nothing is deleted."""
-    if len(listing.stamps) <= most:
-        return listing
-    inside = dict(islice(listing.stamps.items(), most))
-    return Listing(inside, listing.outside | (listing.stamps.keys() - inside.keys()))
 
 
 class Exchange:
@@ -123,7 +114,7 @@ class Exchange:
     def _look(self) -> Listing:
         listing = self._source.listing(self._folder, self._request.since)
         # A copy: what the device's own changes do to the source is noted in it as they are made.
-        limited = bounded(listing, self._settings.max_objects)
+        limited = window.bounded(listing, self._settings.max_objects)
         return Listing(dict(limited.stamps), limited.outside)
 
     # -- what the device sent --------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from app.usm import decide
+from app.usm import decide, window
 from app.usm.errors import FolderGone, SourceUnavailable
-from app.usm.exchange import bounded
 from app.usm.model import FolderRef, SessionId, UsmSettings, WatchOutcome, WatchResult
 from app.usm.ports import Clock, DataSource, StateStore, Waiter
 
@@ -38,7 +37,7 @@ def count(
     if heads is None:
         return 0
     held = store.stamps(session, folder.number, heads.newest.counter if counter is None else counter)
-    listing = bounded(source.listing(folder, since), settings.max_objects)
+    listing = window.bounded(source.listing(folder, since), settings.max_objects)
     return sum(1 for _ in decide.pending(held, listing))
 
 
