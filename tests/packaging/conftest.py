@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.deb import Deb
+from tests.packaging.deb import Deb, snapshot
 
 
 @pytest.fixture(scope="session")
-def deb(tmp_path_factory: pytest.TempPathFactory) -> Deb:
-    folder: Path = tmp_path_factory.mktemp("package")
-    return Deb.build(folder)
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return snapshot(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="session")
+def deb(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Deb:
+    return Deb.build(sources, tmp_path_factory.mktemp("package"))

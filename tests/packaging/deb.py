@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,12 +12,36 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def _run(*command: str | Path) -> str:
+SOURCES = (
+    "app",
+    "build/wheels",
+    "group_data",
+    "packaging",
+    "tasks",
+    "templates",
+    "pyproject.toml",
+    "requirements.lock",
+)
+"""What the package is made of."""
+
+
+def _run(*command: str | Path, cwd: Path = PROJECT) -> str:
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def snapshot(folder: Path) -> Path:
+    """A copy of what the package is made of, which nobody edits while tests run."""
+    for name in SOURCES:
+        source, target = PROJECT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copyfile(source, target)
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +51,9 @@ class Deb:
     path: Path
 
     @classmethod
-    def build(cls, folder: Path) -> Deb:
-        """The package of the sources as they are."""
-        _run(sys.executable, "packaging/build.py", "--output", folder)
+    def build(cls, project: Path, folder: Path) -> Deb:
+        """The package of the sources in ``project``."""
+        _run(sys.executable, "packaging/build.py", "--output", folder, cwd=project)
         (path,) = folder.glob("*.deb")
         return cls(path)
 

@@ -38,7 +38,7 @@ for name in names:
 for name in ("gevent", "gunicorn.workers.ggevent", "lxml.etree", "alembic.command", "inscriptis"):
     importlib.import_module(name)
 for module in list(sys.modules.values()):
-    place = getattr(module, "__file__", None) or "/usr/lib"
+    place = getattr(module, "__file__", None) or "/usr/lib/"
     assert place.startswith(("/opt/open-xchange/usm/lib/", "/usr/lib/")), (module, place)
 print(len(names))
 """

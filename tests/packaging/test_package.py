@@ -12,8 +12,8 @@ import pytest
 from tests.packaging.deb import PROJECT, Deb
 
 
-def test_the_same_sources_make_the_same_bytes(deb: Deb, tmp_path: Path) -> None:
-    again = Deb.build(tmp_path)
+def test_the_same_sources_make_the_same_bytes(deb: Deb, sources: Path, tmp_path: Path) -> None:
+    again = Deb.build(sources, tmp_path)
     assert hashlib.sha256(again.path.read_bytes()).digest() == hashlib.sha256(deb.path.read_bytes()).digest()
 
 

@@ -1,0 +1,299 @@
+"""What each step does from each state of a host, as tables: state before -> commands. Nothing is run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from pyinfra.api.operation import OperationMeta
+
+from tasks import accounts, database, package, properties, proxy, run, services, updatetasks, upgrade
+from tasks.nodes import Node
+from tests.deploy.fakes import FakeHost, commands, defaults, node, on
+
+OFFERED = ("1.0.0", "build2")
+ETC = "/opt/open-xchange/etc/groupware"
+DAEMONS = ("open-xchange-groupware", "open-xchange-admin")
+PARKING = f"{ETC}/updatetasks.cfg /root/updatetasks.cfg"
+
+BEFORE = Node(generation=6, etc=ETC, daemons=DAEMONS, updatetasks=True)
+OLD = Node(generation=6, etc=ETC, daemons=DAEMONS, updatetasks=True, version="0.9", build="build1")
+OWING = Node(
+    generation=6,
+    etc=ETC,
+    daemons=DAEMONS,
+    updatetasks=True,
+    version="1.0.0",
+    build="build2",
+    owed="1.0.0 build2",
+)
+PARKED = Node(
+    generation=6,
+    etc=ETC,
+    daemons=DAEMONS,
+    version="1.0.0",
+    build="build2",
+    owed="1.0.0 build2",
+    parked=True,
+    watched=True,
+)
+DONE = Node(generation=6, etc=ETC, daemons=DAEMONS, updatetasks=True, version="1.0.0", build="build2")
+LATER = Node(generation=7, etc="/opt/open-xchange/etc", daemons=("open-xchange",), init="systemd")
+
+
+@pytest.fixture(autouse=True)
+def offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that need not be built for these tests, and a run in which nothing has happened."""
+    monkeypatch.setattr(package, "_offered", lambda path: OFFERED)
+    monkeypatch.setattr(run, "_attempts", [])
+    monkeypatch.setattr(updatetasks, "_parked", set())
+    for name in ("OX_MASTER_PASSWORD", "OX_CONTEXT_PASSWORD", "USM_SECRETS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+INSTALL = [
+    "folder.sh /var/lib/open-xchange-usm",
+    "upload open-xchange-usm_1.0.0_all.deb /var/lib/open-xchange-usm/open-xchange-usm_1.0.0_all.deb",
+    "install.sh /var/lib/open-xchange-usm/open-xchange-usm_1.0.0_all.deb 1.0.0 build2 /var/lib/open-xchange-usm",
+]
+PARK = [
+    "folder.sh /var/lib/open-xchange-usm",
+    "write.sh /var/lib/open-xchange-usm/updatetasks.sh 755 root:root replace",
+    f"sh /var/lib/open-xchange-usm/updatetasks.sh park {PARKING} 45",
+]
+HEAL = [*PARK[:2], f"sh /var/lib/open-xchange-usm/updatetasks.sh heal {PARKING}"]
+PUT_BACK = ["sh /var/lib/open-xchange-usm/updatetasks.sh put-back"]
+RENEW = "sh /var/lib/open-xchange-usm/updatetasks.sh renew"
+RESTART = [f"restart.sh sysv {daemon} 180 {RENEW} 180" for daemon in DAEMONS]
+
+
+@pytest.mark.parametrize(
+    ("step", "state", "expected"),
+    [
+        (package._install, BEFORE, INSTALL),
+        (package._install, OLD, INSTALL),
+        (package._install, Node(version="1.0.0", build="build1"), INSTALL),
+        (package._install, Node(version="1.0.0", build="build2", broken="half-configured"), INSTALL),
+        (package._install, DONE, []),
+        (updatetasks._heal, PARKED, HEAL),
+        (updatetasks._heal, Node(generation=6, etc=ETC, parked=True), HEAL),
+        (updatetasks._heal, Node(generation=6, etc=ETC, parked=True, updatetasks=True), []),
+        (updatetasks._heal, BEFORE, []),
+        (updatetasks._park, OWING, PARK),
+        (updatetasks._park, DONE, []),
+        (updatetasks._park, LATER, []),
+        (updatetasks._put_back, PARKED, PUT_BACK),
+        (updatetasks._put_back, DONE, []),
+        (services._restart_groupware, OWING, RESTART),
+        (services._restart_groupware, DONE, []),
+        (services._restart_groupware, LATER, []),
+        (upgrade._settle, OWING, ["rm -f /var/lib/open-xchange-usm/owed"]),
+        (upgrade._settle, DONE, []),
+    ],
+)
+def test_a_step_does_what_the_state_asks_for(step: object, state: Node, expected: list[str]) -> None:
+    with on(node(state=state)):
+        assert commands(step) == expected
+
+
+@pytest.mark.parametrize("step", [updatetasks._park, services._restart_groupware, upgrade._settle])
+def test_a_dry_run_foretells_what_follows_from_installing(step: object) -> None:
+    with on(node(state=BEFORE), executing=False):
+        assert commands(step) != []
+    with on(node(state=DONE), executing=False):
+        assert commands(step) == []
+
+
+def test_a_file_that_the_watchman_has_put_back_already_is_noticed() -> None:
+    """The steps in between may have missed it, so they must not count as done."""
+    host = node(state=OWING)
+    with on(host):
+        assert commands(updatetasks._park) == PARK
+        assert commands(updatetasks._put_back) == PUT_BACK
+
+
+SCHEMAS = '[["oxdatabase_5", 1], ["oxdatabase_6", 2]]'
+
+
+def resets(host: FakeHost, among: Sequence[FakeHost] = ()) -> list[str]:
+    with on(host, among):
+        return commands(database._reset_version)
+
+
+def test_the_version_is_reset_for_one_context_of_each_schema() -> None:
+    host = node(state=OWING)
+    host.answers = {"python3": (True, SCHEMAS)}
+    tool = "admin.sh 180 /opt/open-xchange/sbin/resetversion"
+    assert resets(host) == [f"{RENEW} 120", f"{tool} -v 33 -c 1", f"{RENEW} 120", f"{tool} -v 33 -c 2"]
+
+
+def test_the_first_node_that_owes_it_resets_it_for_all() -> None:
+    done, first, second = node("ox1", DONE), node("ox2", OWING), node("ox3", OWING)
+    first.answers = {"python3": (True, SCHEMAS)}
+    assert [bool(resets(host, [done, first, second])) for host in (done, first, second)] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_schemas_that_cannot_be_found_are_a_failure_that_says_why() -> None:
+    host = node(state=OWING)
+    host.answers = {"python3": (False, "configdb.properties: no such file")}
+    assert resets(host) == ["fail: the schemas cannot be found: configdb.properties: no such file"]
+
+
+def failed() -> OperationMeta:
+    meta = OperationMeta("hash", is_change=True)
+    meta.set_complete(False, [], None)  # type: ignore[arg-type]
+    return meta
+
+
+def test_after_a_failure_the_steps_between_are_left_out_and_the_file_still_comes_back() -> None:
+    run._attempts.append(failed())
+    run.record.failed = {"ox2": ["Reset the database version of each schema"]}
+    with on(node(state=PARKED)):
+        assert commands(database._reset_version) == []
+        assert commands(services._restart_groupware) == []
+        assert commands(updatetasks._put_back) == PUT_BACK
+        (last,) = commands(upgrade._settle)
+    assert last.startswith("fail: a step failed (ox2: Reset the database version of each schema)")
+
+
+def test_tables_are_upgraded_only_where_the_tool_finds_something_to_do() -> None:
+    host = node(state=DONE)
+    host.answers = {"db status": (True, "oxdatabase_5: up to date")}
+    with on(host):
+        assert commands(database._migrate) == []
+    host.answers = {"db status": (False, "")}
+    with on(host):
+        assert commands(database._migrate) == [f"/opt/open-xchange/sbin/usmctl --etc {ETC} db upgrade"]
+
+
+def test_tables_are_the_business_of_the_first_node() -> None:
+    first, second = node("ox1", DONE), node("ox2", DONE)
+    with on(second, [first, second]):
+        assert commands(database._migrate) == []
+
+
+def properties_of(state: Node, texts: dict[str, str]) -> list[str]:
+    with on(node(state=state)):
+        return commands(properties._configure, texts=texts)
+
+
+def test_settings_are_written_only_where_content_mode_or_owner_differ() -> None:
+    right = f"{hashlib.sha256(b'a').hexdigest()} 640 root:open-xchange"
+    readable = f"{hashlib.sha256(b'b').hexdigest()} 644 root:open-xchange"
+    state = Node(etc=ETC, properties={"usm": right, "eas": readable})
+    assert properties_of(state, {"usm": "a", "eas": "b"}) == [
+        f"write.sh {ETC}/eas.properties 640 root:open-xchange keep"
+    ]
+
+
+STARTED = "1.0.0 build2 one two"
+RUNNING = Node(
+    version="1.0.0",
+    build="build2",
+    properties={"usm": "one 640 root:open-xchange", "eas": "two 640 root:open-xchange"},
+    started=STARTED,
+    running=True,
+    enabled=True,
+)
+START = f"start.sh sysv open-xchange-usm /var/lib/open-xchange-usm/started {STARTED}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, []),
+        ({"running": False}, [START]),
+        ({"started": "1.0.0 build2 one old"}, [START]),
+        ({"started": ""}, [START]),
+        ({"enabled": False}, ["enable.sh sysv open-xchange-usm"]),
+    ],
+)
+def test_the_service_is_restarted_only_when_it_does_not_run_what_is_there(
+    changed: dict[str, object], expected: list[str]
+) -> None:
+    with on(node(state=replace(RUNNING, **changed))):  # type: ignore[arg-type]
+        assert commands(services._run_application) == expected
+
+
+def web(**found: str) -> FakeHost:
+    return FakeHost("web1", ["web"], defaults(), {proxy.Forwarding: found})
+
+
+def test_apache_is_reloaded_only_when_it_has_not_read_the_same_lines() -> None:
+    text = "lines"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    there = {"content": digest, "loaded": digest, "enabled": "yes", "running": "yes", "missing": ""}
+    with on(web(**there)):
+        assert commands(proxy._forward, text=text) == []
+    for name in there:
+        with on(web(**{**there, name: "other"})):
+            (line,) = commands(proxy._forward, text=text)
+            assert line.startswith("apache.sh 000-open-xchange-usm proxy proxy_http")
+
+
+LISTING = """\
+Id,Name,Access calendar,Access USM,access-active-sync
+"2","oxadmin","true","false","false"
+"3","anton","true","false","true"
+"4","berta","true","true","true"
+"""
+ON = "--access-usm on --access-active-sync on"
+CHANGE = "admin.sh 180 /opt/open-xchange/sbin/changeuser -A oxadmin -c 1"
+
+
+def enabling(who: object, listing: str = LISTING, succeeds: bool = True) -> list[str]:
+    host = node(state=DONE)
+    host.answers = {"listuser": (succeeds, listing)}
+    with on(host):
+        return commands(accounts._enable, context=1, who=who)
+
+
+def test_only_users_who_lack_a_right_are_changed() -> None:
+    assert enabling(["anton", "berta"]) == [f"{CHANGE} -u anton {ON}"]
+    assert enabling(["berta"]) == []
+
+
+def test_an_unknown_user_is_named_and_nobody_is_changed() -> None:
+    (line,) = enabling(["anton", "zoe"])
+    assert line == "fail: context 1 has no user zoe: correct the setting activesync"
+
+
+def test_a_whole_context_is_changed_by_one_call_that_names_every_right() -> None:
+    master = "admin.sh 180 /opt/open-xchange/sbin/changecontext -c 1"
+    assert enabling("all") == [f"{master} --access-calendar on {ON}"]
+
+
+def test_a_context_whose_users_differ_is_changed_user_by_user() -> None:
+    """changecontext would give everybody the same rights."""
+    listing = LISTING + '"5","caesar","false","false","false"\n'
+    assert enabling("all", listing) == [f"{CHANGE} -u {name} {ON}" for name in ("oxadmin", "anton", "caesar")]
+
+
+def test_a_context_that_has_the_rights_is_left_alone() -> None:
+    assert enabling("all", "Name,usm,active_sync\n" + '"anton","true","true"\n') == []
+
+
+def test_a_listing_that_fails_is_told_and_changes_nothing() -> None:
+    (line,) = enabling(["anton"], "Error: invalid credentials", succeeds=False)
+    assert line == "fail: the users of context 1 cannot be listed: Error: invalid credentials"
+
+
+def test_passwords_travel_on_the_standard_input_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OX_CONTEXT_PASSWORD", "hush-context")
+    monkeypatch.setenv("OX_MASTER_PASSWORD", "hush-master")
+    host = node(state=DONE)
+    host.answers = {"listuser": (True, LISTING)}
+    with on(host):
+        found = list(accounts._enable._inner(context=1, who="all"))
+    assert host.asked == [
+        ("admin.sh 180 /opt/open-xchange/sbin/listuser -A oxadmin -c 1 --csv", "hush-context")
+    ]
+    (command,) = found
+    assert command.connector_arguments["_stdin"] == "hush-master"
+    assert "hush" not in command.get_raw_value() + str(command) + repr(command)
