@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from lab.ox import settings as node_settings
+from lab.ox.admin import daemon
+from lab.ox.admin.service import AdminService
 from lab.ox.database.servers import DatabaseServer
 from lab.ox.generation import GENERATIONS
-from lab.ox.seed.people import SEEDS
+from lab.ox.install.tree import Installation, install
+from lab.ox.seed.people import PASSWORD, SEEDS
 from lab.ox.seed.populate import SERVER_NAMES, populate
+from lab.ox.settings import Settings
 from lab.ox.storage.platform import Platform
 from lab.ox.web import server
 from lab.ox.web.app import make_app
 from lab.ox.web.groupware import Groupware
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _GENERATION = click.Choice([str(number) for number in GENERATIONS])
+_DATABASE_HELP = "The server without a schema: mysql+pymysql://user:password@host/ or sqlite:///DIR."
+
+
+def _node_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that every daemon takes."""
+    for option in (
+        click.option("--ready-file", type=_FILE, help="A file to make when the server listens."),
+        click.option("--etc", type=_FOLDER, help="The folder with the .properties."),
+        click.option("--database", help=f"{_DATABASE_HELP} Without it the one configdb.properties names."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -28,9 +47,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option(
-    "--database", required=True, help="The server without a schema: mysql+pymysql://… or sqlite:///DIR."
-)
+@click.option("--database", required=True, help=_DATABASE_HELP)
 @click.option("--seed", type=click.Choice(SEEDS), default="small", show_default=True)
 @click.option(
     "--users", type=int, default=0, help="Users in all; numbered ones fill up after the named ones."
@@ -46,37 +63,111 @@ def init(database: str, seed: str, users: int, rights: str, server_names: tuple[
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=int, default=8009, show_default=True)
-@click.option("--database", help="The database server; without it the one configdb.properties names.")
+@click.option("--host", help="Where to listen; by default what server.properties says, else 127.0.0.1.")
+@click.option("--port", type=int, help="By default what server.properties says, else 8009.")
 @click.option("--generation", type=_GENERATION, default="6", show_default=True)
-@click.option("--etc", type=_FOLDER, help="The folder with the .properties.")
 @click.option("--control", is_flag=True, help="Add the endpoints for tests below /lab/.")
 @click.option("--session-idle", type=float, help="Seconds after which an unused session expires.")
 @click.option("--max-rate", type=int, help="Requests a window; 0: no limit.")
+@click.option("--max-sessions-per-user", type=int, help="Sessions one user may have.")
+@click.option("--admin-port", type=int, help="Serve the admin tools too, on this port of loopback.")
+@_node_options
 def serve(
-    host: str,
-    port: int,
+    host: str | None,
+    port: int | None,
     database: str | None,
     generation: str,
     etc: Path | None,
     control: bool,
-    session_idle: float | None,
-    max_rate: int | None,
+    admin_port: int | None,
+    ready_file: Path | None,
+    **changes: Any,
 ) -> None:
     """Serve the HTTP API; prints ``ready`` when it listens."""
     url = _database(database, etc)
-    changes = {"session_idle": session_idle, "max_rate": max_rate}
     settings = node_settings.load(
         etc, **{name: value for name, value in changes.items() if value is not None}
     )
 
-    def load() -> object:
-        groupware = Groupware(Platform(DatabaseServer(url)), GENERATIONS[int(generation)], settings)
+    def load() -> Any:
+        platform = Platform(DatabaseServer(url))
+        groupware = Groupware(platform, GENERATIONS[int(generation)], settings)
         groupware.start()
-        return make_app(groupware, control)
+        app = make_app(groupware, control or settings.control)
+        return _with_admin(app, platform, settings, admin_port) if admin_port else app
 
-    server.run(load, [f"{host}:{port}"])
+    binds = [f"{host or settings.host}:{port if port is not None else settings.port}"]
+    if admin_port:
+        binds.append(f"127.0.0.1:{admin_port}")
+    server.run(load, binds, ready_file)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=daemon.PORT, show_default=True)
+@_node_options
+def admin(host: str, port: int, database: str | None, etc: Path | None, ready_file: Path | None) -> None:
+    """Run the admin daemon that the tools talk to; prints ``ready`` when it listens."""
+    url = _database(database, etc)
+    settings = node_settings.load(etc)
+
+    def load() -> Any:
+        return daemon.make_app(AdminService(Platform(DatabaseServer(url)), settings))
+
+    server.run(load, [f"{host}:{port}"], ready_file)
+
+
+@main.command("install")
+@click.option("--root", type=_FOLDER, default=Path("/"), show_default=True)
+@click.option("--database", required=True, help=_DATABASE_HELP)
+@click.option("--server-name", default="ox1", show_default=True)
+@click.option("--generation", type=_GENERATION, default="6", show_default=True)
+@click.option("--python", default="/usr/bin/python3", show_default=True)
+@click.option("--wheels", type=_FOLDER, help="A folder of pure Python wheels to unpack beside the program.")
+@click.option(
+    "--user", default="open-xchange", show_default=True, help="The daemons' user; made when missing."
+)
+@click.option("--master-password", default=PASSWORD, help="Of oxadminmaster.")
+@click.option("--listen", default="*", show_default=True, help="The address of the HTTP connector.")
+@click.option("--control", is_flag=True, help="Let the daemons have the endpoints for tests.")
+def install_command(
+    root: Path,
+    database: str,
+    server_name: str,
+    generation: str,
+    python: str,
+    wheels: Path | None,
+    user: str,
+    master_password: str,
+    listen: str,
+    control: bool,
+) -> None:
+    """Lay down tools, init scripts and settings on a host."""
+    install(
+        Installation(
+            root=root,
+            database=database,
+            server_name=server_name,
+            generation=int(generation),
+            python=python,
+            wheels=wheels,
+            user=user,
+            master_password=master_password,
+            listen=listen,
+            control=control,
+        )
+    )
+
+
+def _with_admin(app: Any, platform: Platform, settings: Settings, admin_port: int) -> Any:
+    """One process, two ports: what came by the admin port goes to the tools' endpoint."""
+    tools = daemon.make_app(AdminService(platform, settings))
+
+    def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
+        chosen = tools if environ.get("SERVER_PORT") == str(admin_port) else app
+        return chosen(environ, start_response)
+
+    return dispatch
 
 
 def _database(database: str | None, etc: Path | None) -> str:

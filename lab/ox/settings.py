@@ -18,6 +18,9 @@ class Settings:
     """Settings of one node. Times in seconds."""
 
     server_name: str = "ox1"
+    host: str = "127.0.0.1"
+    port: int = 8009
+    control: bool = False
     route: str = "OX1"
     session_idle: float = 3600.0
     max_sessions: int = 50_000
@@ -48,6 +51,11 @@ def load(etc: Path | None, **changes: Any) -> Settings:
     daemon = properties.read(_admin_folder(etc) / "AdminDaemon.properties") if etc else {}
     found = Settings(
         server_name=name,
+        host=server.get("com.openexchange.connector.networkListenerHost", "127.0.0.1").replace(
+            "*", "0.0.0.0"
+        ),
+        port=_number(server, "com.openexchange.connector.networkListenerPort", 8009),
+        control=server.get("standin.control", "false") == "true",
         route=server.get("com.openexchange.server.backendRoute", name.upper()),
         session_idle=_number(sessiond, "com.openexchange.sessiond.sessionDefaultLifeTime", 3_600_000) / 1000,
         max_sessions=_number(sessiond, "com.openexchange.sessiond.maxSession", 50_000),

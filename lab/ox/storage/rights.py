@@ -33,8 +33,8 @@ class Permission:
     @classmethod
     def unpacked(cls, entity: int, group: bool, bits: int) -> Permission:
         """The reverse of :attr:`bits`."""
-        fields = [bits >> 7 * n & 127 for n in range(4)]
-        return cls(entity, group, *fields, admin=bool(bits & _ADMIN_BIT))
+        folder, read, write, delete = (bits >> 7 * n & 127 for n in range(4))
+        return cls(entity, group, folder, read, write, delete, bool(bits & _ADMIN_BIT))
 
 
 def owner(entity: int) -> Permission:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
 
-class WsgiServer(BaseApplication):
+class WsgiServer(BaseApplication):  # type: ignore[misc]
     """Runs one WSGI application until it is told to end. ``load`` is called in the worker."""
 
     def __init__(self, load: Callable[[], Any], binds: Sequence[str], options: dict[str, Any]) -> None:
@@ -40,7 +41,6 @@ class WsgiServer(BaseApplication):
             "accesslog": None,
             "errorlog": "-",
             "loglevel": "warning",
-            "post_worker_init": _say_ready,
             "worker_tmp_dir": None,
             **self._options,
         }
@@ -52,9 +52,16 @@ class WsgiServer(BaseApplication):
         return self._load()
 
 
-def run(load: Callable[[], Any], binds: Sequence[str], **options: Any) -> None:
-    """Serve until SIGTERM or SIGINT; prints ``ready`` on stdout once it listens."""
-    WsgiServer(load, binds, options).run()
+def run(load: Callable[[], Any], binds: Sequence[str], ready_file: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. Once it listens it prints ``ready`` on stdout and makes the ready file."""
+
+    def tell(_worker: Any) -> None:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        if ready_file:
+            ready_file.touch()
+
+    WsgiServer(load, binds, {"post_worker_init": tell}).run()
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -62,8 +69,3 @@ def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
-
-
-def _say_ready(_worker: Any) -> None:
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
