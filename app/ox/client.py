@@ -158,7 +158,7 @@ class OxClient:
         self, module: str, action: str, body: Any, file: tuple[str, bytes, str], params: Params = NONE
     ) -> Answer:
         """A ``POST`` of JSON with a file (name, bytes, content type); the answer comes wrapped in HTML."""
-        data = {"json": _dumps(body)}
+        data = {"json": _dumps(body).encode("utf-8", "replace")}
         request = Request("POST", module, _params(action, params), data=data, files={"file": file})
         return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
 
@@ -232,7 +232,8 @@ def login(
 
 def _params(action: str, params: Mapping[str, Any]) -> dict[str, str]:
     named = {"action": action} if action else {}
-    return {**named, "timezone": "UTC", **{name: str(value) for name, value in params.items()}}
+    values = {name: str(value).encode("utf-8", "replace").decode() for name, value in params.items()}
+    return {**named, "timezone": "UTC", **values}
 
 
 def _dumps(body: Any) -> str:

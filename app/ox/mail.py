@@ -121,8 +121,8 @@ class Mail:
     def _item(self, item_id: str, answer: Answer | UsmError, bodies: Sequence[BodyKind]) -> Item | Exception:
         if isinstance(answer, UsmError):
             return ItemUnreadable(f"message {item_id}: {answer}")
-        if not isinstance(answer.data, dict):
-            return ItemUnreadable(f"message {item_id}: OX answers {type(answer.data).__name__}")
+        if not isinstance(answer.data, dict) or str(answer.data.get("id", item_id)) != item_id:
+            return ItemUnreadable(f"message {item_id}: OX answers something else")
         try:
             fields = mapping.fields_of(answer.data, bodies, self._settings.attachments)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
@@ -166,13 +166,9 @@ class Mail:
         calls = [
             self._flag(folder, item_id, wanted, value) for value in (True, False) if value in wanted.values()
         ]
-        seen = Call(_MODULE, "list", {"columns": _joined(_FLAGGED)}, [{"folder": folder, "id": item_id}])
-        answers = self._client.multiple([*calls, replace(seen, scope=Scope.WRITE)])
-        for answer in answers:
-            if isinstance(answer, UsmError):
-                raise answer
-        assert isinstance(answers[-1], Answer)  # noqa: S101 - errors were raised above
-        rows = [row for row in answers[-1].rows(_FLAGGED) if row[mapping.ID] is not None]
+        entry = {"folder": folder, "id": item_id}
+        calls.append(Call(_MODULE, "list", {"columns": _joined(_FLAGGED)}, [entry], Scope.WRITE))
+        rows = _only_rows(self._client.multiple(calls))
         if not rows:
             raise ItemGone(f"message {item_id} is gone")
         flags = rows[0][mapping.FLAGS] if stamp is None else _flags(stamp)
@@ -198,6 +194,20 @@ class Mail:
             {"flags": bits, "value": value},
             Scope.WRITE,
         )
+
+
+def _only_rows(answers: Sequence[Answer | UsmError]) -> list[dict[int, Any]]:
+    """The rows of the one answer that has any; raises the first error among the answers.
+
+    Not found by its place: OX gathers changes of flags and may do them, and answer them, after what follows them.
+    """
+    rows: list[dict[int, Any]] = []
+    for answer in answers:
+        if isinstance(answer, UsmError):
+            raise answer
+        if isinstance(answer.data, list):
+            rows += [row for row in answer.rows(_FLAGGED) if row[mapping.ID] is not None]
+    return rows
 
 
 def _wants_mime(item: Item, bodies: Sequence[BodyKind]) -> bool:

@@ -132,8 +132,8 @@ class OxSourceProvider:
 
     def open(self, credentials: Credentials, device: Device) -> OxSource:
         """See the port. At best no call to OX at all."""
-        if not credentials.login or not credentials.password:
-            raise AccessDenied("a login needs a name and a password")
+        if not _is_text(credentials.login) or not _is_text(credentials.password):
+            raise AccessDenied("a login needs a name and a password in UTF-8")
         digest = self._digest(credentials)
         key = (credentials.login, device.device_id)
         meter = Meter(self._clock)
@@ -166,7 +166,7 @@ class OxSourceProvider:
 
     def _digest(self, credentials: Credentials) -> bytes:
         text = f"{len(credentials.login)}:{credentials.login}{credentials.password}"
-        return hmac.digest(self._secret, text.encode("utf-8", "surrogatepass"), "sha256")
+        return hmac.digest(self._secret, text.encode(), "sha256")
 
     def _found(self, key: _Key, digest: bytes) -> _Entry | None:
         now = self._clock.monotonic()
@@ -310,3 +310,10 @@ class OxSourceProvider:
                 continue
             with suppress(UsmError):
                 OxClient(self._transport, self._clock, session, Meter(self._clock)).logout()
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return bool(value.encode())
+    except UnicodeError:
+        return False

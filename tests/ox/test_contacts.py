@@ -185,7 +185,9 @@ NAMES = (500, *(mapping.BY_FIELD[field].column for field in sorted(mapping.NAMIN
     ],
 )
 @pytest.mark.parametrize("file_as", [None, "same", "Doe, Jane"])
-def test_the_shown_name_follows_the_others_unless_somebody_chose_it(canned, canned_source, shown, sent, file_as):
+def test_the_shown_name_follows_the_others_unless_somebody_chose_it(
+    canned, canned_source, shown, sent, file_as
+):
     by_column = {500: shown, 501: "Jane", 502: "Doe", 599: shown if file_as == "same" else file_as}
     canned.on("contacts?list", {"data": [[by_column.get(column) for column in NAMES]]})
     canned.on("contacts?update", {"data": {}, "timestamp": 50})

@@ -173,6 +173,23 @@ def test_the_new_stamp_is_what_the_device_knows_now(canned, canned_source):
     assert source.update(INBOX, "5", {"read": True}, None) == Written("5", "40")
 
 
+def test_answers_that_ox_gives_in_another_order_are_understood(canned, canned_source):
+    canned.on("multiple?", [{"data": [["5", 0]]}, {"data": {"id": "5"}}])
+    assert canned_source().update(INBOX, "5", {"read": True}, None) == Written("5", "32")
+
+
+def test_the_answer_about_another_message_is_not_taken_for_this_one(canned, canned_source):
+    canned.on("mail?get", {"data": {"id": "6", "subject": "six"}})
+    assert isinstance(canned_source().read(INBOX, ["5"], (TEXT,))["5"], ItemUnreadable)
+
+
+def test_ids_that_are_no_text_hurt_nobody(canned, canned_source):
+    canned.on("mail?get", error("MSG-0032", "USER_INPUT"))
+    canned.on("contacts?list", {"data": []})
+    assert canned_source().read(INBOX, ["\udc80"], (TEXT,)) == {}
+    assert canned_source().read(CONTACTS, ["\udc80"], ()) == {}
+
+
 def test_a_message_that_is_gone_cannot_be_changed(canned, canned_source):
     canned.on("mail?update", {"data": {"id": "5"}})
     canned.on("mail?list", {"data": []})

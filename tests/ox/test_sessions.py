@@ -103,8 +103,10 @@ def test_the_cost_of_logging_in_counts(provider):
     assert provider.open(ANTON, PHONE).cost.calls == 3
 
 
-@pytest.mark.parametrize("credentials", [Credentials("", "x"), Credentials("anton", "")])
-def test_an_empty_name_or_password_is_refused_without_asking(provider, ox, credentials):
+@pytest.mark.parametrize(
+    "credentials", [Credentials("", "x"), Credentials("a", ""), Credentials("a", "\udc80")]
+)
+def test_a_name_or_password_that_is_none_is_refused_without_asking(provider, ox, credentials):
     with pytest.raises(AccessDenied):
         provider.open(credentials, PHONE)
     assert not ox.calls

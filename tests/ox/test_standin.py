@@ -419,6 +419,29 @@ def test_mime_is_the_message_as_it_came(ox, source, inbox):
     assert source.listing(inbox, None).stamps[item_id] == "0"
 
 
+SIGNED = (
+    b"From: dora@example.org\r\nSubject: signed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed;\r\n"
+    b' micalg=sha-256; protocol="application/pkcs7-signature"; boundary=s\r\n\r\n--s\r\n'
+    b"Content-Type: text/plain\r\n\r\n  exactly  these bytes \t\r\n--s\r\n"
+    b"Content-Type: application/pkcs7-signature; name=smime.p7s\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    b"AAAA\r\n--s--\r\n"
+)
+
+
+def test_a_signed_mail_comes_whole_where_mime_is_for_signed_mail_alone(ox, source, inbox):
+    signed, plain = ox.deliver(ANTON, SIGNED), ox.deliver(ANTON, PLAIN)
+    items = source.read(inbox, [signed, plain], (HTML, TEXT, MIME))
+    assert items[signed].fields["signed"] is True
+    assert items[signed].fields["body"].mime == SIGNED
+    assert items[plain].fields["signed"] is False
+    assert items[plain].fields["body"].kind is TEXT
+    assert read_one(source, inbox, signed, HTML, TEXT).fields["body"].text.split() == [
+        "exactly",
+        "these",
+        "bytes",
+    ]
+
+
 @pytest.mark.parametrize("raw", BROKEN[1:], ids=range(len(BROKEN) - 1))
 def test_broken_mail_is_still_mail(ox, source, inbox, raw):
     item_id = ox.deliver(ANTON, raw)

@@ -106,7 +106,10 @@ def test_generation_6_is_not_asked_for_columns_it_does_not_know():
     ("fields", "name"),
     [
         ({"file_as": "Doe, Jane", "company": "ACME"}, "Doe, Jane"),
-        ({"first_name": "Jane", "middle_name": "Q", "last_name": "Doe", "file_as": "Doe, Jane"}, "Jane Q Doe"),
+        (
+            {"first_name": "Jane", "middle_name": "Q", "last_name": "Doe", "file_as": "Doe, Jane"},
+            "Jane Q Doe",
+        ),
         ({"company": "ACME"}, "ACME"),
         ({"email1": "a@example.org"}, "a@example.org"),
         ({}, ""),

@@ -154,7 +154,9 @@ def _body(message: Mapping[str, Any], bodies: Sequence[BodyKind]) -> Body:
     """The body in the first of the wanted forms that OX gives, else in the form it has: to convert is the protocol's
     business. ``native`` tells the form that the message was written in."""
     texts = {BodyKind.HTML: _texts(message, "text/html"), BodyKind.TEXT: _texts(message, "text/plain")}
-    native = BodyKind.HTML if _is_rich(message) else BodyKind.TEXT
+    native = (
+        BodyKind.HTML if texts[BodyKind.HTML] is not None or _converted(message, bodies) else BodyKind.TEXT
+    )
     for kind in (*bodies, BodyKind.TEXT, BodyKind.HTML):
         text = texts.get(kind)
         if text is not None:
@@ -162,11 +164,10 @@ def _body(message: Mapping[str, Any], bodies: Sequence[BodyKind]) -> Body:
     return Body(BodyKind.TEXT, native=native)
 
 
-def _is_rich(message: Mapping[str, Any]) -> bool:
-    parts = _parts(message, "attachments")
-    if any(_type(part) == "text/html" and _is_body(part) for part in parts):
-        return True
-    return _type(message) in ("text/html", "multipart/alternative", "multipart/related")
+def _converted(message: Mapping[str, Any], bodies: Sequence[BodyKind]) -> bool:
+    """Whether OX was asked for text alone and may have made it from HTML: a guess by the type of the message."""
+    rich = _type(message) in ("text/html", "multipart/alternative", "multipart/related")
+    return rich and next((kind for kind in bodies if kind is not BodyKind.MIME), None) is not BodyKind.HTML
 
 
 def _attachments(message: Mapping[str, Any]) -> Iterator[Attachment]:
