@@ -109,7 +109,8 @@ class Exchange:
             created = self._source.find_created(self._folder, [entry.uid for entry in intents.values()])
             for name, entry in intents.items():
                 if (item := created.get(entry.uid)) is not None:
-                    self._done[name] = found(entry, item.id, item.stamp)
+                    # Somebody may have changed it since: the device gets it back as it is now.
+                    self._done[name] = found(entry, item.id, decide.WRONG)
 
     def _look(self) -> Listing:
         listing = self._source.listing(self._folder, self._request.since)
