@@ -45,11 +45,13 @@ database_version = 33
 # Seconds that groupware and admin daemon may take to restart and to answer again.
 groupware_start_timeout = 180
 
-# The master administrator of Open-Xchange; its password is the secret OX_MASTER_PASSWORD.
+# The master administrator of Open-Xchange; its password is the secret OX_MASTER_PASSWORD. Empty where Open-Xchange asks
+# for none (MASTER_AUTHENTICATION_DISABLED).
 master_admin = "oxadminmaster"
 
 # The administrator of each context, by context id; where a context is not named here it is the one below. The
-# password is the secret OX_CONTEXT_<id>_PASSWORD, or OX_CONTEXT_PASSWORD where all contexts have the same.
+# password is the secret OX_CONTEXT_<id>_PASSWORD, or OX_CONTEXT_PASSWORD where all contexts have the same. Empty where
+# Open-Xchange asks for none (CONTEXT_AUTHENTICATION_DISABLED).
 context_admins = {}
 context_admin = "oxadmin"
 

@@ -78,21 +78,25 @@ def _enable(context: int, who: str | Sequence[str]) -> Generator[PyinfraCommand,
             f"context {context} has no user {', '.join(unknown)}: correct the setting activesync"
         )
         return
-    changes = list(needed(context, who, users))
+    changes = list(needed(who, users))
     for tool, options in changes:
-        as_admin = tool == "changeuser"
-        yield (
-            administration.as_context_admin(tool, context, *options)
-            if as_admin
-            else administration.as_master(tool, "-c", str(context), *options)
-        )
+        yield TOOLS[tool](context, options)
     if not changes:
         host.noop(f"everybody in context {context} has the rights already")
 
 
-def needed(
-    context: int, who: str | Sequence[str], users: Sequence[Access]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _change_user(context: int, options: tuple[str, ...]) -> PyinfraCommand:
+    return administration.as_context_admin("changeuser", context, *options)
+
+
+def _change_context(context: int, options: tuple[str, ...]) -> PyinfraCommand:
+    return administration.as_master("changecontext", "-c", str(context), *options)
+
+
+TOOLS = {"changeuser": _change_user, "changecontext": _change_context}
+
+
+def needed(who: str | Sequence[str], users: Sequence[Access]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The tools to call, with their options, so that these users (or ``"all"``) may synchronise."""
     wanted = [user for user in users if who == "all" or user.name in who]
     lacking = [user for user in wanted if not user.may_synchronise]
@@ -114,9 +118,10 @@ def _named(who: str | Sequence[str]) -> Sequence[str]:
 def read_listing(text: str) -> list[Access]:
     """The users of ``listuser --csv``, found by the names of its columns: their order differs between releases."""
     rows = csv.reader(io.StringIO(text))
-    header = [_plain(name) for name in next(rows, [])]
-    columns = {switch: header.index(_plain(switch)) for switch in SWITCHES if _plain(switch) in header}
-    name = next((header.index(each) for each in ("name", "username", "login") if each in header), None)
+    header = next(rows, [])
+    columns = _switch_columns(header)
+    plain = [_plain(column) for column in header]
+    name = next((plain.index(each) for each in ("name", "username", "login") if each in plain), None)
     if name is None or not set(WANTED) <= columns.keys():
         raise run.DeployError("listuser --csv does not tell names and the rights usm and active-sync")
     return [
@@ -124,6 +129,13 @@ def read_listing(text: str) -> list[Access]:
         for row in rows
         if row
     ]
+
+
+def _switch_columns(header: Sequence[str]) -> dict[str, int]:
+    """Switch -> column. One that is not in our table is taken as it is spelled, if it looks like a switch."""
+    known = {_plain(switch): switch for switch in SWITCHES}
+    found = {known.get(_plain(column), f"--{column}"): at for at, column in enumerate(header)}
+    return {switch: at for switch, at in found.items() if switch.startswith("--access-")}
 
 
 def _plain(name: str) -> str:

@@ -6,8 +6,6 @@ is put there by the shell on the host, so that it stands on no command line and 
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
@@ -15,13 +13,15 @@ from tasks import scripts, secrets
 
 SBIN = "/opt/open-xchange/sbin"
 
-COMMUNICATION_ERROR = 105
-"""Exit status of a tool that finds no admin daemon."""
+
+def as_nobody(tool: str, *options: str) -> StringCommand:
+    """A tool that asks for no administrator."""
+    return _command(tool, "", options, None)
 
 
 def as_master(tool: str, *options: str) -> StringCommand:
     """A tool run as the master administrator."""
-    return _command(tool, "", options, secrets.master_password(host.data))
+    return _command(tool, host.data.master_admin, options, secrets.master_password(host.data))
 
 
 def as_context_admin(tool: str, context: int, *options: str) -> StringCommand:
@@ -31,6 +31,6 @@ def as_context_admin(tool: str, context: int, *options: str) -> StringCommand:
 
 
 def _command(tool: str, admin: str, options: tuple[str, ...], password: str | None) -> StringCommand:
-    words: list[Any] = ["-A", admin, *options] if admin else [*options]
+    words = ["-A", admin, *options] if admin else [*options]
     patience = host.data.groupware_start_timeout
     return scripts.command("admin", patience, f"{SBIN}/{tool}", *words, stdin=password or "")

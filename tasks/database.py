@@ -64,7 +64,7 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
     for _, context in schemas:
         yield StringCommand(updatetasks.renewal(SECONDS))
         options = ("-v", str(host.data.database_version), "-c", str(context))
-        yield administration.as_master("resetversion", *options)
+        yield administration.as_nobody("resetversion", *options)
 
 
 @operation()

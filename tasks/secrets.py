@@ -12,7 +12,7 @@ Rules of this file:
 ===========================  ==========================================================  =======================
 name                         what for                                                    or in the file
 ===========================  ==========================================================  =======================
-``OX_MASTER_PASSWORD``       ``resetversion``, ``changecontext``                         ``oxadminmaster``
+``OX_MASTER_PASSWORD``       ``changecontext``                                           ``oxadminmaster``
 ``OX_CONTEXT_PASSWORD``      ``listuser``, ``changeuser``, all contexts alike            ``oxadmin``
 ``OX_CONTEXT_7_PASSWORD``    the same for context 7 alone
 ``USM_DATABASE_URL``         instead of ``database_url``, which may hold a password
@@ -63,9 +63,10 @@ def context_admin(context: int, data: Any) -> str:
 def missing(data: Any) -> list[str]:
     """Names of the secrets that these settings need and that are nowhere to be found."""
     names = []
-    if master_password(data) is None:
+    if data.activesync and data.master_admin and master_password(data) is None:
         names.append("OX_MASTER_PASSWORD")
-    if any(context_password(context, data) is None for context in data.activesync):
+    asked = [context for context in data.activesync if context_admin(context, data)]
+    if any(context_password(context, data) is None for context in asked):
         names.append("OX_CONTEXT_PASSWORD")
     return names
 

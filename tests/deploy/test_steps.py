@@ -265,7 +265,7 @@ def test_an_unknown_user_is_named_and_nobody_is_changed() -> None:
 
 
 def test_a_whole_context_is_changed_by_one_call_that_names_every_right() -> None:
-    master = "admin.sh 180 /opt/open-xchange/sbin/changecontext -c 1"
+    master = "admin.sh 180 /opt/open-xchange/sbin/changecontext -A oxadminmaster -c 1"
     assert enabling("all") == [f"{master} --access-calendar on {ON}"]
 
 
