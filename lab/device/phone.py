@@ -7,6 +7,7 @@ when the server asks for it, and repeats an unconfirmed request with its old key
 from __future__ import annotations
 
 import itertools
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -41,6 +42,7 @@ class Phone(Device):
         super().__init__(*args, **options)
         self.collections: dict[str, Collection] = {}
         self._hierarchy = Hierarchy(self.anomalies)
+        self._client_prefix = uuid.uuid4().hex[:12]
         self._client_ids = itertools.count(1)
 
     @property
@@ -184,8 +186,8 @@ class Phone(Device):
         raise BadAnswer(f"Sync of collection {collection_id} did not end within {MAX_ROUNDS} rounds")
 
     def new_client_id(self) -> str:
-        """An identifier that no other Add of this phone has."""
-        return f"{self.device_id[-8:]}-{next(self._client_ids)}"
+        """An identifier that no other Add has, not even one of this device before it was set up anew."""
+        return f"{self._client_prefix}-{next(self._client_ids)}"
 
     def add_item(self, collection_id: str, fields: Fields) -> str:
         """Make an item on the phone and send it; its ServerId."""
