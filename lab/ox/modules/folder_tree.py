@@ -31,6 +31,8 @@ _RIGHT_OF_MODULE = {
 }
 _MAIL_RIGHTS = "lrswipkxtecda"
 _ROOTS = ("1", "2", "3", "9")
+# Titles of the folders at the top, which are stored under short names.
+_TITLES = {1: "Private folders", 2: "Public folders", 3: "Shared folders", 9: "Infostore"}
 
 Node = dict[str, Any]
 
@@ -133,7 +135,7 @@ class FolderTree:
             last_modified=folder.last_modified,
             last_modified_utc=folder.last_modified,
             folder_id=f"u:{folder.created_by}" if shared else str(folder.parent),
-            title=folder.name,
+            title=_TITLES.get(folder.id, folder.name),
             module=folder.module,
             type=folders.TYPE_SHARED if shared else folder.type,
             own_rights=folder.own_rights,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
-import sqlalchemy as sa
-
 from lab.ox.errors import HttpError, OXError, fault
 from lab.ox.storage import users
 from lab.ox.web.call import Answer, Bare, Call, Empty, Result
 from lab.ox.web.dispatch import Action, Module
 from lab.ox.web.sessions import Session, public_cookie, secret_cookie
 
-log = logging.getLogger(__name__)
 _CREDENTIALS = ("name", "password")
 LOCKED = "standin.locked"
 
@@ -30,11 +25,7 @@ def login(call: Call) -> Result:
     client = values.get("client", "default")
     if call.generation.number > 6 and client == call.client.user_agent:
         raise fault("LGI-0021")
-    try:
-        cid, user = _authenticate(call, values["name"], values["password"])
-    except sa.exc.OperationalError as error:
-        log.warning("database: %s", error.orig)
-        raise fault("DBP-0001") from error
+    cid, user = _authenticate(call, values["name"], values["password"])
     session = Session(
         cid=cid,
         user_id=user.id,
@@ -80,10 +71,9 @@ def _authenticate(call: Call, name: str, password: str) -> tuple[int, users.User
         if user_id is None or not users.check_password(connection, cid, user_id, password):
             raise fault("LGI-0006")
         user = users.load_user(connection, cid, user_id)
-        locked = users.attributes(connection, cid, user_id).get(LOCKED)
     if user is None:
         raise fault("LGI-0006")
-    if locked:
+    if user.attributes.get(LOCKED):
         raise fault("LGI-0001", name)
     if not enabled:
         raise fault("SES-0204", cid)

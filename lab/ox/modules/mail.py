@@ -53,7 +53,7 @@ def get_list(call: Call) -> Result:
 def get(call: Call) -> Result:
     """One mail. It becomes seen unless ``unseen=true``. ``src=1``: its source; ``hdr=1``: its header."""
     folder_id = call.need("folder")
-    with call.write() as connection:
+    with call.read() if call.flag("unseen") else call.write() as connection:
         folder = open_mail_folder(call, connection, folder_id)
         uid = _uid(call, connection, folder)
         found = mail.load(connection, call.cid, call.user.id, folder, [uid]).get(uid)

@@ -64,6 +64,8 @@ def deliver(
 
 
 def _message_bytes(call: Call) -> bytes:
+    if call.form:
+        raise fault("SVL-0010", "json_0", "the stand-in takes whole messages only")
     if call.files:
         return _checked(call.files[0].data)
     return _checked(call.body)

@@ -50,6 +50,8 @@ def _one(call: Call, entry: Any) -> tuple[dict[str, Any], bool]:
     except OXError as error:
         return envelope.of_error(error), True
     except HttpError as error:
+        if error.status != 400:
+            raise
         return envelope.of_error(fault("SVL-0011", error.text)), True
 
 

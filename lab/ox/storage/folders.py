@@ -69,7 +69,7 @@ def visible(connection: sa.Connection, user: User) -> dict[int, Folder]:
         )
         .order_by(tree.c.fuid)
     )
-    rows = connection.execute(chosen).all()
+    rows = [row for row in connection.execute(chosen) if not _is_hidden(user, row.fuid)]
     permissions = _permissions(connection, user.cid, [row.fuid for row in rows])
     folders = {}
     for row in rows:
@@ -87,7 +87,7 @@ def load(connection: sa.Connection, user: User, folder_id: int) -> Folder | None
         return None
     folder = _folder(row, _permissions(connection, user.cid, [folder_id]).get(folder_id, []))
     mine = [each for each in folder.permissions if each.entity in user.entities]
-    return replace(folder, own_rights=rights.merged(mine))
+    return replace(folder, own_rights=0 if _is_hidden(user, folder_id) else rights.merged(mine))
 
 
 def default_folder(connection: sa.Connection, user: User, module: str) -> int | None:
@@ -241,6 +241,10 @@ def permission_rows(cid: int, folder_id: int, permissions: Iterable[Permission])
         }
         for each in permissions
     ]
+
+
+def _is_hidden(user: User, folder_id: int) -> bool:
+    return folder_id == GLOBAL_ADDRESS_BOOK and not user.sees_address_book
 
 
 def _insert_permissions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -13,6 +13,9 @@ from lab.ox.database.groupware import groups_member, login2user, user, user_attr
 ALL_USERS = 0
 STANDARD_GROUP = 1
 CONTEXT_ADMIN = 2
+# What stands before the names of attributes that keep a switch or a capability.
+SWITCH_PREFIX = "standin.switch."
+CAPABILITY_PREFIX = "com.openexchange.capability."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class User:
     mail_enabled: bool
     groups: tuple[int, ...] = (ALL_USERS,)
     aliases: tuple[str, ...] = field(default=())
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sees_address_book(self) -> bool:
+        """Whether the global address book is there for the user."""
+        return self.attributes.get(SWITCH_PREFIX + "access-global-address-book-disabled") != "on"
 
     @property
     def entities(self) -> tuple[int, ...]:
@@ -71,8 +80,12 @@ def load_users(connection: sa.Connection, cid: int, only: int | None = None) -> 
     for row in connection.execute(mine(groups_member, "member")):
         memberships.setdefault(row.member, []).append(row.id)
     aliases: dict[int, list[str]] = {}
-    for row in connection.execute(mine(user_attribute, "id").where(user_attribute.c.name == "alias")):
-        aliases.setdefault(row.id, []).append(row.value)
+    single: dict[int, dict[str, str]] = {}
+    for row in connection.execute(mine(user_attribute, "id")):
+        if row.name == "alias":
+            aliases.setdefault(row.id, []).append(row.value)
+        else:
+            single.setdefault(row.id, {})[row.name] = row.value
     return [
         User(
             cid=cid,
@@ -87,6 +100,7 @@ def load_users(connection: sa.Connection, cid: int, only: int | None = None) -> 
             mail_enabled=bool(row.mailEnabled),
             groups=(ALL_USERS, *memberships.get(row.id, [])),
             aliases=tuple(sorted(aliases.get(row.id, []))),
+            attributes=single.get(row.id, {}),
         )
         for row in connection.execute(mine(user, "id").order_by(user.c.id))
     ]
@@ -118,11 +132,3 @@ def set_attribute(connection: sa.Connection, cid: int, user_id: int, name: str, 
     )
     if value is not None:
         connection.execute(user_attribute.insert().values(cid=cid, id=user_id, name=name, value=value))
-
-
-def attributes(connection: sa.Connection, cid: int, user_id: int) -> dict[str, str]:
-    """All attributes of a user that have one value."""
-    rows = connection.execute(
-        sa.select(user_attribute).where(user_attribute.c.cid == cid, user_attribute.c.id == user_id)
-    )
-    return {row.name: row.value for row in rows if row.name != "alias"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lab.ox.errors import HttpError, OXError, fault
+from lab.ox.errors import HttpError, fault
 from lab.ox.generation import Generation
 from lab.ox.web import envelope
 from lab.ox.web.call import Answer, Call, Result
@@ -62,14 +62,12 @@ def perform(module: Module, action_name: str, call: Call, within: str = "") -> R
     action = module.find(action_name, call.generation)
     if within and not action.in_multiple:
         raise fault("SVL-0021", action_name, f"{module.name} within {within}")
-    if module.right and not call.user.may(module.right):
-        raise fault("SVL-0016", module.name)
     try:
+        if module.right and not call.user.may(module.right):
+            raise fault("SVL-0016", module.name)
         return action.handle(call)
-    except (OXError, HttpError):
-        raise
-    except sa.exc.OperationalError as error:
-        log.warning("database: %s", error.orig)
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        log.warning("database: %s", error)
         raise fault("DBP-0001") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         log.exception("%s %s", module.name, action_name)
