@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from lab import base, enter, hosts, machine
+from lab import enter, hosts, machine, roles
 from lab.plan import HOSTS, Lab, chosen_lab, host
 from lab.steps import Interrupted, LabError, interruptible
 
@@ -73,7 +73,7 @@ def _prepare(lab: Lab, options: argparse.Namespace) -> int:
         return 0
     report = hosts.steps(lab, "prepare")
     machine.install(report, wanted)
-    base.ensure(report)
+    roles.ensure_layers(report)
     return 0
 
 
@@ -81,7 +81,7 @@ def _base(lab: Lab, options: argparse.Namespace) -> int:
     report = hosts.steps(lab, "base")
     machine.require_root()
     machine.install(report)
-    base.ensure(report)
+    roles.ensure_layers(report)
     hosts.prune_layers(report)
     return 0
 

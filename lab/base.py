@@ -136,12 +136,11 @@ def _clear_unfinished() -> None:
 
 
 def prune(steps: Steps, used: set[str]) -> None:
-    """Removes the layers of recipes that have changed, except those in ``used``."""
+    """Removes all layers but those in ``used``."""
     with locked(steps):
         _clear_unfinished()
-        current = {layer(recipe.name).name for recipe in RECIPES}
         for old in LAYERS.iterdir():
-            if old.name not in current | used:
+            if old.name not in used:
                 shutil.rmtree(old)
 
 

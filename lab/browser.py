@@ -52,11 +52,6 @@ class Browser:
         """The OX host that this session sticks to: the route of JSESSIONID."""
         return str(self._http.cookies.get("JSESSIONID", "")).rpartition(".")[2]
 
-    def capabilities(self) -> set[str]:
-        """What the user may do."""
-        rows = self._get("capabilities", "all")
-        return {str(row["id"]) for row in rows}
-
     def contacts_folder(self) -> str:
         """The user's own address book."""
         return str(self._get("config/folder/contacts", ""))

@@ -88,7 +88,7 @@ def up(lab: Lab, report: Steps) -> None:
         if is_up(lab):
             report.say("is up already")
             return
-        if base.ensure(report):
+        if roles.ensure_layers(report):
             prune_layers(report)
         fresh = _clear(lab, report)
         try:
@@ -103,7 +103,7 @@ def up(lab: Lab, report: Steps) -> None:
 def _clear(lab: Lab, report: Steps) -> bool:
     """Removes what an earlier run left; whether the hosts start from nothing."""
     leftovers = any(netns.exists(name) for name in lab.namespaces)
-    kept = _kept(lab).exists() and json.loads(_kept(lab).read_text()) == _layer_names()
+    kept = _kept(lab).exists() and json.loads(_kept(lab).read_text()) == roles.layer_names()
     if leftovers:
         report.say("an earlier run was cut off: removing what it left")
     if leftovers or not kept:
@@ -111,10 +111,6 @@ def _clear(lab: Lab, report: Steps) -> bool:
     if kept:
         report.say("the hosts go on from where `down --keep` left them")
     return not kept
-
-
-def _layer_names() -> list[str]:
-    return [base.layer(recipe.name).name for recipe in base.RECIPES]
 
 
 def _bring_up(lab: Lab, report: Steps, fresh: bool) -> None:
@@ -130,14 +126,14 @@ def _bring_up(lab: Lab, report: Steps, fresh: bool) -> None:
         with report.step(f"starting {names}"):
             for host in HOSTS:
                 if host.role in stage:
-                    _start(lab, host)
+                    _start(lab, host, report)
             for host in HOSTS:
                 if host.role in stage:
                     _wait(lab, host)
         for host in HOSTS:
             if host.role in stage and fresh:
                 roles.finish(lab, host, report)
-    _record(lab).write_text(json.dumps({"since": time.time(), "layers": _layer_names()}) + "\n")
+    _record(lab).write_text(json.dumps({"since": time.time(), "layers": roles.layer_names()}) + "\n")
     _kept(lab).unlink(missing_ok=True)
 
 
@@ -161,12 +157,12 @@ def console(lab: Lab, host: Host) -> Path:
     return LOGS / f"{lab.name}-{host.name}.console"
 
 
-def _start(lab: Lab, host: Host) -> None:
+def _start(lab: Lab, host: Host, report: Steps) -> None:
     place = lab.root_of(host)
     for name in ("upper", "work", "root"):
         (place / name).mkdir(parents=True, exist_ok=True)
-    roles.prepare(lab, host, place / "upper")
-    overlay = base.overlay_options(base.layers_of(host.role), place / "upper", place / "work")
+    roles.prepare(lab, host, place / "upper", report)
+    overlay = base.overlay_options(roles.layers(host), place / "upper", place / "work")
     spaces = ["--mount", "--pid", "--uts", "--ipc", "--cgroup"]
     enter = ["nsenter", f"--net={netns.RUN / lab.namespace_of(host)}"]
     unshare = ["unshare", *spaces, "--fork", "--kill-child", "--"]
@@ -183,7 +179,7 @@ def _start(lab: Lab, host: Host) -> None:
 
 def _wait(lab: Lab, host: Host) -> None:
     deadline = time.monotonic() + START_SECONDS
-    waiting = [SSH_PORT, *([host.port] if host.role in roles.SERVES_AT_START else [])]
+    waiting = [SSH_PORT, host.port]
     while waiting:
         if answers(lab, host, waiting[0]):
             waiting.pop(0)
@@ -206,7 +202,7 @@ def down(lab: Lab, report: Steps, keep: bool = False) -> None:
             report.say("is not up")
             return
         if keep and is_up(lab):
-            _kept(lab).write_text(json.dumps(_layer_names()))
+            _kept(lab).write_text(json.dumps(roles.layer_names()))
         with report.step("taking the lab down"), undisturbed():
             _take_down(lab, keep)
 
@@ -261,5 +257,7 @@ def status_table(found: dict[str, object]) -> list[str]:
 
 def prune_layers(report: Steps) -> None:
     """Removes layers that no recipe stands for and no lab of this clone runs on."""
-    used = {name for record in STATE.glob("*/up.json") for name in json.loads(record.read_text())["layers"]}
+    records = STATE.glob("*/up.json")
+    used = {name for record in records for name in json.loads(record.read_text())["layers"]}
+    used |= set(roles.layer_names())
     base.prune(report, used)

@@ -14,8 +14,10 @@ from pathlib import Path
 from lab.plan import HOSTS, SITE, Lab, host
 
 DAYS = "30"
-# OX's own names of its two kinds of administrators, and the account it has in the database.
-ACCOUNTS = ("database", "oxadminmaster", "oxadmin")
+# The account that OX has in the database, and its own name of the administrator of everything.
+ACCOUNTS = ("database", "oxadminmaster")
+# All users of the stand-in's data have this password, the contexts' administrators among them.
+CONTEXT_PASSWORD = "secret"
 
 
 def _quiet(*command: str | Path, stdin: str | None = None) -> None:
@@ -84,10 +86,10 @@ def make_certificates(lab: Lab) -> None:
 
 
 def passwords(lab: Lab) -> dict[str, str]:
-    """The lab's passwords by account (ACCOUNTS); made on first use."""
+    """The lab's passwords by account (ACCOUNTS and ``oxadmin``); made on first use."""
     if lab.secrets.exists():
         return dict(json.loads(lab.secrets.read_text()))
-    made = {account: secrets.token_hex(12) for account in ACCOUNTS}
+    made = {account: secrets.token_hex(12) for account in ACCOUNTS} | {"oxadmin": CONTEXT_PASSWORD}
     lab.directory.mkdir(parents=True, exist_ok=True)
     lab.secrets.touch(mode=0o600)
     lab.secrets.write_text(json.dumps(made, indent=1) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab import keys
+from lab import base, keys, standin
 from lab.enter import command_on
 from lab.plan import FILES, HOSTS, Host, Lab, hosts_file
 from lab.steps import Steps
@@ -19,7 +19,24 @@ def put(root: Path, path: str, content: str, mode: int = 0o644) -> None:
     target.write_text(content)
 
 
-def prepare(lab: Lab, host: Host, upper: Path) -> None:
+def layers(host: Host) -> list[Path]:
+    """The layers that the host's root file system stands on, the uppermost first."""
+    below = base.layers_of(host.role)
+    return [standin.layer(), *below] if host.role == "ox" else below
+
+
+def layer_names() -> list[str]:
+    """The layers in use, by name."""
+    return [*(base.layer(recipe.name).name for recipe in base.RECIPES), standin.layer().name]
+
+
+def ensure_layers(report: Steps) -> bool:
+    """Builds the layers that are not there yet; whether there were such."""
+    built = [base.ensure(report), standin.ensure(report)]
+    return any(built)
+
+
+def prepare(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     """Writes everything that distinguishes this host from its layers into its own layer."""
     upper.mkdir(parents=True, exist_ok=True)
     upper.chmod(0o755)
@@ -35,10 +52,10 @@ def prepare(lab: Lab, host: Host, upper: Path) -> None:
     (upper / "root").chmod(0o700)
     ssh.chmod(0o700)
     put(upper, "root/.ssh/authorized_keys", lab.key.with_suffix(".pub").read_text(), 0o600)
-    PREPARE[host.role](lab, host, upper)
+    PREPARE[host.role](lab, host, upper, report)
 
 
-def _prepare_web(lab: Lab, host: Host, upper: Path) -> None:
+def _prepare_web(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     certificates = lab.authority.parent
     put(upper, "etc/apache2/tls/ox.pem", (certificates / "web1.pem").read_text())
     put(upper, "etc/apache2/tls/ox.key", (certificates / "web1.key").read_text(), 0o600)
@@ -70,20 +87,18 @@ def _fill(name: str, **values: str) -> str:
     return text
 
 
-def _prepare_db(lab: Lab, host: Host, upper: Path) -> None:
+def _prepare_db(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     put(upper, "etc/mysql/mariadb.conf.d/60-lab.cnf", (FILES / "mariadb.cnf").read_text())
 
 
-def _prepare_ox(lab: Lab, host: Host, upper: Path) -> None:
-    return
+def _prepare_ox(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
+    standin.write_settings(lab, host, upper, report)
 
 
 PREPARE = {"web": _prepare_web, "db": _prepare_db, "ox": _prepare_ox}
 
 # OX starts on a database that holds its data already, as it would in a data centre.
 START_ORDER = (("db", "web"), ("ox",))
-# Roles whose service runs as soon as the host does.
-SERVES_AT_START = ("db", "web")
 
 
 def finish(lab: Lab, host: Host, report: Steps) -> None:
@@ -91,6 +106,8 @@ def finish(lab: Lab, host: Host, report: Steps) -> None:
     if host.role == "db":
         with report.step("OX's account in the database"):
             _make_accounts(lab, host, report)
+        with report.step("the groupware's databases, users, mails, contacts"):
+            standin.fill_database(lab, report)
 
 
 def _make_accounts(lab: Lab, host: Host, report: Steps) -> None:

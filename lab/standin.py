@@ -1,0 +1,133 @@
+"""The stand-in for the OX server on the lab's hosts: its layer, its settings on a host, its data.
+
+The stand-in is a program in its own right (``lab.ox``) and is only ever called by its command line here. Its libraries
+are pure Python wheels at the versions of requirements.lock, fetched by the packaging's own code; compiled ones are
+Debian's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lab import base, enter, keys
+from lab.plan import CACHE, FILES, PROJECT, Host, Lab
+from lab.steps import LabError, Steps
+
+PROGRAM = PROJECT / "lab" / "ox"
+BUILDER = FILES / "standin-layer.sh"
+LOCK = PROJECT / "requirements.lock"
+WHEELS = PROJECT / "build" / "wheels"
+SETTINGS = Path("opt/open-xchange/etc")
+USER = "open-xchange"
+# What the stand-in imports; what these need in turn is read from the lock.
+LIBRARIES = ["click", "falcon", "gevent", "gunicorn", "pymysql", "sqlalchemy"]
+
+
+def python() -> Path:
+    """The interpreter that has the project's libraries."""
+    found = PROJECT / ".venv" / "bin" / "python"
+    if not found.exists():
+        raise LabError("the project's libraries are not installed: run `make install`")
+    return found
+
+
+def _program_files() -> list[Path]:
+    found = [path for path in PROGRAM.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return sorted([*found, BUILDER, LOCK])
+
+
+def layer() -> Path:
+    """Where the layer is, or will be: under the fingerprint of program, libraries and the layer below."""
+    digest = hashlib.sha256(base.layer("ox").name.encode())
+    for path in _program_files():
+        digest.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
+    return base.LAYERS / f"standin-{digest.hexdigest()[:12]}"
+
+
+def ensure(steps: Steps) -> bool:
+    """Builds the layer unless it is there; whether it was not."""
+    place = layer()
+    if place.is_dir():
+        return False
+    with base.locked(steps), steps.step("root file system: the stand-in for the groupware (once a version)"):
+        partial = place.with_name(place.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        for name in ("system", "work", "root"):
+            (partial / name).mkdir(parents=True)
+        options = base.overlay_options(base.layers_of("ox"), partial / "system", partial / "work")
+        wheels = partial / "wheels"
+        _collect_wheels(wheels)
+        base.isolated("sh", BUILDER, partial / "root", options, PROJECT, python(), wheels, steps=steps)
+        (partial / "system").rename(place)
+        shutil.rmtree(partial)
+    return True
+
+
+def _collect_wheels(folder: Path) -> None:
+    packaging = _load_packaging()
+    entries = packaging.closure(LIBRARIES, packaging.read_lock(LOCK))
+    pure = [entry for entry in entries if entry.name not in packaging.FROM_DISTRIBUTION]
+    folder.mkdir()
+    try:
+        for wheel in packaging.fetch(pure, WHEELS):
+            shutil.copy(wheel, folder)
+    except packaging.BuildError as problem:
+        raise LabError(str(problem)) from problem
+
+
+def _load_packaging() -> Any:
+    """``packaging/wheels.py``, which is a script's neighbour and no package."""
+    path = PROJECT / "packaging" / "wheels.py"
+    spec = importlib.util.spec_from_file_location("lab_wheels", path)
+    if spec is None or spec.loader is None:
+        raise LabError(f"{path} is missing")
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look their module up by name.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_settings(lab: Lab, host: Host, upper: Path, steps: Steps) -> None:
+    """Writes this host's settings of the groupware into its own layer, unless it has them from an earlier life."""
+    target = upper / SETTINGS
+    if target.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        scratch = Path(folder)
+        secrets = keys.passwords(lab)
+        steps.run(
+            [
+                *(python(), "-m", "lab.ox", "install", "--root", scratch, "--server-name", host.name),
+                *("--database", keys.database_url(lab), "--master-password", secrets["oxadminmaster"]),
+            ],
+            cwd=PROJECT,
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(scratch / SETTINGS, target)
+    group = _group()
+    for path in target.rglob("*"):
+        if path.is_file():
+            os.chown(path, 0, group)
+
+
+def _group() -> int:
+    """The daemons' group as the layer has it."""
+    for line in (layer() / "etc/passwd").read_text().splitlines():
+        name, _, _, group, *_ = line.split(":")
+        if name == USER:
+            return int(group)
+    raise LabError(f"the stand-in's layer has no user {USER}")
+
+
+def fill_database(lab: Lab, steps: Steps) -> None:
+    """Makes configdb, schemas and the demo users' data on db1; asked from inside the lab."""
+    command = [str(python()), "-m", "lab.ox", "init", "--database", keys.database_url(lab)]
+    steps.run(enter.command_inside(lab, command), cwd=PROJECT, env=enter.environment(lab))
