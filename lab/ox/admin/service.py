@@ -13,15 +13,13 @@ from lab.ox.admin.outcome import AdminFailure
 from lab.ox.database import configdb, groupware
 from lab.ox.database.configdb import Context
 from lab.ox.database.servers import CONFIGDB
-from lab.ox.modules.capabilities import of_rights
+from lab.ox.modules.capabilities import of_user
 from lab.ox.settings import Settings
 from lab.ox.storage import users
 from lab.ox.storage.platform import Platform
-from lab.ox.storage.users import CONTEXT_ADMIN, User
+from lab.ox.storage.users import CAPABILITY_PREFIX, CONTEXT_ADMIN, SWITCH_PREFIX, User
 
 Arguments = Mapping[str, Any]
-_SWITCH_ATTRIBUTE = "standin.switch."
-_CAPABILITY_ATTRIBUTE = "com.openexchange.capability."
 _USER_COLUMNS = {"display_name": "displayName", "timezone": "timeZone", "language": "preferredLanguage"}
 
 
@@ -88,10 +86,7 @@ class AdminService:
         pattern, ignore_case = str(arguments.get("pattern") or "*"), bool(arguments.get("ignore_case"))
         with self._platform.read(context.cid) as connection:
             found = users.load_users(connection, context.cid)
-            attributes = {user.id: users.attributes(connection, context.cid, user.id) for user in found}
-        rows = [
-            _user_row(user, attributes[user.id]) for user in found if _like(user.login, pattern, ignore_case)
-        ]
+        rows = [_user_row(user) for user in found if _like(user.login, pattern, ignore_case)]
         return {"columns": list(_USER_CSV), "rows": rows}
 
     def list_contexts(self, arguments: Arguments) -> Any:
@@ -121,7 +116,7 @@ class AdminService:
         self._authenticate_in(context, arguments)
         with self._platform.read(context.cid) as connection:
             user = self._user(connection, context, arguments)
-        return {"user": user.id, "context": context.cid, "capabilities": of_rights(user.rights)}
+        return {"user": user.id, "context": context.cid, "capabilities": of_user(user)}
 
     def reset_version(self, arguments: Arguments) -> Any:
         """Set the version of a schema, named itself or by one of its contexts. Needs no credentials."""
@@ -223,12 +218,12 @@ class AdminService:
     def _keep_attributes(self, connection: sa.Connection, user: User, arguments: Arguments) -> None:
         for switch, value in arguments.get("switches", {}).items():
             if permissions.SWITCHES[switch] is None:
-                name = _SWITCH_ATTRIBUTE + switch
+                name = SWITCH_PREFIX + switch
                 users.set_attribute(connection, user.cid, user.id, name, "on" if value else "off")
         values = {"add": "true", "remove": "false", "drop": None}
         for action, names in arguments.get("capabilities", {}).items():
             for name in names:
-                attribute = _CAPABILITY_ATTRIBUTE + name
+                attribute = CAPABILITY_PREFIX + name
                 users.set_attribute(connection, user.cid, user.id, attribute, values[action])
 
     def _change_settings(self, connection: sa.Connection, user: User, changes: Mapping[str, str]) -> None:
@@ -277,7 +272,7 @@ _BASE_COLUMNS = ("Id", "Name", "Display_name", "Email", "Language", "Timezone", 
 _USER_CSV = (*_BASE_COLUMNS, *permissions.SWITCHES)
 
 
-def _user_row(user: User, attributes: Mapping[str, str]) -> dict[str, Any]:
+def _user_row(user: User) -> dict[str, Any]:
     row: dict[str, Any] = {
         "Id": user.id,
         "Name": user.login,
@@ -289,7 +284,7 @@ def _user_row(user: User, attributes: Mapping[str, str]) -> dict[str, Any]:
         "Aliases": ", ".join(user.aliases) or None,
     }
     for switch, name in permissions.SWITCHES.items():
-        is_on = attributes.get(_SWITCH_ATTRIBUTE + switch) == "on" if name is None else user.may(name)
+        is_on = user.attributes.get(SWITCH_PREFIX + switch) == "on" if name is None else user.may(name)
         row[switch] = "true" if is_on else "false"
     return row
 
