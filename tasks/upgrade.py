@@ -35,7 +35,7 @@ def first_that_owes() -> str:
 def settle() -> None:
     """Ends the run if one of the steps has failed; otherwise nothing is owed any more."""
     if nodes.is_node():
-        _settle(name="See whether the update tasks could run")
+        _settle(name="Settle what the new package owed")
 
 
 @operation()
