@@ -65,9 +65,10 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
     def _send_home(self) -> None:
         self._stop_application()
         for connection in list(self._idle):
-            # Reading only: a request that has just arrived is still read, answered, and then closed.
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
+            # Reading only: a request that has just arrived is still read, answered, and then closed. By a duplicate,
+            # because gevent's own would raise in the greenlet that reads instead of letting it see the end.
+            with suppress(OSError), connection.dup() as duplicate:
+                duplicate.shutdown(socket.SHUT_RD)
 
 
 def _closing(
