@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.eas.errors import Malformed
+from app.eas.folders import MAX_ID
 from app.wbxml.element import Element
 
 
@@ -42,6 +43,14 @@ def required(parent: Element, name: str) -> Element:
     if child is None:
         raise Malformed(f"{parent.name} lacks {name}")
     return child
+
+
+def identifier(parent: Element, name: str) -> str:
+    """The text of the one child of this name, which is an id or a key (MS-ASCMD 3.1.5.10)."""
+    text = required(parent, name).text.strip()
+    if not 0 < len(text) <= MAX_ID:
+        raise Malformed(f"{name} has {len(text)} characters, not 1 to {MAX_ID}")
+    return text
 
 
 def in_order(parent: Element, names: Sequence[str], repeatable: Sequence[str] = ()) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from app.eas.answer import failure
 from app.eas.dispatch import ENTRIES
 from app.eas.server import ActiveSync
 from app.eas.settings import EasSettings
-from app.eas.status import HTTP_BEFORE_14, MALFORMED, ROOTS
+from app.eas.status import HTTP_BEFORE_14, MALFORMED, ROOTS, Common
 from app.eas.versions import COMMANDS, Version
 from app.usm.errors import (
     AccessDenied,
@@ -155,6 +156,11 @@ def test_the_kinds_of_content_that_are_taken(content_type: str, phone: Phone) ->
 def test_a_body_is_missing(command: str, phone: Phone) -> None:
     phone.provision()
     _check(phone, phone.raw(command, b""), 101)
+
+
+@pytest.mark.parametrize(("has_key", "expected"), [(True, 449), (False, 403)])
+def test_a_wipe_is_told_by_http_up_to_12_1(has_key: bool, expected: int) -> None:
+    assert failure("Sync", Version.V12_1, Common.REMOTE_WIPE, has_key=has_key).status == expected
 
 
 def test_both_forms_of_the_query_are_one_device(world: World) -> None:

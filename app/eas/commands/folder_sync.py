@@ -13,9 +13,9 @@ from typing import Final
 
 from app.eas.answer import Answer
 from app.eas.call import Call
-from app.eas.errors import Malformed, StatusError
-from app.eas.folders import MAX_ID, ROOT, SINCE, folder_type
-from app.eas.reading import required
+from app.eas.errors import StatusError
+from app.eas.folders import ROOT, SINCE, folder_type
+from app.eas.reading import identifier
 from app.eas.schema.classes import CLASSES
 from app.eas.schema.text import line
 from app.eas.status import FolderSyncStatus
@@ -33,10 +33,7 @@ _TAGS: Final = {ChangeKind.CHANGE: "Update", ChangeKind.DELETE: "Delete", Change
 
 def read(document: Element) -> str:
     """The key. Raises ``Malformed``."""
-    key = required(document, "FolderHierarchy:SyncKey").text.strip()
-    if not 0 < len(key) <= MAX_ID:
-        raise Malformed(f"a SyncKey of {len(key)} characters")
-    return key
+    return identifier(document, "FolderHierarchy:SyncKey")
 
 
 def do(call: Call, key: str) -> HierarchyResult:

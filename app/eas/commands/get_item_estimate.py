@@ -12,10 +12,11 @@ from typing import Final
 from app.eas import collection
 from app.eas.answer import Answer
 from app.eas.call import Call
+from app.eas.collection import Collection
 from app.eas.errors import Malformed, StatusError
 from app.eas.folders import CLASSES, folder_number
 from app.eas.options import Options
-from app.eas.reading import boolean, only, required, whole
+from app.eas.reading import boolean, identifier, only, required, whole
 from app.eas.status import Common, EstimateStatus
 from app.eas.versions import CLASS_IN_COLLECTION_UNTIL, Version
 from app.usm.errors import FolderGone, UnknownSyncKey
@@ -71,8 +72,8 @@ def _read_one(element: Element) -> Wanted:
     chosen = only(own, "AirSync:FilterType") or only(element, "AirSync:FilterType")
     mode = only(element, "AirSync:ConversationMode")
     return Wanted(
-        id=required(element, "GetItemEstimate:CollectionId").text.strip(),
-        key=required(element, "AirSync:SyncKey").text.strip(),
+        id=identifier(element, "GetItemEstimate:CollectionId"),
+        key=identifier(element, "AirSync:SyncKey"),
         filter=None if chosen is None else whole(chosen, 0, 8),
         conversation=mode is not None and boolean(mode),
     )
@@ -83,8 +84,9 @@ def do(call: Call, wanted: Wanted) -> Estimate:
     number = folder_number(wanted.id)
     try:
         folder = call.session.folder(number or 0)
-        options = _options(call, folder, wanted)
-        if wanted.key == START:
+        kept = collection.recall(folder.number, call.memory)
+        options = _options(kept, folder, wanted)
+        if kept is None or wanted.key == START:
             return Estimate(wanted.id, EstimateStatus.NOT_PRIMED, content=folder.content)
         since = options.since(folder.content, call.clock.now())
         count = call.session.estimate(folder.number, wanted.key, since)
@@ -95,13 +97,13 @@ def do(call: Call, wanted: Wanted) -> Estimate:
     return Estimate(wanted.id, EstimateStatus.SUCCESS, count, folder.content)
 
 
-def _options(call: Call, folder: FolderRef, wanted: Wanted) -> Options:
+def _options(kept: Collection | None, folder: FolderRef, wanted: Wanted) -> Options:
     if wanted.conversation and folder.content is not ContentType.MAIL:
         raise StatusError(
             Common.INVALID_XML, f"ConversationMode on folder {folder.number}, which holds no mail"
         )
     if wanted.filter is None:
-        return (collection.recall(folder.number, call.memory) or collection.Collection()).options
+        return kept.options if kept is not None else Options()
     if wanted.filter not in FILTERS.get(folder.content, frozenset(range(9))):
         raise StatusError(Common.SERVER_ERROR, f"FilterType {wanted.filter} on folder {folder.number}")
     return Options(filter=wanted.filter)

@@ -82,13 +82,9 @@ def _form(body: Body, preference: Preference, options: Options, whole: bool) -> 
 
 
 def _plain_text(body: Body) -> str:
-    match body.kind:
-        case BodyKind.TEXT:
-            return safe(body.text)
-        case BodyKind.HTML:
-            return html.to_text(body.text)
-        case BodyKind.MIME:
-            return ""
+    if body.kind is BodyKind.MIME:
+        return ""  # its text lies inside, and nobody asked for that
+    return html.to_text(body.text) if body.kind is BodyKind.HTML else safe(body.text)
 
 
 def _element(form: _Form, data: bytes | None, preview: str) -> Element:

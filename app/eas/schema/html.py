@@ -6,11 +6,15 @@ import html
 import re
 from typing import Final
 
-import inscriptis
+from inscriptis import Inscriptis
 from lxml.etree import LxmlError
+from lxml.html import HTMLParser, document_fromstring
 
 from app.eas.schema.text import cut, safe
 
+_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*>")
+_UNSEEN: Final = re.compile(r"<!--.*?-->|<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_OPEN_TAG: Final = re.compile(rb"<(?:[A-Za-z/!?][^>]*)?\Z")
 _TAG: Final = re.compile(r"<[^>]*>")
 _LINK: Final = re.compile(r"(?:https?|ftp|cid)://\S+|\bcid:\S+", re.IGNORECASE)
 _BLANKS: Final = re.compile(r"\s+")
@@ -20,12 +24,14 @@ LONGEST_ENTITY: Final = 32
 
 def to_text(markup: str) -> str:
     """The text of an HTML document, laid out as a browser would; pictures and link targets are left out."""
+    source = _DECLARATION.sub("", safe(markup))
     try:
-        text: str = inscriptis.get_text(safe(markup))
+        # huge_tree: long conversations nest their quotations deeper than libxml2 takes by itself.
+        text: str = Inscriptis(document_fromstring(source, parser=HTMLParser(huge_tree=True))).get_text()
     except (LxmlError, ValueError, RecursionError):
-        # Markup that no parser takes: the bare words are better than no message.
-        text = html.unescape(_TAG.sub(" ", markup))
-    return text.strip("\n")
+        # Markup that no parser takes, or none at all: the bare words are better than no message.
+        text = html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", source)))
+    return text.strip()
 
 
 def from_text(text: str) -> str:
@@ -39,9 +45,8 @@ def shorten(data: bytes, size: int) -> bytes:
     if len(data) <= size:
         return data
     part = cut(data, size)
-    opened = part.rfind(b"<")
-    if opened > part.rfind(b">"):
-        return part[:opened]
+    if opened := _OPEN_TAG.search(part, part.rfind(b">") + 1):
+        return part[: opened.start()]
     ampersand = part.rfind(b"&")
     if ampersand >= len(part) - LONGEST_ENTITY and ampersand > part.rfind(b";") and ampersand >= 0:
         return part[:ampersand]

@@ -102,8 +102,8 @@ def test_what_can_be_wrong_with_a_collection(ready: Phone) -> None:
     assert estimates(reply) == [("2", None), ("2", None), ("3", None), ("3", None), ("4", None)]
 
 
-def test_a_key_for_a_folder_never_synchronised_is_status_4(ready: Phone) -> None:
-    assert estimates(ask(ready, entry(ready, TRIPS, key="{x}5"))) == [("4", None)]
+def test_a_folder_never_synchronised_is_not_primed_whatever_the_key(ready: Phone) -> None:
+    assert estimates(ask(ready, entry(ready, TRIPS, key="{x}5"))) == [("3", None)]
 
 
 def test_a_folder_that_is_gone_is_status_2(ready: Phone) -> None:

@@ -70,10 +70,7 @@ def _is_changed(call: Call, jobs: list[Job], seconds: float) -> bool:
     """Wait for it. The keys are still the device's own: what it has not seen, it has not got."""
     now = call.clock.now()
     since = {job.folder.number: job.view.options.since(job.folder.content, now) for job in jobs}
-    try:
-        result = call.session.watch(list(since), seconds, since)
-    except FolderGone as error:
-        raise StatusError(SyncStatus.HIERARCHY_CHANGED, str(error)) from error
+    result = call.session.watch(list(since), seconds, since)
     if result.outcome is WatchOutcome.HIERARCHY:
         raise StatusError(SyncStatus.HIERARCHY_CHANGED, "a folder disappeared while waiting")
     return result.outcome is WatchOutcome.CHANGED

@@ -15,7 +15,7 @@ from app.eas import options
 from app.eas.errors import Malformed
 from app.eas.folders import MAX_ID
 from app.eas.options import Options
-from app.eas.reading import boolean, in_order, only, required, whole
+from app.eas.reading import boolean, identifier, in_order, only, whole
 from app.wbxml.element import Element
 
 START: Final = "0"
@@ -120,11 +120,6 @@ def _read_collection(element: Element) -> Wanted:
     if element.name != "AirSync:Collection":
         raise Malformed(f"{element.name} in Collections")
     in_order(element, COLLECTION_ORDER, repeatable=("AirSync:Options",))
-    key = required(element, "AirSync:SyncKey").text.strip()
-    collection_id = required(element, "AirSync:CollectionId").text.strip()
-    for text in (key, collection_id):
-        if not 0 < len(text) <= MAX_ID:
-            raise Malformed(f"a SyncKey or CollectionId of {len(text)} characters")
     supported = element.find("AirSync:Supported")
     moves = element.find("AirSync:DeletesAsMoves")
     changes = element.find("AirSync:GetChanges")
@@ -132,8 +127,8 @@ def _read_collection(element: Element) -> Wanted:
     conversation = element.find("AirSync:ConversationMode")
     commands = element.find("AirSync:Commands")
     wanted = Wanted(
-        id=collection_id,
-        key=key,
+        id=identifier(element, "AirSync:CollectionId"),
+        key=identifier(element, "AirSync:SyncKey"),
         supported=None if supported is None else frozenset(child.name for child in supported),
         deletes_as_moves=moves is None or boolean(moves),
         get_changes=None if changes is None else boolean(changes),

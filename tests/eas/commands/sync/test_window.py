@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.eas import memory
 from app.usm.errors import AccessDenied, SourceUnavailable, StoreUnavailable
 from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, known, plain
 
@@ -140,6 +141,15 @@ def test_options_stay_in_force_until_others_come(ready: Phone) -> None:
     ready.world.source.put(INBOX, {"subject": "old"}, received=now - timedelta(days=5))
     assert ready.sync(INBOX).root is None
     assert known(ready.sync(INBOX, ("Options",))) == ["Add"]
+
+
+@pytest.mark.parametrize(
+    "garbage", ["", "[]", '{"options": 5}', '{"options": {"preferences": [{"x": 1}]}}', "{"]
+)
+def test_options_that_cannot_be_read_any_more_count_as_none(garbage: str, ready: Phone) -> None:
+    ready.session().write_fields({f"{memory.COLLECTION}{ready.number(INBOX)}": garbage})
+    ready.world.source.put(INBOX, {"subject": "x"})
+    assert known(ready.sync(INBOX)) == ["Add"]
 
 
 def test_starting_over_forgets_the_options(ready: Phone) -> None:

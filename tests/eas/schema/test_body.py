@@ -1,0 +1,286 @@
+"""Which body a device gets, and how much of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.eas.options import MIME_LIMITS, Options, Preference, read
+from app.eas.schema import body, html
+from app.eas.schema.text import cut
+from app.eas.versions import Version
+from app.usm.model import Body, BodyKind
+from app.wbxml import Element
+from tests.eas.phone import INBOX, Phone, plain, tree
+
+TEXT = Body(BodyKind.TEXT, "Hello\nworld", native=BodyKind.TEXT)
+HTML = Body(BodyKind.HTML, "<html><body><p>Hello <b>big</b> world</p></body></html>", native=BodyKind.HTML)
+MIME = Body(BodyKind.MIME, mime=b"Subject: x\r\n\r\n\xff\x00" + b"y" * 10000, native=BodyKind.HTML)
+
+
+def shown(
+    given: Body, *preferences: Preference, version: Version = Version.V14_1, **more: object
+) -> dict[str, object]:
+    whole = bool(more.pop("whole", False))
+    options = Options(preferences=preferences, **more)  # type: ignore[arg-type]
+    return dict(plain(body.render(given, options, version, whole)))
+
+
+def test_without_a_wish_a_device_gets_plain_text() -> None:
+    assert shown(TEXT) == {"Type": "1", "EstimatedDataSize": "12", "Data": "Hello\r\nworld"}
+    assert shown(HTML)["Data"] == "Hello big world"
+
+
+def test_the_native_form_is_preferred_among_those_the_device_takes() -> None:
+    both = (Preference(1), Preference(2))
+    assert shown(HTML, *both)["Type"] == "2"
+    assert shown(TEXT, *both)["Type"] == "1"
+
+
+def test_what_is_missing_is_converted() -> None:
+    assert shown(HTML, Preference(1))["Data"] == "Hello big world"
+    converted = shown(Body(BodyKind.TEXT, "a < b\r\n& c"), Preference(2))
+    assert converted["Type"] == "2"
+    assert converted["Data"] == "<html><body>a &lt; b<br>\n&amp; c</body></html>"
+
+
+@pytest.mark.parametrize("only", [3, 4])
+def test_a_device_that_wants_only_what_nobody_has_gets_plain_text(only: int) -> None:
+    assert shown(TEXT, Preference(only))["Type"] == "1"
+
+
+def test_truncated_is_sent_only_when_it_is_true() -> None:
+    assert "Truncated" not in shown(TEXT, Preference(1, size=12))
+    part = shown(TEXT, Preference(1, size=11))
+    assert part == {"Type": "1", "EstimatedDataSize": "12", "Truncated": "1", "Data": "Hello\r\nworl"}
+
+
+def test_size_0_sends_no_data() -> None:
+    assert shown(TEXT, Preference(1, size=0)) == {"Type": "1", "EstimatedDataSize": "12", "Truncated": "1"}
+
+
+def test_an_empty_body_is_not_truncated() -> None:
+    empty = {"Type": "1", "EstimatedDataSize": "0", "Data": ""}
+    assert shown(Body(BodyKind.TEXT), Preference(1, size=0)) == empty
+
+
+def test_sizes_are_bytes_and_cuts_fall_between_characters() -> None:
+    part = shown(Body(BodyKind.TEXT, "äöü"), Preference(1, size=3))
+    assert (part["Data"], part["EstimatedDataSize"]) == ("ä", "6")
+
+
+@given(st.text(), st.integers(0, 50))
+def test_a_cut_is_always_the_beginning_of_the_text(text: str, size: int) -> None:
+    data = text.encode("utf-8", "ignore")
+    part = cut(data, size)
+    assert len(part) <= size
+    assert data.startswith(part)
+    part.decode()
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (2, ""),
+        (4, "<p>a"),
+        (5, "<p>a"),
+        (7, "<p>a"),
+        (8, "<p>a</p>"),
+        (9, "<p>a</p>b"),
+        (10, "<p>a</p>b"),
+        (13, "<p>a</p>b"),
+        (14, "<p>a</p>b&amp;"),
+        (15, "<p>a</p>b&amp;c"),
+        (17, "<p>a</p>b&amp;cd"),
+        (100, "<p>a</p>b&amp;cd"),
+    ],
+)
+def test_html_is_cut_between_tags_and_entities(size: int, expected: str) -> None:
+    assert html.shorten(b"<p>a</p>b&amp;cd", size).decode() == expected
+
+
+def test_a_bare_less_than_sign_does_not_swallow_the_text_behind_it() -> None:
+    data = b"a < b, " + b"c" * 100
+    assert html.shorten(data, 60) == data[:60]
+
+
+def test_a_bare_ampersand_does_not_swallow_the_text_behind_it() -> None:
+    data = b"a & " + b"b" * 100
+    assert html.shorten(data, 60) == data[:60]
+
+
+@given(st.text(alphabet="<>&;abü \"'="), st.integers(0, 60))
+def test_cut_html_ends_in_no_tag(text: str, size: int) -> None:
+    data = text.encode()
+    part = html.shorten(data, size)
+    assert data.startswith(part)
+    assert part == data or not re.search(rb"<[a-z/][^>]*$", part)
+
+
+def test_all_or_none_passes_over_a_form_that_does_not_fit() -> None:
+    both = (Preference(2, size=20, all_or_none=True), Preference(1, size=5))
+    part = shown(HTML, *both)
+    assert (part["Type"], part["Data"]) == ("1", "Hello")
+
+
+def test_all_or_none_without_another_form_sends_only_the_size() -> None:
+    part = shown(HTML, Preference(2, size=20, all_or_none=True))
+    assert part == {"Type": "2", "EstimatedDataSize": str(len(HTML.text)), "Truncated": "1"}
+
+
+def test_all_or_none_sends_what_fits() -> None:
+    assert shown(HTML, Preference(2, size=2000, all_or_none=True))["Data"] == HTML.text
+
+
+def test_all_or_none_counts_only_with_a_size() -> None:
+    element = tree("AirSync:Options", ("AirSyncBase:BodyPreference", ("Type", 2), ("AllOrNone", 1)))
+    options = read([element])
+    assert options is not None
+    assert not options.preferences[0].all_or_none
+
+
+# -- MIME ----------------------------------------------------------------------------------------------------------
+
+
+def test_mime_goes_out_byte_for_byte() -> None:
+    part = shown(MIME, Preference(4), mime_support=2)
+    assert part == {"Type": "4", "EstimatedDataSize": str(len(MIME.mime)), "Data": MIME.mime}
+
+
+@pytest.mark.parametrize(("number", "limit"), MIME_LIMITS.items())
+def test_mime_truncation(number: int, limit: int | None) -> None:
+    options = read([tree("AirSync:Options", ("MIMESupport", 2), ("MIMETruncation", number))])
+    assert options is not None
+    assert options.mime_limit == limit
+    part = shown(MIME, Preference(4), mime_support=2, mime_limit=limit)
+    sent = part.get("Data", b"")
+    assert len(sent) == min(len(MIME.mime), len(MIME.mime) if limit is None else limit)  # type: ignore[arg-type]
+
+
+def test_the_smaller_of_the_two_limits_counts() -> None:
+    assert len(shown(MIME, Preference(4, size=500), mime_limit=4096)["Data"]) == 500  # type: ignore[arg-type]
+    assert len(shown(MIME, Preference(4, size=5000), mime_limit=4096)["Data"]) == 4096  # type: ignore[arg-type]
+
+
+def test_signed_mail_is_never_cut() -> None:
+    part = shown(MIME, Preference(4, size=5), mime_limit=0, whole=True)
+    assert part["Data"] == MIME.mime
+
+
+def test_mime_that_nobody_wished_for_still_goes_out() -> None:
+    assert shown(MIME)["Type"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("support", "types", "expected"),
+    [
+        (0, (), ("text",)),
+        (0, (1,), ("text",)),
+        (0, (2,), ("html",)),
+        (0, (1, 2), ("html", "text")),
+        (0, (1, 2, 4), ("html", "text")),
+        (0, (4,), ("text",)),
+        (1, (1, 2, 4), ("html", "text", "mime")),
+        (1, (1, 2), ("html", "text")),
+        (2, (1, 2, 4), ("mime", "html", "text")),
+        (2, (4,), ("mime", "text")),
+        (2, (1,), ("text",)),
+    ],
+)
+def test_what_the_source_is_asked_for(
+    support: int, types: tuple[int, ...], expected: tuple[str, ...]
+) -> None:
+    options = Options(mime_support=support, preferences=tuple(map(Preference, types)))
+    assert tuple(kind.value for kind in options.bodies) == expected
+
+
+def test_signed_mail_as_mime_through_the_front_door(version: Version, phone: Phone) -> None:
+    phone.start(INBOX)
+    phone.world.source.put(INBOX, {"subject": "x", "body": MIME, "signed": True})
+    preference = ("AirSyncBase:BodyPreference", ("Type", 4), ("TruncationSize", 10))
+    reply = phone.sync(INBOX, ("Options", ("MIMESupport", 1), ("MIMETruncation", 0), preference))
+    assert reply.one("AirSyncBase:Data").value == MIME.mime
+    assert not reply.all("AirSyncBase:Truncated")
+
+
+# -- previews ------------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_comes_with_html_from_14_0_on() -> None:
+    wish = Preference(2, size=5, preview=8)
+    assert shown(HTML, wish)["Preview"] == "Hello bi"
+    assert "Preview" not in shown(HTML, wish, version=Version.V12_1)
+
+
+def test_a_text_that_is_sent_needs_no_preview() -> None:
+    assert "Preview" not in shown(TEXT, Preference(1, preview=100))
+    assert shown(TEXT, Preference(1, size=0, preview=100))["Preview"] == "Hello world"
+
+
+def test_a_preview_has_no_links_and_one_line() -> None:
+    text = "See  https://example.org/x?y\n\n<cid:logo@1> now"
+    assert html.preview(text, 255) == "See < now"
+    assert html.preview("", 255) == ""
+
+
+def test_mime_has_no_preview() -> None:
+    assert "Preview" not in shown(MIME, Preference(4, preview=100))
+
+
+# -- HTML to text --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("", ""),
+        ("   ", ""),
+        ("plain", "plain"),
+        ("<p>a<br>b</p><p>c</p>", "a\nb\n\nc"),
+        ("<style>p {}</style><script>x()</script><p>a</p>", "a"),
+        ('<?xml version="1.0" encoding="utf-8"?><p>ä</p>', "ä"),
+        ('<a href="https://example.org">here</a><img src="cid:1" alt="logo">', "here"),
+        ("a\x00\x0bb", "ab"),
+        ("<!-- only a comment -->", ""),
+        ("&lt;tag&gt; &amp; &nbsp;x", "<tag> & x"),
+    ],
+)
+def test_html_becomes_text(markup: str, expected: str) -> None:
+    assert html.to_text(markup).rstrip() == expected
+
+
+@pytest.mark.parametrize("depth", [300, 800, 20000])
+def test_html_nested_beyond_reason_becomes_text_too(depth: int) -> None:
+    markup = "<style>p {}</style><div>" * depth + "the &amp; end<!-- no -->"
+    assert html.to_text(markup) == "the & end"
+
+
+@given(st.text(max_size=300))
+def test_any_text_survives_the_way_to_html_and_back(text: str) -> None:
+    assert isinstance(html.to_text(html.from_text(text)), str)
+
+
+@given(st.text(max_size=200), st.sampled_from([BodyKind.TEXT, BodyKind.HTML]), st.integers(0, 100))
+def test_no_body_breaks_the_document(text: str, kind: BodyKind, size: int) -> None:
+    for number in (1, 2):
+        element = body.render(
+            Body(kind, text, native=kind),
+            Options(preferences=(Preference(number, size=size, preview=20),)),
+            Version.V16_1,
+        )
+        assert isinstance(element, Element)
+        data = element.text_of("AirSyncBase:Data") or ""
+        assert len(data.encode()) <= size
+
+
+def test_a_body_through_the_front_door_has_its_order(version: Version, phone: Phone) -> None:
+    phone.start(INBOX)
+    phone.world.source.put(INBOX, {"subject": "x", "body": HTML})
+    preference = ("AirSyncBase:BodyPreference", ("Type", 2), ("TruncationSize", 10))
+    body_tags = [
+        name for name, _ in plain(phone.sync(INBOX, ("Options", preference)).one("AirSyncBase:Body"))
+    ]
+    assert body_tags == ["Type", "EstimatedDataSize", "Truncated", "Data"]

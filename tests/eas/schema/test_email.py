@@ -1,0 +1,259 @@
+"""Mail as devices get it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from app.eas.schema import email
+from app.eas.versions import Version
+from app.usm.content import MAIL_FIELDS, Address
+from app.usm.model import Attachment, Body, BodyKind
+from tests.eas.phone import INBOX, Phone, Reply, World, plain
+
+ANNA = Address("anna@example.org", "Anna B")
+
+
+@pytest.fixture
+def ready(phone: Phone) -> Phone:
+    return phone.start(INBOX)
+
+
+def show(ready: Phone, **fields: object) -> Reply:
+    """A mail with these fields, as the device gets it."""
+    ready.world.source.put(INBOX, {name.rstrip("_"): value for name, value in fields.items()})
+    return ready.sync(INBOX)
+
+
+def tags(reply: Reply) -> set[str]:
+    return {element.name for element in reply.one("AirSync:ApplicationData")}
+
+
+FULL = {
+    "subject": "AW: Re: Plan",
+    "sender": (Address("secretary@example.org", "Secretary"),),
+    "from": (ANNA,),
+    "to": (Address("anton@example.org", "Anton"), Address("x@example.org")),
+    "cc": (Address("cc@example.org"),),
+    "bcc": (Address("bcc@example.org"),),
+    "reply_to": (Address("reply@example.org"),),
+    "received": datetime(2026, 1, 10, 8, 30, 59, 999999, tzinfo=timezone(timedelta(hours=1))),
+    "importance": 2,
+    "read": True,
+    "flagged": True,
+    "answered": True,
+    "forwarded": True,
+    "draft": False,
+    "message_id": "<1@example.org>",
+    "size": 4711,
+    "categories": ("Red", "Blue"),
+    "body": Body(BodyKind.TEXT, "Hello"),
+    "attachments": (Attachment("2", "plan.pdf", 1234, "application/pdf", "cid1", True),),
+    "signed": False,
+    "encrypted": False,
+}
+
+
+def test_the_sample_has_every_field() -> None:
+    assert set(FULL) == set(MAIL_FIELDS)
+
+
+@pytest.mark.parametrize("version", list(Version))
+def test_a_mail_with_every_field(version: Version) -> None:
+    phone = World().phone(version).start(INBOX)
+    phone.world.source.put(INBOX, FULL)
+    reply = phone.sync(INBOX)
+    expected = {
+        "Email:To": '"Anton" <anton@example.org>, "x@example.org" <x@example.org>',
+        "Email:Cc": '"cc@example.org" <cc@example.org>',
+        "Email:From": '"Anna B" <anna@example.org>',
+        "Email:ReplyTo": '"reply@example.org" <reply@example.org>',
+        "Email:Subject": "AW: Re: Plan",
+        "Email:ThreadTopic": "Plan",
+        "Email:DisplayTo": "Anton; x@example.org",
+        "Email:DateReceived": "2026-01-10T07:30:59.000Z",
+        "Email:Importance": "2",
+        "Email:Read": "1",
+        "Email:MessageClass": "IPM.Note",
+        "Email:InternetCPID": "65001",
+        "Email:ContentClass": "urn:content-classes:message",
+        "AirSyncBase:NativeBodyType": "1",
+    }
+    for name, value in expected.items():
+        assert reply.text(name) == value, name
+    assert plain(reply.one("Email:Flag")) == [("Status", "2"), ("FlagType", "for Follow Up")]
+    newer = {"Email:Categories", "Email2:Sender", "Email2:LastVerbExecuted"}
+    assert newer & tags(reply) == (newer if version >= Version.V14_0 else set())
+    assert ("Email2:IsDraft" in tags(reply)) is (version >= Version.V16_0)
+    assert "Email2:Bcc" not in tags(reply)
+
+
+def test_a_mail_of_nothing_has_what_devices_cannot_do_without(ready: Phone) -> None:
+    reply = show(ready)
+    assert reply.text("Email:DateReceived") == "1970-01-01T00:00:00.000Z"
+    assert reply.text("Email:From") == '"?" <unknown@unknown.invalid>'
+    assert reply.text("Email:Importance") == "1"
+    assert reply.text("Email:Read") == "0"
+    assert plain(reply.one("Email:Flag")) == ""
+    assert reply.text("AirSyncBase:NativeBodyType") == "1"
+    assert not {"Email:To", "Email:Subject", "AirSyncBase:Attachments"} & tags(reply)
+
+
+def test_the_sender_stands_in_for_a_missing_from(ready: Phone) -> None:
+    reply = show(ready, sender=(ANNA,))
+    assert reply.text("Email:From") == '"Anna B" <anna@example.org>'
+    assert not reply.all("Email2:Sender")
+
+
+def test_a_sender_who_is_the_author_is_not_named_twice(ready: Phone) -> None:
+    assert not show(ready, from_=(ANNA,), sender=(ANNA,)).all("Email2:Sender")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (Address("a@b"), '"a@b" <a@b>'),
+        (Address("a@b", ' O"Neill \\ '), '"O\\"Neill \\\\" <a@b>'),
+        (Address("a@b", "Ä\x00\r\nB: x"), '"Ä B: x" <a@b>'),
+        (Address("", "undisclosed"), '"undisclosed"'),
+    ],
+)
+def test_addresses_with_names(address: Address, expected: str) -> None:
+    assert email.mailbox(address) == expected
+
+
+def test_too_many_recipients_end_between_two_addresses(ready: Phone) -> None:
+    many = tuple(Address(f"user{number:04}@example.org", f"User {number:04}") for number in range(2000))
+    reply = show(ready, to=many, cc=many, from_=(ANNA,))
+    for name in ("Email:To", "Email:Cc"):
+        text = reply.text(name)
+        assert 32000 < len(text) <= 32768
+        assert text.endswith("@example.org>")
+
+
+def test_a_sender_with_an_endless_name_is_cut(ready: Phone) -> None:
+    assert len(show(ready, from_=(Address("a@b", "n" * 40000),)).text("Email:From")) == 32768
+
+
+@pytest.mark.parametrize(
+    ("subject", "topic"),
+    [
+        ("Plan", "Plan"),
+        ("Re: Plan", "Plan"),
+        ("RE: re[2]: Fwd: FW: AW: WG: Plan", "Plan"),
+        ("Regarding: Plan", "Regarding: Plan"),
+        ("Re : Plan", "Plan"),
+    ],
+)
+def test_the_topic_of_a_thread(subject: str, topic: str, ready: Phone) -> None:
+    assert show(ready, subject=subject).text("Email:ThreadTopic") == topic
+
+
+def test_a_subject_of_nothing_but_prefixes_has_no_topic(ready: Phone) -> None:
+    reply = show(ready, subject="Re: ")
+    assert not reply.all("Email:ThreadTopic")
+    assert reply.text("Email:Subject") == "Re:"
+
+
+def test_characters_that_xml_forbids_do_not_reach_the_device(ready: Phone) -> None:
+    reply = show(ready, subject="a\x00b\x1bc\ufffe\ud83d", body=Body(BodyKind.TEXT, "x\x00\x0cy\ud800z"))
+    assert reply.text("Email:Subject") == "a b c"
+    assert reply.text("AirSyncBase:Data") == "xyz"
+
+
+@pytest.mark.parametrize(
+    ("signed", "encrypted", "expected"),
+    [
+        (False, False, "IPM.Note"),
+        (True, False, "IPM.Note.SMIME.MultipartSigned"),
+        (False, True, "IPM.Note.SMIME"),
+        (True, True, "IPM.Note.SMIME"),
+    ],
+)
+def test_the_class_of_a_message(signed: bool, encrypted: bool, expected: str, ready: Phone) -> None:
+    assert show(ready, signed=signed, encrypted=encrypted).text("Email:MessageClass") == expected
+
+
+@pytest.mark.parametrize(
+    ("answered", "forwarded", "verb"),
+    [(True, False, "1"), (False, True, "3"), (True, True, "1"), (False, False, None)],
+)
+def test_the_last_verb(answered: bool, forwarded: bool, verb: str | None, ready: Phone) -> None:
+    reply = show(ready, answered=answered, forwarded=forwarded)
+    found = [element.text for element in reply.all("Email2:LastVerbExecuted")]
+    assert found == ([verb] if verb and ready.version >= Version.V14_0 else [])
+
+
+def test_drafts_show_hidden_recipients_from_16_0_on(ready: Phone) -> None:
+    reply = show(ready, draft=True, bcc=(ANNA,) * 100)
+    if ready.version >= Version.V16_0:
+        assert reply.text("Email2:IsDraft") == "1"
+        assert len(reply.text("Email2:Bcc")) <= 1024
+    else:
+        assert not reply.all("Email2:Bcc")
+
+
+def test_attachments(ready: Phone) -> None:
+    reply = show(
+        ready,
+        attachments=(
+            Attachment("2", "plan.pdf", 1234, "application/pdf"),
+            Attachment("3.1", "", -1),
+            Attachment("4", "Fwd: hello", 99, "message/rfc822"),
+            Attachment("5", "mail.EML", 99, "Message/RFC822"),
+            Attachment("a/b:c", "logo\x00.png", 5, "image/png", "logo@1", True),
+        ),
+    )
+    server_id = reply.text("AirSync:ServerId")
+    found = [dict(plain(element)) for element in reply.all("AirSyncBase:Attachment")]
+    assert found == [
+        {
+            "DisplayName": "plan.pdf",
+            "FileReference": f"{server_id}:2",
+            "Method": "1",
+            "EstimatedDataSize": "1234",
+        },
+        {
+            "DisplayName": "attachment-2",
+            "FileReference": f"{server_id}:3.1",
+            "Method": "1",
+            "EstimatedDataSize": "0",
+        },
+        {
+            "DisplayName": "Fwd: hello.eml",
+            "FileReference": f"{server_id}:4",
+            "Method": "5",
+            "EstimatedDataSize": "99",
+        },
+        {
+            "DisplayName": "mail.EML",
+            "FileReference": f"{server_id}:5",
+            "Method": "5",
+            "EstimatedDataSize": "99",
+        },
+        {
+            "DisplayName": "logo .png",
+            "FileReference": f"{server_id}:a%2Fb%3Ac",
+            "Method": "1",
+            "EstimatedDataSize": "5",
+            "ContentId": "logo@1",
+            "IsInline": "1",
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("native", "expected"), [(BodyKind.TEXT, "1"), (BodyKind.HTML, "2"), (BodyKind.MIME, "2")]
+)
+def test_the_native_form_is_never_0(native: BodyKind, expected: str, ready: Phone) -> None:
+    reply = show(ready, body=Body(BodyKind.TEXT, "x", native=native))
+    assert reply.text("AirSyncBase:NativeBodyType") == expected
+
+
+def test_the_oldest_moment_can_be_written(ready: Phone) -> None:
+    assert (
+        show(ready, received=datetime(1, 1, 1, tzinfo=UTC))
+        .text("Email:DateReceived")
+        .startswith("0001-01-01T")
+    )
