@@ -21,12 +21,14 @@ from urllib.parse import parse_qsl, unquote
 
 from app.eas import answer
 from app.eas.errors import EasError
+from app.eas.schema.text import line
 from app.eas.status import Common
 from app.eas.versions import BY_CODE, BY_LOWER_NAME, BY_TEXT, CommandRule, Version
 from app.usm.model import Device
 
 PROTOCOL: Final = "EAS"
 MAX_DEVICE_ID: Final = 32
+MAX_DEVICE_TYPE: Final = 64
 TRANSIENT_DEVICE: Final = "validate"
 """Android sends this DeviceId while it tries out an account (quirk 18)."""
 
@@ -103,10 +105,10 @@ def parse(method: str, query: str, headers: Mapping[str, str], body: bytes) -> C
     return Command(
         name=found.rule.name,
         version=found.version,
-        device=Device(PROTOCOL, _canonical(found), found.device_type),
+        device=Device(PROTOCOL, _canonical(found), line(found.device_type)[:MAX_DEVICE_TYPE]),
         policy_key="" if found.policy_key == "0" else found.policy_key,
-        user=found.user,
-        user_agent=headers.get("user-agent", ""),
+        user=line(found.user),
+        user_agent=line(headers.get("user-agent", "")),
         content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
         accept_multipart=found.accept_multipart,
         parameters=found.parameters,

@@ -94,6 +94,12 @@ def test_the_first_of_two_parameters_counts() -> None:
     assert post("Cmd=Ping&Cmd=Sync&DeviceId=a&DeviceId=b").device.device_id == "a"
 
 
+def test_what_a_device_says_of_itself_cannot_break_a_log_line() -> None:
+    command = post(f"Cmd=Sync&DeviceId=a&DeviceType=P%0D%0AX{'y' * 99}&User=a%00%0Ab")
+    assert command.device.device_type == ("P X" + "y" * 99)[:64]
+    assert command.user == "a b"
+
+
 def test_device_type_and_user_may_be_missing() -> None:
     command = post("Cmd=Sync&DeviceId=phone1")
     assert (command.device.device_type, command.user) == ("", "")

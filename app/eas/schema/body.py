@@ -12,7 +12,8 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from app.eas.errors import ConversionError
 from app.eas.options import HTML, MIME, PLAIN, Options, Preference
@@ -22,7 +23,10 @@ from app.eas.versions import PREVIEW, Version
 from app.usm.model import Body, BodyKind
 from app.wbxml.element import Element
 
-_NATIVE_TYPES = {BodyKind.TEXT: PLAIN, BodyKind.HTML: HTML, BodyKind.MIME: HTML}
+MOST_FOR_PREVIEW: Final = 65536
+"""Characters of a body that are looked at for its preview."""
+
+_NATIVE_TYPES: Final = {BodyKind.TEXT: PLAIN, BodyKind.HTML: HTML, BodyKind.MIME: HTML}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +54,23 @@ def native_type(body: Body) -> int:
 
 def render(body: Body, options: Options, version: Version, whole: bool = False) -> Element:
     """The Body element for this device. ``whole``: MIME is not to be cut."""
-    forms = [_form(body, preference, options, whole) for preference in _candidates(body, options)]
-    chosen = next((form for form in forms if form.fits or not form.preference.all_or_none), None)
-    if chosen is None:
-        return _element(forms[0], None, "")
-    data = chosen.cut()
-    # A body that goes out as plain text needs no preview (MS-ASAIRS 2.2.2.35.1).
-    wanted = chosen.preference.preview if version >= PREVIEW else 0
-    needed = wanted and not (chosen.preference.type == PLAIN and data)
-    return _element(chosen, data, html.preview(_plain_text(body), wanted) if needed else "")
+    passed_over = []
+    for preference in _candidates(body, options):
+        form = _form(body, preference, options, whole)
+        if form.fits or not preference.all_or_none:
+            data = form.cut()
+            return _element(form, data, _preview(body, form, data, version))
+        passed_over.append(form)
+    return _element(passed_over[0], None, "")
+
+
+def _preview(body: Body, form: _Form, data: bytes, version: Version) -> str:
+    """A body that goes out as plain text needs none (MS-ASAIRS 2.2.2.35.1)."""
+    wanted = form.preference.preview if version >= PREVIEW else 0
+    if not wanted or (form.preference.type == PLAIN and data):
+        return ""
+    # The beginning is enough, and converting a large mail as a whole takes its time.
+    return html.preview(_plain_text(replace(body, text=body.text[:MOST_FOR_PREVIEW])), wanted)
 
 
 def _candidates(body: Body, options: Options) -> list[Preference]:
