@@ -114,12 +114,18 @@ def create_folder(
 ) -> MailFolder:
     """Make a folder. Its UIDVALIDITY differs from every earlier one of the same name."""
     now = clock.stamp()
+    table = mail_folder
+    before = connection.execute(
+        sa.select(sa.func.max(table.c.uidvalidity)).where(
+            table.c.cid == cid, table.c.user == user_id, table.c.fullname == fullname
+        )
+    ).scalar()
     folder = MailFolder(
         id=next_id(connection, "mail_service", cid),
         fullname=fullname,
         kind=kind,
         subscribed=True,
-        uidvalidity=now // 1000,
+        uidvalidity=max(now // 1000, (before or 0) + 1),
         uidnext=1,
         changed=now,
     )
@@ -141,7 +147,9 @@ def rename_folder(
         tombstone = folder_row(
             cid,
             user_id,
-            MailFolder(next_id(connection, "mail_service", cid), each.fullname, "", False, 0, 0, now),
+            MailFolder(
+                next_id(connection, "mail_service", cid), each.fullname, "", False, each.uidvalidity, 0, now
+            ),
         )
         connection.execute(mail_folder.insert(), [{**tombstone, "deleted": True}])
 

@@ -1,0 +1,1 @@
+"""What every OX server of a generation does; see the package above."""
