@@ -12,11 +12,20 @@ from typing import Any
 
 import requests
 
+from lab.plan import HOSTS
+
 CLIENT = "com.openexchange.ox.gui.dhtml"
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) Lab/1.0"
 INBOX = "default0/INBOX"
-# Columns of contacts: id, display name, given name, family name, first e-mail address.
-CONTACT_COLUMNS = "1,500,501,502,555"
+# Column number -> name, of the contacts' columns that are asked for.
+CONTACT_COLUMNS = {
+    1: "id",
+    500: "display_name",
+    501: "first_name",
+    502: "last_name",
+    555: "email1",
+    602: "mark_as_distributionlist",
+}
 SECONDS = 20
 
 
@@ -49,8 +58,9 @@ class Browser:
 
     @property
     def node(self) -> str:
-        """The OX host that this session sticks to: the route of JSESSIONID."""
-        return str(self._http.cookies.get("JSESSIONID", "")).rpartition(".")[2]
+        """The OX host that this session sticks to, by the route of JSESSIONID; empty where there is none."""
+        route = str(self._http.cookies.get("JSESSIONID", "")).rpartition(".")[2]
+        return next((each.name for each in HOSTS if each.route and each.route == route), "")
 
     def contacts_folder(self) -> str:
         """The user's own address book."""
@@ -58,9 +68,9 @@ class Browser:
 
     def contacts(self) -> list[dict[str, Any]]:
         """The contacts of the user's own address book, by column name."""
-        names = ("id", "display_name", "first_name", "last_name", "email1")
-        rows = self._get("contacts", "all", folder=self.contacts_folder(), columns=CONTACT_COLUMNS)
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        columns = ",".join(map(str, CONTACT_COLUMNS))
+        rows = self._get("contacts", "all", folder=self.contacts_folder(), columns=columns)
+        return [dict(zip(CONTACT_COLUMNS.values(), row, strict=True)) for row in rows]
 
     def deliver(self, message: EmailMessage) -> str:
         """Puts a mail into the INBOX as the mail server does, unread; the id it got."""

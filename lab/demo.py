@@ -52,7 +52,7 @@ def _choose(name: str | None) -> Lab:
 
 def _package(report: Steps) -> Path:
     """Builds the package; its path."""
-    report.run(["make", "--no-print-directory", "package"], cwd=PROJECT)
+    report.run(["make", "--no-print-directory", f"PYTHON={sys.executable}", "package"], cwd=PROJECT)
     built = sorted(
         (PROJECT / "dist").glob("open-xchange-usm_*_all.deb"), key=lambda path: path.stat().st_mtime
     )
