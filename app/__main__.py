@@ -48,11 +48,11 @@ class Service:
             group=self._group,
         )
 
-    def application(self) -> Any:
-        """The WSGI application, in a worker."""
+    def application(self, shared: Path) -> Any:
+        """The WSGI application, in a worker; imported after gevent has changed the standard library."""
         from app.main import create_app
 
-        return create_app(self._settings)
+        return create_app(self._settings, shared)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

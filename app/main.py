@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from urllib.parse import urlsplit
 from app.config import Settings
 from app.eas.server import ActiveSync
 from app.eas.settings import EasSettings, Provisioning
+from app.notify.bus import Bus, LocalBus
 from app.notify.hub import Hub
+from app.notify.node import NodeBus
 from app.notify.pull import PullRule
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
@@ -25,6 +28,8 @@ from app.usm.manager import Manager
 from app.usm.model import UsmSettings
 from app.web import admin, application, metrics
 from app.web.resource import Gateway
+
+_log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 3.0
 """How long OX may take to give a sign of life."""
@@ -54,12 +59,13 @@ class SystemTokens:
         return secrets.token_hex(8)
 
 
-def create_app(settings: Settings) -> application.Application:
-    """Everything that one worker process needs, joined. Opens no connection yet; raises ``DatabaseSettingsError``."""
+def create_app(settings: Settings, shared: Path | None = None) -> application.Application:
+    """Everything that one worker process needs, joined. ``shared``: a folder of the service that its workers talk
+    through; without it this one is alone. Opens no connection yet. Raises ``DatabaseSettingsError``."""
     clock, tokens = SystemClock(), SystemTokens()
     store = databases(settings)
     sources = OxSourceProvider(ox_settings(settings), clock)
-    hub = Hub(clock, pull_rule(settings), parked_changed=metrics.PARKED.set)
+    hub = Hub(clock, pull_rule(settings), bus(shared), parked_changed=metrics.PARKED.set)
     state = SqlStateStore(store, settings.lock_timeout / 1000)
     manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
     eas = ActiveSync(eas_settings(settings), clock, tokens)
@@ -70,6 +76,19 @@ def create_app(settings: Settings) -> application.Application:
         admin_port=settings.admin_port,
         stop=hub.close,
     )
+
+
+def bus(shared: Path | None) -> Bus:
+    """How the waiting rooms of the workers hear of each other."""
+    if shared is None:
+        return LocalBus()
+    folder = shared / "bus"
+    try:
+        folder.mkdir(exist_ok=True)
+        return NodeBus(folder)
+    except OSError as error:
+        _log.warning("workers do not hear of each other's changes at once: %s: %s", folder, error)
+        return LocalBus()
 
 
 def databases(settings: Settings) -> Databases:

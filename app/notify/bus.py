@@ -1,7 +1,8 @@
-"""How an announcement reaches the hubs of all workers and nodes.
+"""How what happens in one waiting room reaches the others: an envelope with news, and the way it travels.
 
-One seam: a hub publishes on its bus and hears what the bus delivers, its own announcements included. This bus ends at
-the process; one that goes further offers the same two methods.
+One seam: a hub publishes on its bus and hears what the bus delivers, its own news included. :class:`LocalBus` ends at
+the process; :mod:`app.notify.node` joins the worker processes of a host; one that goes further offers the same two
+methods.
 """
 
 from __future__ import annotations
@@ -23,15 +24,27 @@ class Announcement:
     by: SessionId | None = None
 
 
-class Bus(Protocol):
-    """Carries announcements to everybody who listens."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request of this session has begun to wait at ``moment`` (seconds since 1970): older ones end."""
 
-    def publish(self, announcement: Announcement) -> None:
-        """Deliver soon; never waits for the receivers and never raises for a broken line."""
+    session: SessionId
+    moment: float
+
+
+News = Announcement | Arrival
+Receiver = Callable[[News], None]
+
+
+class Bus(Protocol):
+    """Carries news to everybody who listens."""
+
+    def publish(self, news: News) -> None:
+        """Deliver soon; never waits long for the receivers and never raises for a broken line."""
         ...
 
-    def subscribe(self, receive: Callable[[Announcement], None]) -> None:
-        """Call ``receive`` for each announcement from now on, in any thread."""
+    def subscribe(self, receive: Receiver) -> None:
+        """Call ``receive`` for all news from now on, in any thread."""
         ...
 
 
@@ -39,13 +52,13 @@ class LocalBus:
     """The bus of a single process: delivers at once, in the publisher's own thread."""
 
     def __init__(self) -> None:
-        self._receivers: list[Callable[[Announcement], None]] = []
+        self._receivers: list[Receiver] = []
 
-    def publish(self, announcement: Announcement) -> None:
+    def publish(self, news: News) -> None:
         """See :class:`Bus`."""
         for receive in self._receivers:
-            receive(announcement)
+            receive(news)
 
-    def subscribe(self, receive: Callable[[Announcement], None]) -> None:
+    def subscribe(self, receive: Receiver) -> None:
         """See :class:`Bus`."""
         self._receivers.append(receive)

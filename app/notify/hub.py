@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from app.notify.bus import Announcement, Bus, LocalBus
+from app.notify.bus import Announcement, Arrival, Bus, LocalBus, News
 from app.notify.pull import PullRule
 from app.usm.errors import AccessDenied, NotEnabled, UsmError
 from app.usm.model import ContentType, FolderRef, SessionId
@@ -56,6 +56,7 @@ class Place:
         self.source = source
         self.folders = {folder.id: folder for folder in folders}
         self.end = end
+        self.arrived = 0.0
         self.looked_from: float | None = None
         self.mail_period: float | None = None
         self.next_mail = 0.0
@@ -284,6 +285,7 @@ class Hub:
         place = self._take_place(session, source, folders, seconds)
         watcher: Watcher | None = None
         try:
+            self._bus.publish(Arrival(session, place.arrived))
             watcher = self._first_look(place, seconds)
             yield place
         finally:
@@ -324,6 +326,7 @@ class Hub:
         # Ends a little early rather than late: the device and the proxies on the way give up at the exact time.
         allowed = seconds * (1.0 - _EARLY * self._random_share())
         place = Place(session, source, folders, self.clock.monotonic() + allowed, self.clock, self.guard)
+        place.arrived = self.clock.now().timestamp()
         with self.guard:
             older = self._places.get(session)
             if older is not None:
@@ -363,7 +366,20 @@ class Hub:
         self._parked += step
         self._parked_changed(self._parked)
 
-    def _deliver(self, announcement: Announcement) -> None:
+    def _deliver(self, news: News) -> None:
+        if isinstance(news, Arrival):
+            self._end_older(news)
+        else:
+            self._wake(news)
+
+    def _end_older(self, arrival: Arrival) -> None:
+        """The device waits anew, perhaps in another process: it has given up the line of the older request."""
+        with self.guard:
+            place = self._places.get(arrival.session)
+            if place is not None and place.arrived < arrival.moment:
+                place.finish(superseded=True)
+
+    def _wake(self, announcement: Announcement) -> None:
         user = (announcement.context_id, announcement.user_id)
         with self.guard:
             watcher = self._watchers.get(user)

@@ -66,15 +66,17 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """``settings`` is read again when gunicorn gets ``HUP``; if it raises then, the old settings stay. ``load`` makes
-    the WSGI application, in each worker."""
+    the WSGI application, in each worker; it is given a folder that all workers of this service share."""
 
-    def __init__(self, settings: Callable[[], ServerSettings], load: Callable[[], Any]) -> None:
+    def __init__(self, settings: Callable[[], ServerSettings], load: Callable[[Path], Any]) -> None:
         self._settings = settings
         self._load = load
         self._now = settings()
         self._parent = os.getpid()
-        self._metrics = tempfile.mkdtemp(prefix="open-xchange-usm-")
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._metrics
+        self._shared = Path(tempfile.mkdtemp(prefix="open-xchange-usm-"))
+        self._metrics = self._shared / "metrics"
+        self._metrics.mkdir()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
         super().__init__(prog="open-xchange-usm")
 
     def load_config(self) -> None:
@@ -95,19 +97,21 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Any:
         """The WSGI application; called in a worker."""
-        return self._load()
+        return self._load(self._shared)
 
     def serve(self) -> None:
         """Run until told to stop; ends the process."""
         _raise_file_limit(self._now.worker_connections + SPARE_FILES)
         # Options in the environment are for those who run gunicorn by hand.
         os.environ.pop("GUNICORN_CMD_ARGS", None)
+        for folder in (self._shared, self._metrics):
+            os.chown(folder, self.cfg.uid, self.cfg.gid)
         try:
             self.run()
         finally:
             # Workers come by here too when they exit; only the parent owns the folder.
             if os.getpid() == self._parent:
-                shutil.rmtree(self._metrics, ignore_errors=True)
+                shutil.rmtree(self._shared, ignore_errors=True)
 
     def _options(self, now: ServerSettings) -> dict[str, Any]:
         options = {
@@ -135,7 +139,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _forget_worker(self, _server: Any, worker: Any) -> None:
         """A worker has ended: what it held at that moment counts no longer."""
-        for path in Path(self._metrics).glob(f"gauge_live*_{worker.pid}.db"):
+        for path in self._metrics.glob(f"gauge_live*_{worker.pid}.db"):
             path.unlink(missing_ok=True)
 
 

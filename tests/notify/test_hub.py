@@ -348,3 +348,16 @@ def test_many_users_wait_at_the_same_time_with_few_looks_at_once(users):
             box.change(INBOX)
     assert all(phone.told == frozenset({INBOX.id}) for phone in phones)
     assert Counting.most <= 4
+
+
+def test_a_newer_wait_in_another_process_ends_the_older_one():
+    bus = LocalBus()
+    here, there, mailbox = hub_with(NEVER, bus=bus), hub_with(NEVER, bus=bus), Mailbox(INBOX)
+    older, newer = Phone(here, mailbox), Phone(there, mailbox, seconds=0.5)
+    with parked(older):
+        time.sleep(0.01)
+        with parked(newer):
+            older.join(1)
+            assert older.told is None
+    assert not newer.told
+    assert newer.took > 0.4

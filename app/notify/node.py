@@ -1,0 +1,101 @@
+"""The bus between the worker processes of one host: a folder with one datagram socket a worker.
+
+News is a hint: whatever is lost on the way (a worker that is just starting, a queue that is full) is found by the next
+look at the source. So nothing here ever raises for a peer, and nothing waits longer than :data:`PATIENCE`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from app.notify.bus import Announcement, Arrival, LocalBus, News, Receiver
+from app.usm.model import SessionId
+
+_log = logging.getLogger(__name__)
+
+PATIENCE: Final = 0.5
+"""Seconds that a send may take when the peer's queue is full."""
+
+LARGEST: Final = 100_000
+"""Bytes of the largest news; more folders than that are not announced one by one anyway."""
+
+
+class NodeBus:
+    """A worker's end of the bus. ``folder`` is shared by the workers of one service, and by nobody else: whoever may
+    write there may send them home."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ``OSError`` when there cannot be a socket in this folder."""
+        self._folder = folder
+        self._own = folder / str(os.getpid())
+        self._here = LocalBus()
+        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._sender.settimeout(PATIENCE)
+        self._receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._own.unlink(missing_ok=True)
+        self._receiver.bind(str(self._own))
+        threading.Thread(target=self._listen, name="bus", daemon=True).start()
+
+    def publish(self, news: News) -> None:
+        """See :class:`app.notify.bus.Bus`."""
+        self._here.publish(news)
+        data = pack(news)
+        if len(data) > LARGEST:
+            return
+        for peer in self._folder.iterdir():
+            if peer != self._own:
+                self._send(peer, data)
+
+    def subscribe(self, receive: Receiver) -> None:
+        """See :class:`app.notify.bus.Bus`."""
+        self._here.subscribe(receive)
+
+    def _send(self, peer: Path, data: bytes) -> None:
+        try:
+            self._sender.sendto(data, str(peer))
+        except (ConnectionRefusedError, FileNotFoundError):
+            # That worker has ended.
+            peer.unlink(missing_ok=True)
+        except OSError as error:
+            _log.info("worker %s was not told: %s", peer.name, error)
+
+    def _listen(self) -> None:
+        while True:
+            data = self._receiver.recv(LARGEST)
+            try:
+                news = unpack(data)
+            except (ValueError, TypeError, KeyError) as error:
+                _log.warning("news that cannot be read is dropped: %s", error)
+                continue
+            self._here.publish(news)
+
+
+def pack(news: News) -> bytes:
+    """The bytes that stand for news."""
+    return json.dumps({"kind": type(news).__name__, **asdict(news)}).encode()
+
+
+def unpack(data: bytes) -> News:
+    """The news that bytes stand for. Raises ``ValueError``, ``TypeError`` or ``KeyError``."""
+    fields: Any = json.loads(data)
+    if not isinstance(fields, dict):
+        raise ValueError("news is an object")
+    kind = fields.get("kind")
+    if kind == Arrival.__name__:
+        return Arrival(SessionId(**fields["session"]), float(fields["moment"]))
+    if kind == Announcement.__name__:
+        by = fields["by"]
+        return Announcement(
+            int(fields["context_id"]),
+            int(fields["user_id"]),
+            tuple(str(folder) for folder in fields["folders"]),
+            SessionId(**by) if by else None,
+        )
+    raise ValueError(f"news of kind {kind!r} is not known")

@@ -1,0 +1,106 @@
+"""The bus between the worker processes of one host, with real sockets and a real second process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from app.notify.bus import Announcement, Arrival
+from app.notify.node import NodeBus, pack, unpack
+from app.usm.model import SessionId
+
+SESSION = SessionId(1, 3, "EAS", "phone1")
+NEWS = [
+    Announcement(1, 3, ("default0/INBOX", "31")),
+    Announcement(1, 3, ("default0/Entwürfe",), SESSION),
+    Arrival(SESSION, 1234.5),
+]
+
+
+def wait_until(condition, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.fixture
+def folder(tmp_path_factory) -> Path:
+    # A short name: the address of a socket has room for 107 bytes.
+    return tmp_path_factory.mktemp("bus")
+
+
+def _other_worker(folder: Path, heard: multiprocessing.Queue, say: multiprocessing.Event) -> None:
+    bus = NodeBus(folder)
+    bus.subscribe(heard.put)
+    heard.put("ready")
+    say.wait(20)
+    bus.publish(NEWS[0])
+    time.sleep(20)
+
+
+@pytest.mark.parametrize("news", NEWS)
+def test_news_survives_its_way(news):
+    assert unpack(pack(news)) == news
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"{}", b'{"kind": "Rumour"}', b'{"kind": "Arrival"}', b"\xff"]
+)
+def test_what_is_no_news_is_refused(data):
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        unpack(data)
+
+
+def test_news_reaches_the_own_process_and_the_others(folder):
+    context = multiprocessing.get_context("spawn")
+    heard, say = context.Queue(), context.Event()
+    other = context.Process(target=_other_worker, args=(folder, heard, say), daemon=True)
+    other.start()
+    try:
+        assert heard.get(timeout=20) == "ready"
+        bus, own = NodeBus(folder), []
+        bus.subscribe(own.append)
+        for news in NEWS:
+            bus.publish(news)
+        assert own == NEWS
+        assert [heard.get(timeout=10) for _ in NEWS] == NEWS
+        say.set()
+        assert wait_until(lambda: own == [*NEWS, NEWS[0]])
+    finally:
+        other.kill()
+        other.join()
+    # The dead worker's place is cleared away, and publishing goes on.
+    bus.publish(NEWS[0])
+    assert [path.name for path in folder.iterdir()] == [str(os.getpid())]
+
+
+def test_nonsense_in_the_socket_does_not_end_the_listening(folder):
+    bus, heard = NodeBus(folder), []
+    bus.subscribe(heard.append)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
+        for data in (b"", b"nonsense", b"[]", b'{"kind": "Announcement"}', pack(NEWS[2])):
+            stranger.sendto(data, str(folder / str(os.getpid())))
+    assert wait_until(lambda: heard == [NEWS[2]])
+
+
+def test_a_worker_that_does_not_listen_holds_nobody_up_for_long(folder):
+    bus = NodeBus(folder)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(folder / "999999"))
+        started = time.monotonic()
+        for _ in range(13):
+            bus.publish(NEWS[0])
+        assert time.monotonic() - started < 5
+
+
+def test_a_folder_that_cannot_be_used_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        NodeBus(tmp_path / "missing")
