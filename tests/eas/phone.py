@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.eas.server import ActiveSync, EasResponse
 from app.eas.settings import EasSettings
-from app.eas.versions import COMMANDS, Version
+from app.eas.versions import Version
 from app.usm.errors import UsmError
 from app.usm.manager import Manager
 from app.usm.model import Credentials, UsmSettings
@@ -22,8 +22,6 @@ from tests.schemas import validate
 CONTACTS = "31"
 INBOX = "default0/INBOX"
 TRIPS = "default0/INBOX/Trips"
-
-Tree = tuple[str, object]
 
 
 def tree(name: str, *content: object) -> Element:
@@ -129,8 +127,6 @@ class Phone:
         self.keys: dict[str, str] = {}
         self.headers: dict[str, str] = {}
 
-    # -- the line ----------------------------------------------------------------------------------------------
-
     def query(self, command: str) -> str:
         return f"Cmd={command}&User=anton&DeviceId={self.device_id}&DeviceType={self.device_type}"
 
@@ -167,8 +163,6 @@ class Phone:
             return Reply(response, None)
         assert response.headers["Content-Type"] == "application/vnd.ms-sync.wbxml"
         return Reply(response, decode(response.body))
-
-    # -- what phones do ----------------------------------------------------------------------------------------
 
     def information(self) -> Element:
         return tree("Settings:DeviceInformation", ("Set", ("Model", "Lab"), ("OS", "Test 1")))
@@ -242,6 +236,3 @@ class Phone:
 def known(root: Reply) -> list[str]:
     """The commands of a Sync answer, in order: ``["Add", "Delete"]``."""
     return [child.name.partition(":")[2] for commands in root.all("AirSync:Commands") for child in commands]
-
-
-KNOWN_COMMANDS = tuple(COMMANDS)

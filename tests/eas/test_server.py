@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from app.eas.answer import failure
@@ -164,8 +166,6 @@ def test_a_wipe_is_told_by_http_up_to_12_1(has_key: bool, expected: int) -> None
 
 
 def test_both_forms_of_the_query_are_one_device(world: World) -> None:
-    import base64
-
     phone = world.phone(Version.V14_1, device_id="BAD73E6E02156460E800185977C03182").start(CONTACTS)
     raw = bytes([141, 0, 9, 4, 16]) + bytes.fromhex(phone.device_id)
     raw += b"\x04" + int(phone.policy_key).to_bytes(4, "little") + b"\x05Phone"

@@ -103,7 +103,8 @@ def _offer(call: Call, informed: bool) -> Result:
 def _acknowledge(call: Call, request: Request, informed: bool) -> Result:
     known = call.memory
     # Nothing is remembered of a device that only tries out an account, so any key is right.
-    if request.key != known.get(memory.POLICY_TEMPORARY) and not call.command.transient:
+    is_right = call.command.transient or request.key == known.get(memory.POLICY_TEMPORARY)
+    if not (request.key and is_right):
         return Result(informed, policy.TYPE, PolicyStatus.KEY_MISMATCH)
     objection = _OBJECTIONS.get(request.status or APPLIED)
     if objection is not None and not call.settings.allow_non_provisionable:

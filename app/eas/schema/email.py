@@ -43,7 +43,7 @@ NORMAL_ATTACHMENT, EMBEDDED_MESSAGE = "1", "5"
 """Method of an attachment (MS-ASAIRS 2.2.2.31)."""
 
 _SUBJECT_PREFIX: Final = re.compile(
-    r"^(?:\s*(?:re|fwd?|aw|wg|sv|vs|tr|antw)\s*(?:\[\d+\])?\s*:)+\s*", re.IGNORECASE
+    r"^(?:\s*(?:re|fwd?|aw|wg|sv|vs|tr|antw)\s*(?:\[\d+\]\s*)?:)+\s*", re.IGNORECASE
 )
 _SPECIAL: Final = re.compile(r'(["\\])')
 

@@ -12,10 +12,13 @@ from lxml.html import HTMLParser, document_fromstring
 
 from app.eas.schema.text import cut, safe
 
-_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*>")
-_UNSEEN: Final = re.compile(r"<!--.*?-->|<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_DECLARATION: Final = re.compile(r"\A\s*<\?xml[^>]*>")
+# What is never closed reaches to the end: so a hostile text cannot make the search start over and over.
+_UNSEEN: Final = re.compile(
+    r"<!--(?:.*?-->|.*)|<(style|script)\b(?:.*?</\1\s*>|.*)", re.IGNORECASE | re.DOTALL
+)
 _OPEN_TAG: Final = re.compile(rb"<(?:[A-Za-z/!?][^>]*)?\Z")
-_TAG: Final = re.compile(r"<[^>]*>")
+_TAG: Final = re.compile(r"<[^<>]*>")
 _LINK: Final = re.compile(r"(?:https?|ftp|cid)://\S+|\bcid:\S+", re.IGNORECASE)
 _BLANKS: Final = re.compile(r"\s+")
 LONGEST_ENTITY: Final = 32

@@ -23,6 +23,8 @@ MAX_TEXTS: Final = 300
 """Most entries of a list (MS-ASCNTC 2.2.2.14, MS-ASEMAIL 2.2.2.16)."""
 MAX_PICTURE: Final = 48 * 1024
 """Longest Picture that devices take, in characters of base64 (MS-ASCNTC 2.2.2.56)."""
+MAX_MAIL: Final = 1024
+"""Characters of an address that are kept: no real one is longer, and reading endless ones takes its time."""
 NOON: Final = time(12)
 """Latest time of day at which a birthday is that very day: some devices send noon, others their local midnight."""
 
@@ -86,7 +88,7 @@ def _read_text(element: Element) -> str | None:
 
 def _read_mail(element: Element) -> str | None:
     """A bare address: devices also send ``"Name" <address>`` (MS-ASDTYPE 2.7.3)."""
-    text = with_lf(element.text).strip()
+    text = with_lf(element.text).strip()[:MAX_MAIL]
     return (parseaddr(text)[1] if "<" in text else "") or text or None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.eas.folders import TYPES, USER_TYPES, folder_number, folder_type, item_id, server_id
+from app.usm.errors import SourceUnavailable
 from app.usm.model import ContentType, Folder, FolderRole
 from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, tree
 
@@ -156,8 +157,6 @@ def test_item_ids_belong_to_their_folder() -> None:
 
 
 def test_the_source_is_away(ready: Phone) -> None:
-    from app.usm.errors import SourceUnavailable
-
     def fail(name: str) -> None:
         raise SourceUnavailable("OX does not answer", 60)
 

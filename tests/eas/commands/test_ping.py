@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from app.eas import memory
@@ -145,8 +147,6 @@ def test_a_newer_request_ends_the_wait(ready: Phone) -> None:
 
 
 def test_the_filter_of_the_last_sync_counts(ready: Phone) -> None:
-    from datetime import timedelta
-
     ready.sync(INBOX, ("Options", ("FilterType", 1)))
     old = ready.world.clock.now() - timedelta(days=9)
     ready.world.source.put(INBOX, {"subject": "old"}, received=old)

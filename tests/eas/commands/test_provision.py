@@ -120,6 +120,12 @@ def test_an_old_temporary_key_is_a_mismatch(phone: Phone) -> None:
     assert plain(reply.one("Provision:Policy")) == [WBXML, ("Status", "5")]
 
 
+@pytest.mark.parametrize("key", ["", "0", "1"])
+def test_an_acknowledgement_of_nothing_is_a_mismatch(key: str, phone: Phone) -> None:
+    assert phone.acknowledge(key).one("Provision:Policy").text_of("Provision:Status") == "5"
+    assert refusal(phone) is not None
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 1, 0)])
 def test_the_acknowledgement_may_come_in_any_order(order: tuple[int, ...], phone: Phone) -> None:
     key = phone.ask_policy().text("Provision:PolicyKey")

@@ -142,9 +142,6 @@ def test_all_or_none_counts_only_with_a_size() -> None:
     assert not options.preferences[0].all_or_none
 
 
-# -- MIME ----------------------------------------------------------------------------------------------------------
-
-
 def test_mime_goes_out_byte_for_byte() -> None:
     part = shown(MIME, Preference(4), mime_support=2)
     assert part == {"Type": "4", "EstimatedDataSize": str(len(MIME.mime)), "Data": MIME.mime}
@@ -206,9 +203,6 @@ def test_signed_mail_as_mime_through_the_front_door(version: Version, phone: Pho
     assert not reply.all("AirSyncBase:Truncated")
 
 
-# -- previews ------------------------------------------------------------------------------------------------------
-
-
 def test_a_preview_comes_with_html_from_14_0_on() -> None:
     wish = Preference(2, size=5, preview=8)
     assert shown(HTML, wish)["Preview"] == "Hello bi"
@@ -228,9 +222,6 @@ def test_a_preview_has_no_links_and_one_line() -> None:
 
 def test_mime_has_no_preview() -> None:
     assert "Preview" not in shown(MIME, Preference(4, preview=100))
-
-
-# -- HTML to text --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -256,6 +247,16 @@ def test_html_becomes_text(markup: str, expected: str) -> None:
 def test_html_nested_beyond_reason_becomes_text_too(depth: int) -> None:
     markup = "<style>p {}</style><div>" * depth + "the &amp; end<!-- no -->"
     assert html.to_text(markup) == "the & end"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["<!--", "<style>", "<", "<p ", "&", "re  ", "</style", "https://"])
+def test_hostile_texts_take_no_time(piece: str) -> None:
+    """A mail of endless halves of something: what a search that goes back and back would choke on."""
+    markup = "<div>" * 5000 + piece * 50000
+    html.to_text(markup)
+    html.preview(markup, 255)
+    html.shorten(markup.encode(), len(markup) - 3)
 
 
 @given(st.text(max_size=300))

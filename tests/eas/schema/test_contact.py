@@ -103,9 +103,6 @@ def test_an_empty_file_as_changes_no_name() -> None:
     assert "display_name" not in contact.read_change(data(("FileAs",)), None)
 
 
-# -- dates ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -141,9 +138,6 @@ def test_every_day_comes_back_as_itself(day: date) -> None:
     element = table.DAY.write("Contacts:Birthday", day)
     assert element is not None
     assert table.DAY.read(element) == day
-
-
-# -- pictures ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -189,8 +183,6 @@ def test_a_picture_may_be_broken_into_lines() -> None:
     text = base64.encodebytes(b"x" * 200).decode()
     assert contact.read_new(data(("Picture", text)))["picture"] == b"x" * 200
 
-
-# -- changes and ghosts --------------------------------------------------------------------------------------------
 
 STORED = {
     "display_name": "Anna B",

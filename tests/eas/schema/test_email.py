@@ -150,6 +150,12 @@ def test_the_topic_of_a_thread(subject: str, topic: str, ready: Phone) -> None:
     assert show(ready, subject=subject).text("Email:ThreadTopic") == topic
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", [" ", "re ", "re[1] ", "\t", "re:"])
+def test_a_hostile_subject_takes_no_time(piece: str, ready: Phone) -> None:
+    show(ready, subject="re" + piece * 100000)
+
+
 def test_a_subject_of_nothing_but_prefixes_has_no_topic(ready: Phone) -> None:
     reply = show(ready, subject="Re: ")
     assert not reply.all("Email:ThreadTopic")

@@ -24,7 +24,8 @@ from app.usm.errors import Busy, FolderGone, SourceUnavailable, StoreUnavailable
 from app.usm.model import ExchangeRequest, ServerChange, WatchOutcome
 from app.wbxml.element import Element
 
-ROUNDS: Final = 3
+ROUNDS: Final = 4
+"""Looks at the source in one waiting request, the first included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,11 @@ def collect(call: Call, request: Request, jobs: list[Job], seconds: int) -> list
     ``SourceUnavailable``, ``StoreUnavailable``, ``AccessDenied``."""
     end = call.clock.monotonic() + seconds
     watched = [job for job in jobs if job.wants_changes] if seconds else []
-    for _ in range(ROUNDS):
+    for later in reversed(range(ROUNDS)):
         replies = _work_off(call, request, jobs)
         left = end - call.clock.monotonic()
-        if not all(reply.is_idle for reply in replies) or not watched or left <= 0:
-            break
-        if not _is_changed(call, watched, left):
+        waits = all(reply.is_idle for reply in replies) and watched and left > 0
+        if not (waits and later and _is_changed(call, watched, left)):
             break
     return [reply for reply in replies if not reply.is_silent]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.usm.model import UsmSettings
 from tests.eas.phone import CONTACTS, INBOX, Phone, known
 
 ANNA = ("Add", ("ClientId", "c1"), ("ApplicationData", ("Contacts:LastName", "Anna")))
@@ -96,8 +97,6 @@ def test_get_changes_may_be_empty_or_1(value: object, ready: Phone) -> None:
 
 
 def test_an_empty_sync_can_be_made_to_change_the_key(ready: Phone) -> None:
-    from app.usm.model import UsmSettings
-
     ready.world.usm = UsmSettings(force_new_key=True)
     before = ready.keys[ready.number(CONTACTS)]
     reply = ready.sync(CONTACTS)

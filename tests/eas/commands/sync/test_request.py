@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.eas.versions import Version
+from app.usm.model import ContentType, Folder, FolderRole
 from tests.eas.phone import CONTACTS, INBOX, Phone, known, plain, tree
 
 ADD = ("Add", ("ClientId", "c1"), ("ApplicationData", ("Contacts:LastName", "A")))
@@ -204,8 +205,6 @@ def test_a_folder_that_is_gone_is_status_12(ready: Phone) -> None:
 
 
 def test_a_folder_of_a_kind_that_is_not_synchronised(ready: Phone) -> None:
-    from app.usm.model import ContentType, Folder, FolderRole
-
     ready.world.source.tree.append(Folder("30", None, "Calendar", ContentType.CALENDAR, FolderRole.DEFAULT))
     ready.folder_sync()
     assert ready.sync("30").status == "4"

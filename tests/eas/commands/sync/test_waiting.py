@@ -175,9 +175,6 @@ def test_the_limits_themselves_are_taken(after: object, ready: Phone) -> None:
     assert wait(ready, after).root is None
 
 
-# -- empty requests ------------------------------------------------------------------------------------------------
-
-
 def test_an_empty_request_is_the_last_one_again(ready: Phone) -> None:
     wait(ready, ("Wait", 8))
     deliver(ready)
@@ -241,9 +238,6 @@ def test_remembered_keys_that_are_gone_ask_for_a_full_request(ready: Phone) -> N
     wait(ready)
     ready.world.store.begin(session.id, int(ready.number(INBOX)), "other", "{}")
     assert ready.send("Sync").status == "13"
-
-
-# -- partial requests ------------------------------------------------------------------------------------------------
 
 
 def test_a_partial_request_leaves_the_other_collections_as_they_were(ready: Phone) -> None:
