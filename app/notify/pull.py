@@ -13,6 +13,9 @@ from dataclasses import dataclass
 _LAST_LOOK = 0.9
 """The look "at the end of the wait" comes at this share of it, so that its answer is still in time."""
 
+_LEAST = 0.05
+"""No setting makes the looks at mail come closer than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class PullRule:
@@ -33,7 +36,7 @@ class PullRule:
         if self.mail_min_delay < 0 or wait < self.mail_min_delay:
             return None
         wanted = self.mail_share * wait if self.mail_delay is None else self.mail_delay
-        return min(max(wanted, self.mail_min_delay), wait * _LAST_LOOK)
+        return min(max(wanted, self.mail_min_delay, _LEAST), wait * _LAST_LOOK)
 
     def pause(self, failures: int) -> float:
         """Seconds to leave the source alone after so many failures in a row."""

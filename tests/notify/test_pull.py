@@ -31,6 +31,12 @@ def test_a_delay_below_the_least_one_is_raised_to_it():
     assert PullRule(mail_delay=5, mail_min_delay=60).mail_period(1770) == 60
 
 
+def test_settings_of_nothing_do_not_make_the_looks_come_without_a_pause():
+    period = PullRule(mail_delay=0, mail_min_delay=0).mail_period(1770)
+    assert period is not None
+    assert period >= 0.05
+
+
 def test_a_negative_least_delay_switches_looks_at_mail_off():
     assert PullRule(mail_delay=5, mail_min_delay=-1).mail_period(1770) is None
 
