@@ -24,8 +24,8 @@ from app.usm.errors import Busy, FolderGone, SourceUnavailable, StoreUnavailable
 from app.usm.model import ExchangeRequest, ServerChange, WatchOutcome
 from app.wbxml.element import Element
 
-ROUNDS: Final = 4
-"""Looks at the source in one waiting request, the first included."""
+ALARMS: Final = 3
+"""How often a request that waits looks again, when what was called a change turned out to be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,13 @@ def collect(call: Call, request: Request, jobs: list[Job], seconds: int) -> list
     ``SourceUnavailable``, ``StoreUnavailable``, ``AccessDenied``."""
     end = call.clock.monotonic() + seconds
     watched = [job for job in jobs if job.wants_changes] if seconds else []
-    for later in reversed(range(ROUNDS)):
-        replies = _work_off(call, request, jobs)
+    replies = _work_off(call, request, jobs)
+    for _ in range(ALARMS):
         left = end - call.clock.monotonic()
-        waits = all(reply.is_idle for reply in replies) and watched and left > 0
-        if not (waits and later and _is_changed(call, watched, left)):
+        waits = watched and left > 0 and all(reply.is_idle for reply in replies)
+        if not (waits and _is_changed(call, watched, left)):
             break
+        replies = _work_off(call, request, jobs)
     return [reply for reply in replies if not reply.is_silent]
 
 
