@@ -33,8 +33,8 @@ service_name = "open-xchange-usm"
 # Where updatetasks.cfg waits while the update tasks of USM run.
 updatetasks_parking = "/root"
 
-# Seconds after which a host puts updatetasks.cfg back by itself when it hears nothing more from the deployment. It does
-# so at once when the deployment's connection ends.
+# Seconds after which a host puts updatetasks.cfg back by itself when it hears nothing more from the deployment, which
+# sends a heartbeat while the file is away. It does so at once when the deployment's connection ends.
 updatetasks_patience = 45
 
 # The version to which the guide resets the database, so that all update tasks that have not run yet are run.
@@ -44,6 +44,9 @@ database_version = 33
 
 # Seconds that groupware and admin daemon may take to restart and to answer again.
 groupware_start_timeout = 180
+
+# Seconds that one call of an administrator's tool may take.
+admin_tool_timeout = 300
 
 # The master administrator of Open-Xchange; its password is the secret OX_MASTER_PASSWORD. Empty where Open-Xchange asks
 # for none (MASTER_AUTHENTICATION_DISABLED).

@@ -32,5 +32,5 @@ def as_context_admin(tool: str, context: int, *options: str) -> StringCommand:
 
 def _command(tool: str, admin: str, options: tuple[str, ...], password: str | None) -> StringCommand:
     words = ["-A", admin, *options] if admin else [*options]
-    patience = host.data.groupware_start_timeout
-    return scripts.command("admin", patience, f"{SBIN}/{tool}", *words, stdin=password or "")
+    patience, limit = host.data.groupware_start_timeout, host.data.admin_tool_timeout
+    return scripts.command("admin", patience, limit, f"{SBIN}/{tool}", *words, stdin=password or "")

@@ -13,13 +13,10 @@ from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from tasks import administration, nodes, package, run, scripts, updatetasks, upgrade
+from tasks import administration, nodes, package, run, scripts, upgrade
 from tasks.nodes import Node
 
 USMCTL = "/opt/open-xchange/sbin/usmctl"
-
-SECONDS = 120
-"""What resetting one schema may take: each call starts a Java machine, and the database may be far away."""
 
 
 def reset_version() -> None:
@@ -62,7 +59,6 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
     if complaint:
         yield run.failure(f"the schemas cannot be found: {complaint}")
     for _, context in schemas:
-        yield StringCommand(updatetasks.renewal(SECONDS))
         options = ("-v", str(host.data.database_version), "-c", str(context))
         yield administration.as_nobody("resetversion", *options)
 

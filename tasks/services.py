@@ -13,7 +13,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from tasks import nodes, package, run, scripts, updatetasks, upgrade
+from tasks import nodes, package, run, scripts, upgrade
 from tasks.nodes import Node
 
 STARTED = f"{nodes.STATE}/started"
@@ -43,7 +43,7 @@ def _restart_groupware() -> Generator[PyinfraCommand, None, None]:
         return
     seconds = host.data.groupware_start_timeout
     for daemon in node.daemons:
-        yield scripts.command("restart", node.init, daemon, seconds, updatetasks.renewal(seconds))
+        yield scripts.command("restart", node.init, daemon, seconds)
 
 
 @operation()

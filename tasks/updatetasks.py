@@ -2,26 +2,31 @@
 
 Only the tasks in that file are run, and USM's are not among them. It comes back whatever happens: the last of these
 steps runs also when one before it failed; a watchman on the host (``shell/updatetasks.sh``) puts it back when the
-deployment's connection ends or falls silent; and the next run begins with looking for one that was left parked.
+deployment's connection ends, or when it no longer hears the heartbeat that the deployment sends while the file is
+away; and the next run begins with looking for one that was left parked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 
+import gevent
+from paramiko import SSHException
 from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.host import Host
 from pyinfra.api.operation import operation
-from pyinfra.context import host, state
+from pyinfra.context import host, inventory, state
 
 from tasks import nodes, run, scripts, upgrade
 from tasks.nodes import Node
 
 SCRIPT = f"{nodes.STATE}/updatetasks.sh"
-ALREADY_BACK = 3
-"""Exit status of ``put-back`` where the watchman was faster."""
+BEATS = 5
+"""Heartbeats sent in the time for which the watchman is patient."""
 
-_parked: set[str] = set()
-"""Hosts on which this run has parked the file."""
+_parked: dict[str, Host] = {}
+"""Hosts on which this run has parked the file, by name."""
 
 
 def heal() -> None:
@@ -42,9 +47,18 @@ def put_back() -> None:
         run.attempt(_put_back, "Move updatetasks.cfg back")
 
 
-def renewal(seconds: int) -> str:
-    """Shell words which tell the watchman, before a step, how long that step may take."""
-    return f"sh {SCRIPT} renew {seconds}"
+def _beat(patience: float) -> None:
+    """Tells the watchmen that the deployment is still there, until nothing is parked any more.
+
+    It runs beside the steps, because a host may have to wait long for what is done on another one.
+    """
+    renew = StringCommand("sh", SCRIPT, "renew", str(patience))
+    while _parked:
+        for each in list(_parked.values()):
+            # A host that cannot be reached is just what its watchman is there for; the steps will tell.
+            with suppress(OSError, EOFError, SSHException):
+                each.run_shell_command(renew)
+        gevent.sleep(patience / BEATS)
 
 
 def _paths(node: Node) -> tuple[str, str]:
@@ -76,7 +90,9 @@ def _park() -> Generator[PyinfraCommand, None, None]:
     yield scripts.command("folder", nodes.STATE)
     yield _bring_script()
     if state.is_executing:
-        _parked.add(host.name)
+        if not _parked:
+            gevent.spawn(_beat, host.data.updatetasks_patience)
+        _parked[host.name] = inventory.get_host(host.name)
     yield StringCommand("sh", SCRIPT, "park", *_paths(node), str(host.data.updatetasks_patience))
 
 
@@ -87,5 +103,6 @@ def _put_back() -> Generator[PyinfraCommand, None, None]:
     if not expected and not node.left_parked:
         host.noop("updatetasks.cfg is not parked")
         return
+    _parked.pop(host.name, None)
     # Fails where the watchman was faster: the steps in between may then have missed what they needed, and are owed.
     yield StringCommand("sh", SCRIPT, "put-back")

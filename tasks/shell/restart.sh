@@ -1,7 +1,6 @@
 # Restarts a daemon of Open-Xchange and waits until it says that it runs.
-# $1 systemd or sysv, $2 its name, $3 seconds that it may take, $4 words that tell the watchman to be patient
+# $1 systemd or sysv, $2 its name, $3 seconds that it may take
 set -u
-$4
 if [ "$1" = systemd ]; then
     timeout "$3" systemctl restart "$2" || exit 1
     status() { systemctl --quiet is-active "$1"; }

@@ -73,6 +73,9 @@ class FakeInventory:
     def get_group(self, name: str) -> list[FakeHost]:
         return [host for host in self.hosts if name in host.groups]
 
+    def get_host(self, name: str) -> FakeHost:
+        return next(host for host in self.hosts if host.name == name)
+
     def get_active_hosts(self) -> list[FakeHost]:
         return list(self.hosts)
 

@@ -48,7 +48,8 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that need not be built for these tests, and a run in which nothing has happened."""
     monkeypatch.setattr(package, "_offered", lambda path: OFFERED)
     monkeypatch.setattr(run, "_attempts", [])
-    monkeypatch.setattr(updatetasks, "_parked", set())
+    monkeypatch.setattr(updatetasks, "_parked", {})
+    monkeypatch.setattr(updatetasks, "_beat", lambda patience: None)
     for name in ("OX_MASTER_PASSWORD", "OX_CONTEXT_PASSWORD", "USM_SECRETS_FILE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -65,8 +66,7 @@ PARK = [
 ]
 HEAL = [*PARK[:2], f"sh /var/lib/open-xchange-usm/updatetasks.sh heal {PARKING}"]
 PUT_BACK = ["sh /var/lib/open-xchange-usm/updatetasks.sh put-back"]
-RENEW = "sh /var/lib/open-xchange-usm/updatetasks.sh renew"
-RESTART = [f"restart.sh sysv {daemon} 180 {RENEW} 180" for daemon in DAEMONS]
+RESTART = [f"restart.sh sysv {daemon} 180" for daemon in DAEMONS]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def resets(host: FakeHost, among: Sequence[FakeHost] = ()) -> list[str]:
 def test_the_version_is_reset_for_one_context_of_each_schema() -> None:
     host = node(state=OWING)
     host.answers = {"python3": (True, SCHEMAS)}
-    tool = "admin.sh 180 /opt/open-xchange/sbin/resetversion"
-    assert resets(host) == [f"{RENEW} 120", f"{tool} -v 33 -c 1", f"{RENEW} 120", f"{tool} -v 33 -c 2"]
+    tool = "admin.sh 180 300 /opt/open-xchange/sbin/resetversion"
+    assert resets(host) == [f"{tool} -v 33 -c 1", f"{tool} -v 33 -c 2"]
 
 
 def test_the_first_node_that_owes_it_resets_it_for_all() -> None:
@@ -244,7 +244,7 @@ Id,Name,Access calendar,Access USM,access-active-sync
 "4","berta","true","true","true"
 """
 ON = "--access-usm on --access-active-sync on"
-CHANGE = "admin.sh 180 /opt/open-xchange/sbin/changeuser -A oxadmin -c 1"
+CHANGE = "admin.sh 180 300 /opt/open-xchange/sbin/changeuser -A oxadmin -c 1"
 
 
 def enabling(who: object, listing: str = LISTING, succeeds: bool = True) -> list[str]:
@@ -265,7 +265,7 @@ def test_an_unknown_user_is_named_and_nobody_is_changed() -> None:
 
 
 def test_a_whole_context_is_changed_by_one_call_that_names_every_right() -> None:
-    master = "admin.sh 180 /opt/open-xchange/sbin/changecontext -A oxadminmaster -c 1"
+    master = "admin.sh 180 300 /opt/open-xchange/sbin/changecontext -A oxadminmaster -c 1"
     assert enabling("all") == [f"{master} --access-calendar on {ON}"]
 
 
@@ -292,7 +292,7 @@ def test_passwords_travel_on_the_standard_input_alone(monkeypatch: pytest.Monkey
     with on(host):
         found = list(accounts._enable._inner(context=1, who="all"))
     assert host.asked == [
-        ("admin.sh 180 /opt/open-xchange/sbin/listuser -A oxadmin -c 1 --csv", "hush-context")
+        ("admin.sh 180 300 /opt/open-xchange/sbin/listuser -A oxadmin -c 1 --csv", "hush-context")
     ]
     (command,) = found
     assert command.connector_arguments["_stdin"] == "hush-master"

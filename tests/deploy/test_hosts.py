@@ -1,0 +1,471 @@
+"""The deployment on the lab's hosts, over ssh, as an administrator runs it: hosts as they were, hosts as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.deployment import listening
+from lab.testing import LabHosts
+from tests.packaging.deb import PROJECT, Deb
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+PYINFRA = str(Path(sys.executable).with_name("pyinfra"))
+NODES = ("ox1", "ox2")
+ETC = "/opt/open-xchange/etc/groupware"
+CFG = f"{ETC}/updatetasks.cfg"
+PARKED = "/root/updatetasks.cfg"
+OWED = "/var/lib/open-xchange-usm/owed"
+RESETVERSION = "/opt/open-xchange/sbin/resetversion"
+PATH = "/Microsoft-Server-ActiveSync"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: pyinfra's exit status, what it printed, and the result that it wrote."""
+
+    status: int
+    printed: str
+    complete: bool
+    changed: dict[str, list[str]]
+    failed: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Runs of pyinfra on a lab."""
+
+    hosts: LabHosts
+    deb: Deb
+    folder: Path
+
+    def command(self, *words: str, inventory: str = "inventory/lab.py") -> list[str]:
+        return [
+            PYINFRA,
+            inventory,
+            "deploy.py",
+            "--data",
+            f"package_file={self.deb.path}",
+            *(words or ("-y",)),
+        ]
+
+    def run(self, *words: str, inventory: str = "inventory/lab.py", **environment: str) -> Outcome:
+        """A run to its end."""
+        return self.finish(self.start(*words, inventory=inventory, **environment))
+
+    def start(
+        self, *words: str, inventory: str = "inventory/lab.py", **environment: str
+    ) -> subprocess.Popen[str]:
+        """A run that goes on by itself."""
+        (self.folder / "result.json").unlink(missing_ok=True)
+        return subprocess.Popen(
+            self.hosts.command_inside(*self.command(*words, inventory=inventory)),
+            cwd=PROJECT,
+            env={
+                **self.hosts.environment,
+                "USM_DEPLOY_RESULT": str(self.folder / "result.json"),
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str]) -> Outcome:
+        printed, _ = process.communicate(timeout=300)
+        written = self.folder / "result.json"
+        told: dict[str, Any] = json.loads(written.read_text()) if written.exists() else {}
+        return Outcome(
+            process.returncode,
+            printed,
+            told.get("complete", False),
+            told.get("changed", {}),
+            told.get("failed", {}),
+        )
+
+    def options(self, login: str | None = None) -> tuple[int, str]:
+        """What a phone is answered to OPTIONS through Apache: status, and the versions of the protocol."""
+        who = ["--user", f"{login}:secret"] if login else []
+        command = [
+            "curl",
+            "--silent",
+            "--max-time",
+            "20",
+            "--head",
+            "--request",
+            "OPTIONS",
+            *who,
+            f"http://web1{PATH}",
+        ]
+        text = self.hosts.inside(*command).stdout.lower()
+        versions = re.search(r"ms-asprotocolversions: (.*)", text)
+        return int(text.split()[1]), versions.group(1).strip() if versions else ""
+
+
+@pytest.fixture(scope="module")
+def deployment(lab_hosts: LabHosts, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    return Deployment(lab_hosts, deb, tmp_path_factory.mktemp("deployment"))
+
+
+@pytest.fixture(scope="module")
+def before(deployment: Deployment) -> dict[str, str]:
+    """Open-Xchange's own files on the nodes before anything was deployed."""
+    return {name: deployment.hosts.sh(name, f"cd {ETC} && sha256sum *") for name in NODES}
+
+
+@pytest.fixture(scope="module")
+def foretold(deployment: Deployment, before: dict[str, str]) -> dict[str, set[str]]:
+    """What a dry run says that a first run will change, by host."""
+    done = deployment.run("--dry")
+    assert done.status == 0, done.printed
+    rows = re.findall(r"(?m)^    (\S.*?)  +\d+ \(([^)]+)\) +-", done.printed)
+    found: dict[str, set[str]] = {}
+    for name, hosts in rows:
+        for host in hosts.split(", "):
+            found.setdefault(host, set()).add(name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def first(deployment: Deployment, foretold: dict[str, set[str]]) -> Outcome:
+    """The first run, by the guide's literal command."""
+    done = deployment.run(inventory="inventory")
+    assert done.status == 0, done.printed
+    return done
+
+
+@pytest.fixture
+def deployed(deployment: Deployment, first: Outcome) -> Iterator[Deployment]:
+    """Everything deployed; whatever a test does to the hosts, the next one finds them so again."""
+    yield deployment
+    done = deployment.run()
+    assert (done.status, done.complete) == (0, True), done.printed
+
+
+def eventually(condition: Callable[[], bool], seconds: float, what: str) -> float:
+    """Waits for a condition; returns after how many seconds it held."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, f"{what} not within {seconds:.0f} s"
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def exists(hosts: LabHosts, name: str, path: str) -> bool:
+    return (hosts.root(name) / path.lstrip("/")).exists()
+
+
+def rights(hosts: LabHosts, context: int, user: str) -> set[str]:
+    tool = "/opt/open-xchange/sbin/getusercapabilities"
+    script = f"ADMIN_PASSWORD={hosts.passwords['oxadmin']} {tool} -A oxadmin -c {context} -u {user}"
+    return {"usm", "active_sync"} & set(hosts.sh("ox1", script).split())
+
+
+def test_the_literal_command_installs_everything(first: Outcome, deployment: Deployment) -> None:
+    assert first.complete
+    for name in NODES:
+        assert deployment.hosts.run(name, "/etc/init.d/open-xchange-usm", "status").returncode == 0
+        assert not exists(deployment.hosts, name, OWED)
+    assert deployment.options("anton@example.org") == (200, "12.1,14.0,14.1,16.0,16.1")
+
+
+def test_a_dry_run_foretells_the_first_run_exactly(first: Outcome, foretold: dict[str, set[str]]) -> None:
+    assert {host: set(steps) for host, steps in first.changed.items()} == foretold
+
+
+def test_open_xchanges_own_files_are_as_they_were(
+    first: Outcome, deployment: Deployment, before: dict[str, str]
+) -> None:
+    for name in NODES:
+        ours = f"cd {ETC} && ls | grep -v -e '^usm' -e '^eas' | xargs sha256sum"
+        assert deployment.hosts.sh(name, ours) == before[name]
+        assert not exists(deployment.hosts, name, PARKED)
+
+
+def test_the_update_tasks_of_every_schema_are_run_again(first: Outcome, deployment: Deployment) -> None:
+    """A login has been since for context 1; that of context 3, in the other schema, is still to come."""
+    assert deployment.hosts.mysql("SELECT version FROM oxdatabase_6.version") == [["33"]]
+    executed = deployment.hosts.mysql("SELECT COUNT(*) FROM oxdatabase_5.updateTask")
+    assert int(executed[0][0]) > 0
+
+
+@pytest.mark.parametrize("schema", ["oxdatabase_5", "oxdatabase_6"])
+def test_our_tables_are_in_every_schema(first: Outcome, deployment: Deployment, schema: str) -> None:
+    tables = {row[0] for row in deployment.hosts.mysql(f"SHOW TABLES FROM {schema}")}
+    assert {"USMSession", "USMDataStorage", "usmIdMapping", "easUIDMapping"} <= tables
+
+
+def test_only_those_who_were_named_may_synchronise(first: Outcome, deployment: Deployment) -> None:
+    both = {"usm", "active_sync"}
+    named = {
+        (1, "anton"): both,
+        (1, "berta"): both,
+        (1, "caesar"): set(),
+        (2, "dora"): both,
+        (2, "friedrich"): both,
+    }
+    assert {key: rights(deployment.hosts, *key) for key in named} == named
+    assert rights(deployment.hosts, 3, "gustav") == set()
+    assert deployment.options("caesar@example.org")[0] == 403
+
+
+def test_apache_forwards_activesync_and_nothing_else_of_ours(first: Outcome, deployment: Deployment) -> None:
+    def status(url: str) -> str:
+        told = ("--silent", "--output", "/dev/null", "--write-out", "%{http_code}")
+        return deployment.hosts.inside("curl", *told, url).stdout
+
+    assert deployment.options()[0] == 401
+    assert status("http://web1/usm/health") == status("http://web1/usm/metrics") == "404"
+    assert status("http://web1/ajax/login") == status("http://ox1:8009/ajax/login")
+
+
+def test_both_nodes_serve_and_one_alone_serves_too(deployed: Deployment) -> None:
+    deployed.hosts.run("ox1", "/etc/init.d/open-xchange-usm", "stop")
+    assert {deployed.options("anton@example.org")[0] for _ in range(4)} == {200}
+    deployed.hosts.run("ox1", "/etc/init.d/open-xchange-usm", "start")
+
+
+def test_settings_can_be_read_by_the_service_alone(first: Outcome, deployment: Deployment) -> None:
+    for name in NODES:
+        modes = deployment.hosts.sh(name, f"stat -c '%a %U:%G' {ETC}/usm.properties {ETC}/eas.properties")
+        assert modes.splitlines() == ["640 root:open-xchange"] * 2
+
+
+def test_the_second_run_changes_nothing_restarts_nothing_and_says_so(
+    first: Outcome, deployment: Deployment
+) -> None:
+    processes = listening(deployment.hosts.lab)
+    done = deployment.run()
+    assert (done.status, done.complete, done.changed, done.failed) == (0, True, {}, {}), done.printed
+    assert "Nothing was changed and nothing restarted" in done.printed
+    assert listening(deployment.hosts.lab) == processes
+
+
+def test_a_dry_run_of_what_is_deployed_foretells_nothing(first: Outcome, deployment: Deployment) -> None:
+    done = deployment.run("--dry", "--json")
+    plan = json.loads(done.printed[done.printed.index("{") : done.printed.rindex("}") + 1])["plan"]
+    assert plan
+    assert [
+        step["name"] for step in plan if step["hosts_with_change"] or step["hosts_with_conditional_change"]
+    ] == []
+
+
+def test_a_changed_setting_restarts_our_service_and_nothing_else(deployed: Deployment) -> None:
+    groupware = deployed.hosts.sh("ox1", "cat /var/run/open-xchange-groupware.pid")
+    done = deployed.run("-y", "--data", "max_heartbeat=900")
+    assert done.changed == {
+        name: ["Configure usm.properties and eas.properties", "Run the service"] for name in NODES
+    }
+    assert deployed.hosts.sh("ox1", "cat /var/run/open-xchange-groupware.pid") == groupware
+    kept = deployed.hosts.sh("ox1", f"grep -l max_heartbeat=1770 {ETC}/eas.properties.2*")
+    assert kept
+
+
+def test_a_run_that_was_cut_off_before_the_restart_is_completed_by_the_next(deployed: Deployment) -> None:
+    """The settings are there already, but the service does not run with them yet."""
+    deployed.hosts.sh("ox2", f"printf '# by hand\\n' >>{ETC}/usm.properties")
+    deployed.hosts.sh("ox2", "echo 1.0.0 other >/var/lib/open-xchange-usm/started")
+    done = deployed.run()
+    assert done.changed == {"ox2": ["Configure usm.properties and eas.properties", "Run the service"]}
+
+
+def owe(deployment: Deployment) -> None:
+    """As if a new package had just been installed on both nodes."""
+    for name in NODES:
+        deployment.hosts.sh(name, f"echo 1.0.0 test >{OWED}")
+
+
+@pytest.fixture
+def slow(deployed: Deployment) -> Iterator[Deployment]:
+    """Resetting the version takes longer than a test needs to interfere."""
+    replace(deployed.hosts, f'sleep 7; exec {RESETVERSION}.real "$@"')
+    yield deployed
+    restore(deployed.hosts)
+
+
+@pytest.fixture
+def broken(deployed: Deployment) -> Iterator[Deployment]:
+    """Resetting the version fails."""
+    replace(deployed.hosts, "echo 'Error: the server is out of order' >&2; exit 1")
+    yield deployed
+    restore(deployed.hosts)
+
+
+def replace(hosts: LabHosts, script: str) -> None:
+    hosts.run("ox1", "mv", RESETVERSION, f"{RESETVERSION}.real")
+    hosts.run(
+        "ox1", "sh", "-c", f"cat >{RESETVERSION}; chmod 755 {RESETVERSION}", stdin=f"#!/bin/sh\n{script}\n"
+    )
+
+
+def restore(hosts: LabHosts) -> None:
+    hosts.sh("ox1", f"[ ! -e {RESETVERSION}.real ] || mv -f {RESETVERSION}.real {RESETVERSION}")
+
+
+def in_place(hosts: LabHosts) -> bool:
+    return all(exists(hosts, name, CFG) and not exists(hosts, name, PARKED) for name in NODES)
+
+
+def parked(hosts: LabHosts) -> bool:
+    return all(exists(hosts, name, PARKED) and not exists(hosts, name, CFG) for name in NODES)
+
+
+def pyinfra_inside(process: subprocess.Popen[str]) -> int:
+    """The namespace is entered by exec alone, so the process that was started is pyinfra itself."""
+    assert b"pyinfra" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    return process.pid
+
+
+def test_a_killed_deployment_leaves_updatetasks_cfg_in_place_and_the_next_run_completes_it(
+    slow: Deployment, before: dict[str, str]
+) -> None:
+    owe(slow)
+    process = slow.start()
+    try:
+        eventually(lambda: parked(slow.hosts), 60, "updatetasks.cfg was parked")
+        Path(f"/proc/{pyinfra_inside(process)}").exists()
+        process.send_signal(signal.SIGKILL)
+        took = eventually(lambda: in_place(slow.hosts), 60, "updatetasks.cfg came back")
+    finally:
+        process.kill()
+        process.communicate()
+    assert took < 15
+    assert exists(slow.hosts, "ox1", OWED)
+    restore(slow.hosts)
+    done = slow.run()
+    assert (done.status, done.complete) == (0, True), done.printed
+    assert "Reset the database version of each schema" in done.changed["ox1"]
+    assert all(not exists(slow.hosts, name, OWED) for name in NODES)
+    for name in NODES:
+        ours = f"cd {ETC} && ls | grep -v -e '^usm' -e '^eas' | xargs sha256sum"
+        assert slow.hosts.sh(name, ours) == before[name]
+
+
+def test_an_interrupted_deployment_puts_the_file_back_too_and_fails(slow: Deployment) -> None:
+    owe(slow)
+    process = slow.start()
+    eventually(lambda: parked(slow.hosts), 60, "updatetasks.cfg was parked")
+    process.send_signal(signal.SIGINT)
+    eventually(lambda: in_place(slow.hosts), 60, "updatetasks.cfg came back")
+    assert slow.finish(process).status == 1
+
+
+def test_a_host_that_hears_nothing_more_puts_the_file_back_by_itself(slow: Deployment) -> None:
+    """A controller that is stopped keeps its connections, as a network that is cut does."""
+    owe(slow)
+    process = slow.start("-y", "--data", "updatetasks_patience=3")
+    try:
+        eventually(lambda: parked(slow.hosts), 60, "updatetasks.cfg was parked")
+        process.send_signal(signal.SIGSTOP)
+        eventually(lambda: exists(slow.hosts, "ox2", CFG), 30, "updatetasks.cfg came back")
+    finally:
+        process.send_signal(signal.SIGCONT)
+    done = slow.finish(process)
+    assert done.status == 1, done.printed
+    assert in_place(slow.hosts)
+
+
+def test_a_step_that_fails_puts_the_file_back_ends_the_run_and_says_why(broken: Deployment) -> None:
+    owe(broken)
+    processes = listening(broken.hosts.lab)
+    done = broken.run()
+    assert (done.status, done.complete) == (1, False)
+    assert "the server is out of order" in done.printed
+    assert "updatetasks.cfg is back in its place. Mend the cause and run again" in done.printed
+    assert in_place(broken.hosts)
+    assert listening(broken.hosts.lab) == processes
+    assert all(exists(broken.hosts, name, OWED) for name in NODES)
+
+
+def test_two_deployments_at_once_do_not_disturb_each_other(slow: Deployment) -> None:
+    owe(slow)
+    process = slow.start()
+    eventually(lambda: parked(slow.hosts), 60, "updatetasks.cfg was parked")
+    second = slow.run()
+    assert second.status == 1
+    assert "another deployment is at work here" in second.printed
+    assert parked(slow.hosts)
+    assert slow.finish(process).status == 0
+
+
+def test_a_file_that_was_parked_by_hand_is_put_back_first(deployed: Deployment) -> None:
+    deployed.hosts.run("ox2", "mv", CFG, PARKED)
+    done = deployed.run()
+    assert done.changed == {"ox2": ["Put back an updatetasks.cfg that was left parked"]}
+    assert in_place(deployed.hosts)
+
+
+def test_what_apache_does_not_accept_changes_nothing(deployed: Deployment) -> None:
+    conf = "/etc/apache2/conf-available/000-open-xchange-usm.conf"
+    kept = deployed.hosts.sh("web1", f"cat {conf}")
+    done = deployed.run("-y", "--data", "proxy_timeout=long")
+    assert done.status == 1
+    assert "Apache does not accept the new configuration; the one of before stays" in done.printed
+    assert deployed.hosts.sh("web1", f"cat {conf}") == kept
+    deployed.hosts.run("web1", "apache2ctl", "configtest")
+    assert deployed.options("anton@example.org")[0] == 200
+
+
+def test_no_password_is_seen_in_logs_or_process_lists(deployed: Deployment) -> None:
+    """All hosts' processes are processes of this machine too."""
+    for user in ("anton", "berta"):
+        script = (
+            f"ADMIN_PASSWORD={deployed.hosts.passwords['oxadmin']} /opt/open-xchange/sbin/changeuser -A oxadmin -c 1"
+            f" -u {user} --access-usm off"
+        )
+        deployed.hosts.sh("ox1", script)
+    secrets = {"master": "hush-master-5b1", "context": "hush-context-5b1"}
+    environment = {"OX_MASTER_PASSWORD": secrets["master"], "OX_CONTEXT_PASSWORD": secrets["context"]}
+    process = deployed.start("-y", "-vvv", "--diff", **environment)
+    seen: set[str] = set()
+    while process.poll() is None and not seen:
+        seen = {name for name, value in secrets.items() if in_a_command_line(value)}
+        if process.stdout is not None:
+            break
+    done = deployed.finish(process)
+    assert seen == set()
+    assert done.status == 1
+    assert "Authentication failed" in done.printed
+    assert [value for value in secrets.values() if value in done.printed] == []
+
+
+def in_a_command_line(text: str) -> bool:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text.encode() in path.read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def test_a_dead_service_is_started_again(deployed: Deployment) -> None:
+    deployed.hosts.sh("ox1", "kill -9 $(cat /run/open-xchange-usm.pid)")
+    done = deployed.run()
+    assert (done.status, done.changed) == (0, {"ox1": ["Run the service"]}), done.printed
+
+
+def test_checks_fail_when_the_answer_is_wrong(deployed: Deployment) -> None:
+    deployed.hosts.run("ox2", "/etc/init.d/open-xchange-groupware", "stop")
+    done = deployed.run()
+    deployed.hosts.run("ox2", "/etc/init.d/open-xchange-groupware", "start")
+    assert done.status == 1
+    assert "the service is not ready: ox: " in done.printed
+
+
+def test_one_host_alone_can_be_deployed_to(deployed: Deployment) -> None:
+    done = deployed.run("-y", "--limit", "ox2")
+    assert (done.status, done.changed) == (0, {}), done.printed
+    assert "ox1" not in done.printed.partition("Beginning operation run")[2]
