@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
+
 from app import config
 from app.config import ConfigError, Settings
 from app.web import log
@@ -50,9 +52,13 @@ class Service:
 
     def application(self, shared: Path) -> Any:
         """The WSGI application, in a worker; imported after gevent has changed the standard library."""
-        from app.main import create_app
+        from app.main import DatabaseSettingsError, create_app
 
-        return create_app(self._settings, shared)
+        try:
+            return create_app(self._settings, shared)
+        except DatabaseSettingsError as error:
+            _log.error("%s", error)
+            sys.exit(Arbiter.APP_LOAD_ERROR)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,6 +21,7 @@ from app.notify.pull import PullRule
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
 from app.store.database import Databases
+from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
 from app.store.state import SqlStateStore
 from app.usm.errors import SourceUnavailable
@@ -28,6 +29,8 @@ from app.usm.manager import Manager
 from app.usm.model import UsmSettings
 from app.web import admin, application, metrics
 from app.web.resource import Gateway
+
+__all__ = ["DatabaseSettingsError", "create_app"]
 
 _log = logging.getLogger(__name__)
 

@@ -260,3 +260,15 @@ def test_a_port_in_use_ends_the_start_with_its_name(tmp_path, service):
     assert found.returncode != 0
     assert str(service.port) in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_a_database_that_cannot_be_found_ends_the_start_with_the_reason(tmp_path):
+    port, admin_port = free_ports(2)
+    values = {"log.file": "-", "workers": 1, "listen.port": port, "admin.port": admin_port}
+    lines = [f"com.openexchange.usm.{key}={value}\n" for key, value in values.items()]
+    (tmp_path / "usm.properties").write_text("".join(lines))
+    (tmp_path / "eas.properties").write_text("")
+    found = run("--etc", str(tmp_path))
+    assert found.returncode != 0
+    assert "configdb.properties" in found.stderr
+    assert "Traceback" not in found.stderr
