@@ -257,9 +257,9 @@ def _start(place: Place, chosen: argparse.Namespace) -> None:
     answer = ["serve", "--host", "127.0.0.1", "--port", str(place.ox_port), "--database", database]
     more = ["--generation", place.generation, "--control"]
     _launch(place, "the stand-in for OX", ["lab.ox", *answer, *more])
-    _await(place, "the stand-in for OX", lambda: _listens(place.ox_port))
+    _await(place, "the stand-in for OX", lambda: _answers(f"http://127.0.0.1:{place.ox_port}/lab/calls"))
     _launch(place, "the application", ["app", "--etc", str(place.folder)])
-    _await(place, "the application", lambda: _healthy(place.health_url))
+    _await(place, "the application", lambda: _answers(place.health_url))
     _say(f"health and metrics: {place.health_url.removesuffix('health')}{{health,metrics}}")
 
 
@@ -334,15 +334,8 @@ def _await(place: Place, name: str, answers: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _healthy(url: str) -> bool:
+def _answers(url: str) -> bool:
+    """Whether it answers, and well."""
     try:
         # No proxy: this machine's own address needs none.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
