@@ -6,6 +6,8 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -18,31 +20,37 @@ INBOX, CONTACTS = 2, 9
 NOTHING, NEWS = 1, 2
 
 
-class Ping(threading.Thread):
-    """A Ping in the background; ``found`` is its answer, ``took`` its seconds."""
+class Waiting(threading.Thread):
+    """A request in the background that the server may hold; ``took`` is its time in seconds."""
 
-    def __init__(self, phone: Phone, folders: list[str], heartbeat: int) -> None:
+    def __init__(self, request: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
-        self._arguments = (phone, folders, heartbeat)
-        self.found = None
+        self._request = request
+        self.found: Any = None
         self.error: Exception | None = None
         self.took = 0.0
 
     def run(self) -> None:
-        phone, folders, heartbeat = self._arguments
         started = time.monotonic()
         try:
-            self.found = phone.ping(folders, heartbeat)
+            self.found = self._request()
         except Exception as error:  # noqa: BLE001
             self.error = error
         self.took = time.monotonic() - started
 
-    def answer(self, seconds: float = 30):
+    def answer(self, seconds: float = 30) -> Any:
         self.join(seconds)
-        assert not self.is_alive(), "the Ping was never answered"
+        assert not self.is_alive(), "the request was never answered"
         if self.error:
             raise self.error
         return self.found
+
+
+class Ping(Waiting):
+    """A Ping in the background."""
+
+    def __init__(self, phone: Phone, folders: list[str], heartbeat: int) -> None:
+        super().__init__(lambda: phone.ping(folders, heartbeat))
 
 
 def set_up(phone: Phone) -> tuple[str, str]:
@@ -222,6 +230,26 @@ def test_waiting_costs_ox_little_however_many_phones_wait(new_phone, stack):
         assert ping.answer().status == NOTHING
     # Two looks a period (mail, and the rest) of 0.3 s each: 20; not four times as many.
     assert calls <= 26
+
+
+def test_a_waiting_sync_brings_the_mail_itself(new_phone, stack):
+    phone = new_phone()
+    _, inbox = set_up(phone)
+    waiting = Waiting(lambda: phone.sync(inbox, body_type=1, heartbeat=60))
+    waiting.start()
+    assert wait_until(lambda: stack.parked() == 1, 10)
+    subject = unique("in the answer")
+    stack.browser().deliver(message(subject))
+    result = waiting.answer()
+    assert [phone.items(inbox)[key].text_of("Email:Subject") for key in result.added] == [subject]
+
+
+def test_a_sync_without_news_costs_one_call(new_phone, stack):
+    phone = new_phone("gustav")
+    for folder in set_up(phone):
+        stack.control("DELETE", "calls")
+        assert phone.sync(folder).from_server == 0
+        assert sum(row["count"] for row in stack.control("GET", "calls") if not row["within"]) <= 1
 
 
 def test_a_lost_answer_loses_nothing_and_doubles_nothing(new_phone, stack, version):
