@@ -12,9 +12,11 @@ import click
 from lab.ox import settings as node_settings
 from lab.ox.admin import daemon
 from lab.ox.admin.service import AdminService
+from lab.ox.control import add_control
 from lab.ox.database.servers import DatabaseServer
 from lab.ox.generation import GENERATIONS
 from lab.ox.install.tree import Installation, install
+from lab.ox.modules import MODULES
 from lab.ox.seed.people import PASSWORD, SEEDS
 from lab.ox.seed.populate import SERVER_NAMES, populate
 from lab.ox.settings import Settings
@@ -91,9 +93,11 @@ def serve(
 
     def load() -> Any:
         platform = Platform(DatabaseServer(url))
-        groupware = Groupware(platform, GENERATIONS[int(generation)], settings)
+        groupware = Groupware(platform, GENERATIONS[int(generation)], settings, MODULES)
         groupware.start()
-        app = make_app(groupware, control or settings.control)
+        app = make_app(groupware)
+        if control or settings.control:
+            add_control(app, groupware)
         return _with_admin(app, platform, settings, admin_port) if admin_port else app
 
     binds = [f"{host or settings.host}:{port if port is not None else settings.port}"]

@@ -25,15 +25,13 @@ def multiple(call: Call) -> Result:
 
 
 def _one(call: Call, entry: Any) -> tuple[dict[str, Any], bool]:
-    from lab.ox.modules import MODULES
-
     try:
         if not isinstance(entry, dict):
             raise fault("SVL-0009", "an entry is no object")
         name, *path = str(entry.get("module", "")).split("/")
         if not name:
             raise fault("SVL-0002", "module")
-        module = MODULES.get(name)
+        module = call.groupware.modules.get(name)
         if module is None or not module.is_known(call.generation):
             raise fault("SVL-0007", name)
         if name == "multiple" or not module.session:

@@ -483,7 +483,8 @@ def deep(letter: Letter) -> bytes:
 
 def sized(letter: Letter) -> bytes:
     """Text and a file, of a wanted size."""
-    data = letter.random.randbytes(max(letter.size * 3 // 4 - 1200, 16))
+    # What base64 with its line ends leaves of the size that header and boundaries do not need.
+    data = letter.random.randbytes(max((letter.size - 650) * 73 // 100, 16))
     disposition = f'attachment; filename="daten{letter.number}.bin"'
     return _multipart(
         letter,

@@ -47,21 +47,27 @@ class Updater:
     def ensure(self, schema: str, cid: int) -> list[str]:
         """Bring a schema up to date for a login; returns the names of the tasks that ran. Raises CTX-0007 while
         another node does it."""
-        with self._databases.read(schema) as connection:
-            row = connection.execute(sa.select(version)).one()
-            needed = row.version < NEWEST_VERSION
-            if self._generation.update_on_pending_tasks:
-                needed = needed or bool(self._pending(connection))
-        if row.locked:
+        needed, locked = self._state(schema)
+        if locked:
             raise fault("CTX-0007", cid)
         if not needed:
             return []
         if not self._lock(schema):
             raise fault("CTX-0007", cid)
         try:
-            return self._run(schema)
+            # Another node may have done it between the look and the lock.
+            return self._run(schema) if self._state(schema)[0] else []
         finally:
             self._unlock(schema)
+
+    def _state(self, schema: str) -> tuple[bool, bool]:
+        """Whether the schema needs an update, and whether it is locked."""
+        with self._databases.read(schema) as connection:
+            row = connection.execute(sa.select(version)).one()
+            needed = row.version < NEWEST_VERSION
+            if self._generation.update_on_pending_tasks:
+                needed = needed or bool(self._pending(connection))
+            return needed, bool(row.locked)
 
     def _pending(self, connection: sa.Connection) -> list[UpdateTask]:
         done = set(

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 import falcon
 
 from lab.ox.errors import HttpError, OXError, fault
-from lab.ox.modules import MODULES
 from lab.ox.web import envelope
 from lab.ox.web.call import Answer, Bare, Binary, Call, Client, Empty, Result, Upload
 from lab.ox.web.dispatch import Module, perform
@@ -45,7 +44,7 @@ class Ajax:
         self._name_route(client, response)
         name, *path = request.path.removeprefix(self._prefix).split("/")
         # Servlet containers let the id of the HTTP session ride on the path.
-        module = MODULES.get(name.partition(";")[0])
+        module = self._groupware.modules.get(name.partition(";")[0])
         if module is None or not module.is_known(self._groupware.generation):
             raise falcon.HTTPNotFound(title=f"Unknown module {name}")
         params = dict(parse_qsl(request.query_string, keep_blank_values=True))
@@ -108,17 +107,13 @@ class Ajax:
             )
 
 
-def make_app(groupware: Groupware, control: bool = False) -> falcon.App[Any, Any]:
-    """The application of one node. ``control`` adds the endpoints for tests."""
+def make_app(groupware: Groupware) -> falcon.App[Any, Any]:
+    """The application of one node."""
     app = falcon.App()
     app.req_options.auto_parse_form_urlencoded = False
     app.req_options.strip_url_path_trailing_slash = False
     for prefix in groupware.generation.prefixes:
         app.add_sink(Ajax(groupware, prefix), prefix)
-    if control:
-        from lab.ox.control import add_control
-
-        add_control(app, groupware)
     return app
 
 

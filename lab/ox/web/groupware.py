@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from lab.ox.generation import Generation
 from lab.ox.settings import Settings
 from lab.ox.storage.platform import Platform
 from lab.ox.update_tasks.runner import Updater
+from lab.ox.web.dispatch import Module
 from lab.ox.web.injection import CallLog, Faults
 from lab.ox.web.limiter import RateLimiter
 from lab.ox.web.sessions import Sessions
@@ -20,8 +22,11 @@ log = logging.getLogger(__name__)
 class Groupware:
     """Everything that the modules of one process share."""
 
-    def __init__(self, platform: Platform, generation: Generation, settings: Settings) -> None:
+    def __init__(
+        self, platform: Platform, generation: Generation, settings: Settings, modules: Mapping[str, Module]
+    ) -> None:
         self.platform = platform
+        self.modules = modules
         self.generation = generation
         self.settings = settings
         self.sessions = Sessions(settings, generation.precise_session_errors)
