@@ -1,14 +1,15 @@
-# Package and deployment; included by the Makefile. PYTHON is the project's own interpreter.
-PYTHON ?= .venv/bin/python
+# Package and deployment; included by the Makefile.
+
 INVENTORY ?= inventory
 
-.PHONY: package deploy deploy-dry
+.PHONY: package
+package: $(INSTALLED)  ## Build dist/open-xchange-usm_<version>_all.deb
+	@$(BIN)/python packaging/build.py
 
-package: ## build dist/open-xchange-usm_<version>_all.deb
-	$(PYTHON) packaging/build.py
+.PHONY: deploy
+deploy: package  ## Carry out the installation guide on the hosts of INVENTORY=inventory/FILE.py
+	@$(BIN)/python -m tasks.run $(INVENTORY)
 
-deploy: ## carry out the installation guide on the hosts of INVENTORY=inventory/FILE.py
-	$(PYTHON) -m tasks.run $(INVENTORY)
-
-deploy-dry: ## show what `make deploy` would change, and change nothing
-	$(PYTHON) -m tasks.run --dry $(INVENTORY)
+.PHONY: deploy-dry
+deploy-dry: package  ## Say what `make deploy` would change, and change nothing
+	@$(BIN)/python -m tasks.run --dry $(INVENTORY)
