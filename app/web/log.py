@@ -85,14 +85,17 @@ def executed(subject: Subject, command: str, seconds: float, cost: Cost) -> None
     )
 
 
-def refused(subject: Subject, command: str, status: int, reason: str, seconds: float) -> None:
-    """A command was answered by an HTTP status other than 200."""
+def refused(
+    subject: Subject, command: str, status: int, reason: str, seconds: float, client: str = ""
+) -> None:
+    """A command was answered by an HTTP status other than 200, to the address ``client``."""
     _commands.log(
         logging.WARNING if status >= 500 and status != 501 else logging.INFO,
-        "%s: %s refused with %d after %d ms: %s",
+        "%s: %s refused with %d after %d ms, asked from %s: %s",
         subject,
         clean(command),
         status,
         round(seconds * 1000),
+        clean(client) or "-",
         clean(reason),
     )

@@ -36,6 +36,7 @@ class Work:
     """What is known of a request so far, for its log line and the metrics."""
 
     started: float
+    client: str = ""
     subject: log.Subject = field(default_factory=lambda: log.Subject(protocol=PROTOCOL))
     command: str = NO_COMMAND
     version: str = NO_COMMAND
@@ -71,7 +72,7 @@ class Gateway:
     def serve(self, req: falcon.Request, resp: falcon.Response, **_groups: object) -> None:
         """Answer one request, whatever happens on the way: a Falcon sink."""
         log.current_request.set(self._tokens.text())
-        work = Work(self._clock.monotonic())
+        work = Work(self._clock.monotonic(), _client(req))
         answer = self._answer(req, work)
         resp.status = answer.status
         resp.set_headers({**eas_answer.headers(), **answer.headers})
@@ -131,4 +132,11 @@ class Gateway:
         if status == 200 and not work.reason:
             log.executed(work.subject, work.command, seconds, work.cost)
         else:
-            log.refused(work.subject, work.command, status, work.reason or "as ActiveSync demands", seconds)
+            reason = work.reason or "as ActiveSync demands"
+            log.refused(work.subject, work.command, status, reason, seconds, work.client)
+
+
+def _client(request: falcon.Request) -> str:
+    """The address that asks: the last one in ``X-Forwarded-For``, which is what our own proxy saw, or the peer's."""
+    forwarded = request.get_header("X-Forwarded-For") or ""
+    return forwarded.rpartition(",")[2].strip() or request.remote_addr

@@ -192,9 +192,18 @@ def test_a_refusal_is_one_line_with_its_reason_and_without_the_password(front, c
     front.command(body=FOLDER_SYNC, headers=basic(ANTON.login, "wrong-pass"))
     lines = [record.getMessage() for record in caplog.records if record.name == "app.command"]
     assert len(lines) == 1
-    assert lines[0].startswith("-:-:anton@example.org:EAS:phone1: FolderSync refused with 401 after 0 ms: ")
+    assert lines[0].startswith(
+        "-:-:anton@example.org:EAS:phone1: FolderSync refused with 401 after 0 ms, asked from "
+    )
     assert "wrong-pass" not in caplog.text
     assert basic(ANTON.login, "wrong-pass")["Authorization"].split()[1] not in caplog.text
+
+
+def test_a_refusal_names_the_address_that_the_proxy_saw(front, caplog):
+    caplog.set_level(logging.INFO, logger="app.command")
+    forwarded = {"X-Forwarded-For": "1.1.1.1, 10.0.0.250"}
+    front.request("OPTIONS", headers={**basic(ANTON.login, "wrong"), **forwarded})
+    assert "refused with 401 after 0 ms, asked from 10.0.0.250: " in caplog.text
 
 
 def test_a_device_cannot_forge_lines_of_the_log(front, caplog):
