@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab import deployment, hosts, machine, netns, phone_story
+from lab.deployment import Deployment
 from lab.plan import HOSTS, LOGS, PROJECT, STATE, Lab, chosen_lab
 from lab.steps import Interrupted, LabError, Steps, interruptible, undisturbed
 
@@ -52,7 +53,7 @@ def _choose(name: str | None) -> Lab:
 
 def _package(report: Steps) -> Path:
     """Builds the package; its path."""
-    report.run(["make", "--no-print-directory", f"PYTHON={sys.executable}", "package"], cwd=PROJECT)
+    report.run(["make", "--no-print-directory", "package"], cwd=PROJECT)
     built = sorted(
         (PROJECT / "dist").glob("open-xchange-usm_*_all.deb"), key=lambda path: path.stat().st_mtime
     )
@@ -61,16 +62,12 @@ def _package(report: Steps) -> Path:
     return built[-1]
 
 
-def _deploy(lab: Lab, report: Steps) -> None:
-    """Deploys, and deploys again: the second run must change nothing and restart nothing."""
+def _deploy(lab: Lab, report: Steps) -> Deployment:
+    """Deploys, and deploys again: the second run must change nothing and restart nothing. Returns the first run."""
     with report.step(f"    pyinfra {' '.join(deployment.COMMAND)}, over ssh"):
         first = deployment.run(lab, LOGS / f"{lab.name}-deploy-1.log")
-    for host in HOSTS:
-        if host.name in first.hosts():
-            changed, same = first.count("changed", host.name), first.count("unchanged", host.name)
-            report.say(
-                f"        {host.name}: {changed} steps changed something, {same} found all as it should be"
-            )
+    for operation, changed in first.changes().items():
+        report.say(f"        {operation:48} changed {', '.join(changed)}")
     if not first.count("changed"):
         raise LabError("the first deployment changed nothing on hosts where nothing was deployed")
     before = deployment.listening(lab)
@@ -82,10 +79,14 @@ def _deploy(lab: Lab, report: Steps) -> None:
     if (after := deployment.listening(lab)) != before:
         restarted = [name for name in before if before[name] != after[name]]
         raise LabError(f"the second deployment restarted something on {', '.join(restarted)}")
-    report.say(f"        nothing changed in {second.count('unchanged')} steps, nothing was restarted")
+    report.say(
+        f"        nothing changed in {second.count('unchanged')} steps on 4 hosts, nothing was restarted"
+    )
+    return first
 
 
-def _play(lab: Lab, report: Steps) -> None:
+def _play(lab: Lab, report: Steps) -> str:
+    """The four parts of the story; what came of it in one sentence."""
     report.say("1. The package")
     with report.step("    building it (make package)"):
         package = _package(report)
@@ -99,10 +100,14 @@ def _play(lab: Lab, report: Steps) -> None:
         report.say(f"    {host.name:5} {host.address}  {ROLES[host.role]}")
 
     report.say("\n3. The deployment")
-    _deploy(lab, report)
+    first = _deploy(lab, report)
 
     report.say("\n4. The phone")
-    phone_story.tell(lab, report)
+    synced = phone_story.tell(lab, report)
+    return (
+        f"{first.count('changed')} steps changed {len(first.changed)} hosts, the second run changed nothing; "
+        f"the phone synced {synced.contacts} contacts and {synced.mails} mails"
+    )
 
 
 ROLES = {"web": "Apache", "ox": "groupware of OX 6 (stand-in)", "db": "MariaDB with OX's schemas"}
@@ -120,10 +125,10 @@ def main(arguments: Sequence[str]) -> int:
     except LabError as problem:
         report.say(f"FAILED: {problem}")
         return 1
-    status = 1
+    status, outcome = 1, ""
     try:
         with interruptible():
-            _play(lab, report)
+            outcome = _play(lab, report)
         status = 0
     except (LabError, phone_story.StoryError, subprocess.CalledProcessError) as problem:
         report.say(f"FAILED: {problem}")
@@ -138,10 +143,8 @@ def main(arguments: Sequence[str]) -> int:
             _leave(lab, report, keep=options.keep and status in (0, 1))
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     if status == 0:
-        report.say(
-            f"Done in {minutes} min {seconds} s: deployed to 4 hosts, deployed again without a change, synced."
-        )
-    report.say(f"full logs: {os.path.relpath(STATE / 'log')}")
+        report.say(f"\nDone in {minutes} min {seconds} s: {outcome}.")
+    report.say(f"Full logs: {os.path.relpath(STATE / 'log')}")
     return status
 
 

@@ -28,10 +28,14 @@ OUTCOMES = {"Success": "changed", "No changes": "unchanged", "Error": "failed"}
 
 @dataclass
 class Deployment:
-    """What one run of pyinfra did: by host, the names of the operations that changed it, that did not, that failed."""
+    """What one run of pyinfra did: by host, the names of the operations that changed it, that did not, that failed.
+
+    ``operations`` are all of them in the order in which they started.
+    """
 
     seconds: float = 0.0
     status: int = 0
+    operations: list[str] = field(default_factory=list)
     changed: dict[str, list[str]] = field(default_factory=dict)
     unchanged: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, list[str]] = field(default_factory=dict)
@@ -39,6 +43,14 @@ class Deployment:
     def hosts(self) -> set[str]:
         """The hosts that pyinfra worked on."""
         return {*self.changed, *self.unchanged, *self.failed}
+
+    def changes(self) -> dict[str, list[str]]:
+        """The operations that changed something, in their order, with the hosts that they changed."""
+        found: dict[str, list[str]] = {name: [] for name in self.operations}
+        for host, names in sorted(self.changed.items()):
+            for name in names:
+                found[name].append(host)
+        return {name: hosts for name, hosts in found.items() if hosts}
 
     def count(self, outcome: str, host: str | None = None) -> int:
         """How many operations ended that way (``changed``, ``unchanged``, ``failed``), on one host or on all."""
@@ -65,6 +77,7 @@ def read_output(lines: list[str]) -> Deployment:
         plain = ANSI.sub("", line)
         if match := STARTED.search(plain):
             operation = match["name"]
+            found.operations.append(operation)
         elif operation and (match := OUTCOME.match(plain)):
             by_host: dict[str, list[str]] = getattr(found, OUTCOMES[match["outcome"]])
             by_host.setdefault(match["host"], []).append(operation)

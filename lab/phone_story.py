@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -30,22 +31,27 @@ HEARTBEAT = 300
 # How long the phone is left waiting before the mail comes: it must really be parked.
 PARKED_SECONDS = 3.0
 NEWS = 2
-TYPED = {
-    "Contacts:FirstName": "Zoë",
-    "Contacts:LastName": "Quist",
-    "Contacts:Email1Address": "zoe@example.com",
-}
+FIRST_NAME, LAST_NAME = "Zoë", "Quist"
 
 
 class StoryError(Exception):
     """Something did not happen as it should have; the message says what."""
 
 
-def tell(lab: Lab, report: Steps) -> None:
+@dataclass
+class Synced:
+    """How many items came to the phone."""
+
+    contacts: int = 0
+    mails: int = 0
+
+
+def tell(lab: Lab, report: Steps) -> Synced:
     """Plays the story and says each part; StoryError names the first that went wrong."""
     story = _Story(lab, report)
     try:
         netns.call_inside(lab.namespace, story.play)
+        return story.synced
     except (PhoneError, BrowserError, KeyError) as problem:
         raise StoryError(f"{story.now}: {problem}") from problem
 
@@ -54,6 +60,7 @@ class _Story:
     def __init__(self, lab: Lab, report: Steps) -> None:
         self.report = report
         self.now = ""
+        self.synced = Synced()
         self.address = f"https://{host('web1').address}"
         self.authority = str(lab.authority)
         self.phone = self._phone(LOGIN)
@@ -130,6 +137,7 @@ class _Story:
             people = [row for row in there if not row["mark_as_distributionlist"]]
             if not people or len(result.added) != len(people):
                 raise StoryError(f"the phone got {len(result.added)} contacts, OX holds {len(people)}")
+            self.synced.contacts += len(people)
             lists = len(there) - len(people)
             return f"{len(people)} contacts, all that OX holds but {lists} distribution lists (ActiveSync has none)"
 
@@ -141,6 +149,7 @@ class _Story:
             result = self.phone.sync_all(folder.server_id, body_type=1, truncation=512)
             if not result.added:
                 raise StoryError("the phone got no mail, but the INBOX holds some")
+            self.synced.mails += len(result.added)
             items = self.phone.items(folder.server_id)
             unread = sum(1 for item in items.values() if _text(item, "Email:Read") == "0")
             return f"{len(result.added)} mails, {unread} of them unread"
@@ -171,6 +180,7 @@ class _Story:
             items = self.phone.items(inbox)
             if subject not in [_text(items[key], "Email:Subject") for key in result.added]:
                 raise StoryError("the parked Ping was answered, but the mail was not in the next Sync")
+            self.synced.mails += len(result.added)
             return "the Ping is answered, the phone syncs and shows the mail"
 
         self._scene("", act)
@@ -178,15 +188,17 @@ class _Story:
     def _new_contact(self) -> None:
         def act() -> str:
             folder = self.phone.folder_of_type(CONTACTS)
-            self.phone.add_contact(folder.server_id, TYPED)
+            address = f"zoe.{secrets.token_hex(4)}@example.com"
+            typed = {"FirstName": FIRST_NAME, "LastName": LAST_NAME, "Email1Address": address}
+            self.phone.add_contact(folder.server_id, {f"Contacts:{tag}": text for tag, text in typed.items()})
             browser = self._browser(LOGIN)
-            found = [row for row in browser.contacts() if row["email1"] == TYPED["Contacts:Email1Address"]]
+            found = [row for row in browser.contacts() if row["email1"] == address]
             node = browser.node
             browser.logout()
             if len(found) != 1:
                 raise StoryError(f"OX holds the phone's new contact {len(found)} times instead of once")
             names = (found[0]["first_name"], found[0]["last_name"])
-            if names != (TYPED["Contacts:FirstName"], TYPED["Contacts:LastName"]):
+            if names != (FIRST_NAME, LAST_NAME):
                 raise StoryError(f"OX holds the phone's new contact under the name {names}")
             return f"typed on the phone: {' '.join(names)}; found in OX by a browser on {node}"
 

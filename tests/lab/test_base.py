@@ -6,6 +6,7 @@ import pytest
 
 from lab import base
 from lab.base import Recipe
+from lab.plan import CACHE
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_the_uppermost_layer_comes_first(recipes: dict[str, Recipe]) -> None:
 
 def test_overlay_options_hold_no_path_of_the_clone() -> None:
     lower = base.layers_of("web")
-    upper = base.CACHE.parent / "oxlab/hosts/web1/upper"
+    upper = CACHE.parent / "oxlab/hosts/web1/upper"
     options = base.overlay_options(lower, upper, upper.with_name("work"))
-    assert str(base.CACHE.parent.parent) not in options
+    assert str(CACHE.parent.parent) not in options
     assert "upperdir=oxlab/hosts/web1/upper" in options

@@ -28,6 +28,7 @@ def test_outcomes_are_read_by_host_and_operation() -> None:
     }
     assert found.unchanged == {"web1": ["Apache | proxy"], "ox2": ["services | start"]}
     assert found.failed == {"ox1": ["services | start"]}
+    assert found.changes() == {"package | install open-xchange-usm": ["ox1", "ox2"]}
     assert (found.count("changed"), found.count("changed", "ox1"), found.count("failed", "web1")) == (2, 1, 0)
 
 

@@ -55,9 +55,11 @@ def traces(lab: Lab) -> list[str]:
     return found
 
 
-def wait_for(what: str, path: Path, seconds: float = 60) -> None:
+def wait_for(what: str, path: Path, process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Waits until the process has made that file."""
     deadline = time.monotonic() + seconds
     while not path.exists():
+        assert process.poll() is None, f"it ended before {what}: {process.communicate()}"
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
         time.sleep(0.01)
 
@@ -98,7 +100,7 @@ def test_status_tells_a_running_lab_from_none(own_lab: Lab) -> None:
 @pytest.mark.parametrize("moment", ["web1", "ox1"])
 def test_a_killed_up_is_healed_by_the_next(own_lab: Lab, moment: str) -> None:
     process = start(own_lab, "up")
-    wait_for(moment, own_lab.directory / "hosts" / moment / "work")
+    wait_for(moment, own_lab.directory / "hosts" / moment / "work", process)
     process.kill()
     process.communicate()
     assert traces(own_lab)
@@ -110,7 +112,7 @@ def test_a_killed_up_is_healed_by_the_next(own_lab: Lab, moment: str) -> None:
 
 def test_down_removes_what_a_killed_up_left(own_lab: Lab) -> None:
     process = start(own_lab, "up")
-    wait_for("db1", own_lab.directory / "hosts" / "db1" / "work")
+    wait_for("db1", own_lab.directory / "hosts" / "db1" / "work", process)
     process.kill()
     process.communicate()
     assert finish(own_lab, "down").returncode == 0
@@ -120,7 +122,7 @@ def test_down_removes_what_a_killed_up_left(own_lab: Lab) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_up_takes_everything_down_again(own_lab: Lab, number: signal.Signals) -> None:
     process = start(own_lab, "up")
-    wait_for("db1", own_lab.directory / "hosts" / "db1" / "work")
+    wait_for("db1", own_lab.directory / "hosts" / "db1" / "work", process)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
