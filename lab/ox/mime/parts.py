@@ -29,7 +29,7 @@ class Leaf:
     def data(self) -> bytes:
         """The part's decoded bytes."""
         if self.content_type == "message/rfc822":
-            return nested_message(self.part).as_bytes(policy=compat32)
+            return _as_bytes(nested_message(self.part))
         payload = self.part.get_payload(decode=True)
         return payload if isinstance(payload, bytes) else b""
 
@@ -85,6 +85,14 @@ def nested_message(part: Message) -> Message:
     if isinstance(payload, list) and payload and isinstance(payload[0], Message):
         return payload[0]
     return Message(policy=compat32)
+
+
+def _as_bytes(message: Message) -> bytes:
+    try:
+        return message.as_bytes(policy=compat32)
+    except UnicodeError:
+        # A part with wrong bytes for its charset has been read with replacement characters.
+        return message.as_string(policy=compat32).encode("utf-8", "replace")
 
 
 def leaves(message: Message, prefix: str = "") -> list[Leaf]:

@@ -52,8 +52,7 @@ def get_list(call: Call) -> Result:
     """Some contacts by id and folder; those that are gone are left out."""
     columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
     wanted = [
-        (access.object_number(entry["id"]), entry.get("folder", entry.get("folder_id")))
-        for entry in call.json_array()
+        (access.object_number(entry["id"]), entry["folder"]) for entry in _checked_entries(call.json_array())
     ]
     with call.read() as connection:
         stored = objects.load_many(connection, MODULE_NAME, call.cid, [object_id for object_id, _ in wanted])
@@ -339,6 +338,11 @@ def _entries(call: Call) -> list[dict[str, Any]]:
         entries = [call.json_object()]
     else:
         entries = value if isinstance(value, list) else [call.json_object()]
+    return _checked_entries(entries)
+
+
+def _checked_entries(entries: list[Any]) -> list[dict[str, Any]]:
+    """References to contacts, each with ``id`` and ``folder``."""
     for entry in entries:
         if not isinstance(entry, dict) or "id" not in entry or "folder" not in entry:
             raise fault("SVL-0009", "id and folder are expected")

@@ -63,8 +63,11 @@ def perform(module: Module, action_name: str, call: Call, within: str = "") -> R
     if within and not action.in_multiple:
         raise fault("SVL-0021", action_name, f"{module.name} within {within}")
     try:
-        if module.right and not call.user.may(module.right):
-            raise fault("SVL-0016", module.name)
+        if module.session:
+            # Looked up before the action opens a transaction of its own: two at once could use up the pool.
+            user = call.user
+            if module.right and not user.may(module.right):
+                raise fault("SVL-0016", module.name)
         return action.handle(call)
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         log.warning("database: %s", error)
