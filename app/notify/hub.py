@@ -50,7 +50,7 @@ class Place:
         folders: Sequence[FolderRef],
         end: float,
         clock: Clock,
-        guard: threading.Lock,
+        hub: Hub,
     ) -> None:
         self.session = session
         self.source = source
@@ -61,7 +61,7 @@ class Place:
         self.mail_period: float | None = None
         self.next_mail = 0.0
         self._clock = clock
-        self._guard = guard
+        self._hub = hub
         self._event = threading.Event()
         self._seen: dict[str, str | None] = {}
         self._changed: set[str] = set()
@@ -73,8 +73,9 @@ class Place:
         """See :class:`app.usm.ports.Ticket`. Empty also when the wait ends before its time, as it does when the
         service stops. Raises what the source answered when it refused the user."""
         left = min(seconds, self.end - self._clock.monotonic())
-        self._event.wait(max(left, 0.0))
-        with self._guard:
+        with self._hub.counted():
+            self._event.wait(max(left, 0.0))
+        with self._hub.guard:
             changed = frozenset(self._changed)
             self._changed.clear()
             if self._error is not None:
@@ -325,7 +326,7 @@ class Hub:
     ) -> Place:
         # Ends a little early rather than late: the device and the proxies on the way give up at the exact time.
         allowed = seconds * (1.0 - _EARLY * self._random_share())
-        place = Place(session, source, folders, self.clock.monotonic() + allowed, self.clock, self.guard)
+        place = Place(session, source, folders, self.clock.monotonic() + allowed, self.clock, self)
         place.arrived = self.clock.now().timestamp()
         with self.guard:
             older = self._places.get(session)
@@ -334,7 +335,6 @@ class Hub:
             self._places[session] = place
             if self._closed:
                 place.finish()
-            self._count(+1)
         return place
 
     def _first_look(self, place: Place, seconds: float) -> Watcher:
@@ -360,11 +360,20 @@ class Hub:
                 del self._places[place.session]
             if watcher is not None:
                 watcher.remove(place)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Around the sleep of a request: it counts as parked."""
+        self._count(+1)
+        try:
+            yield
+        finally:
             self._count(-1)
 
     def _count(self, step: int) -> None:
-        self._parked += step
-        self._parked_changed(self._parked)
+        with self.guard:
+            self._parked += step
+            self._parked_changed(self._parked)
 
     def _deliver(self, news: News) -> None:
         if isinstance(news, Arrival):
