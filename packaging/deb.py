@@ -77,8 +77,7 @@ def _run_dpkg_deb(root: Path, target: Path, epoch: int) -> None:
     command = [
         "dpkg-deb",
         "--root-owner-group",
-        "-Zxz",
-        "--threads-max=1",
+        "-Zgzip",
         "--build",
         str(root),
         str(unfinished),

@@ -147,10 +147,16 @@ def first(deployment: Deployment, foretold: dict[str, set[str]]) -> Outcome:
 
 
 @pytest.fixture
-def deployed(deployment: Deployment, first: Outcome) -> Iterator[Deployment]:
-    """Everything deployed; whatever a test does to the hosts, the next one finds them so again."""
-    yield deployment
-    done = deployment.run()
+def deployed(deployment: Deployment, first: Outcome) -> Deployment:
+    """Everything deployed. A test that uses this leaves the hosts so."""
+    return deployment
+
+
+@pytest.fixture
+def mended(deployed: Deployment) -> Iterator[Deployment]:
+    """Everything deployed; whatever a test does to the hosts is put right by the next plain run."""
+    yield deployed
+    done = deployed.run()
     assert (done.status, done.complete) == (0, True), done.printed
 
 
@@ -262,14 +268,14 @@ def test_a_dry_run_of_what_is_deployed_foretells_nothing(first: Outcome, deploym
     ] == []
 
 
-def test_a_changed_setting_restarts_our_service_and_nothing_else(deployed: Deployment) -> None:
-    groupware = deployed.hosts.sh("ox1", "cat /var/run/open-xchange-groupware.pid")
-    done = deployed.run("-y", "--data", "max_heartbeat=900")
+def test_a_changed_setting_restarts_our_service_and_nothing_else(mended: Deployment) -> None:
+    groupware = mended.hosts.sh("ox1", "cat /var/run/open-xchange-groupware.pid")
+    done = mended.run("-y", "--data", "max_heartbeat=900")
     assert done.changed == {
         name: ["Configure usm.properties and eas.properties", "Run the service"] for name in NODES
     }
-    assert deployed.hosts.sh("ox1", "cat /var/run/open-xchange-groupware.pid") == groupware
-    kept = deployed.hosts.sh("ox1", f"grep -l max_heartbeat=1770 {ETC}/eas.properties.2*")
+    assert mended.hosts.sh("ox1", "cat /var/run/open-xchange-groupware.pid") == groupware
+    kept = mended.hosts.sh("ox1", f"grep -l max_heartbeat=1770 {ETC}/eas.properties.2*")
     assert kept
 
 
@@ -288,19 +294,19 @@ def owe(deployment: Deployment) -> None:
 
 
 @pytest.fixture
-def slow(deployed: Deployment) -> Iterator[Deployment]:
+def slow(mended: Deployment) -> Iterator[Deployment]:
     """Resetting the version takes longer than a test needs to interfere."""
-    replace(deployed.hosts, f'sleep 7; exec {RESETVERSION}.real "$@"')
-    yield deployed
-    restore(deployed.hosts)
+    replace(mended.hosts, f'sleep 7; exec {RESETVERSION}.real "$@"')
+    yield mended
+    restore(mended.hosts)
 
 
 @pytest.fixture
-def broken(deployed: Deployment) -> Iterator[Deployment]:
+def broken(mended: Deployment) -> Iterator[Deployment]:
     """Resetting the version fails."""
-    replace(deployed.hosts, "echo 'Error: the server is out of order' >&2; exit 1")
-    yield deployed
-    restore(deployed.hosts)
+    replace(mended.hosts, "echo 'Error: the server is out of order' >&2; exit 1")
+    yield mended
+    restore(mended.hosts)
 
 
 def replace(hosts: LabHosts, script: str) -> None:
@@ -418,23 +424,23 @@ def test_what_apache_does_not_accept_changes_nothing(deployed: Deployment) -> No
     assert deployed.options("anton@example.org")[0] == 200
 
 
-def test_no_password_is_seen_in_logs_or_process_lists(deployed: Deployment) -> None:
+def test_no_password_is_seen_in_logs_or_process_lists(mended: Deployment) -> None:
     """All hosts' processes are processes of this machine too."""
     for user in ("anton", "berta"):
         script = (
-            f"ADMIN_PASSWORD={deployed.hosts.passwords['oxadmin']} /opt/open-xchange/sbin/changeuser -A oxadmin -c 1"
+            f"ADMIN_PASSWORD={mended.hosts.passwords['oxadmin']} /opt/open-xchange/sbin/changeuser -A oxadmin -c 1"
             f" -u {user} --access-usm off"
         )
-        deployed.hosts.sh("ox1", script)
+        mended.hosts.sh("ox1", script)
     secrets = {"master": "hush-master-5b1", "context": "hush-context-5b1"}
     environment = {"OX_MASTER_PASSWORD": secrets["master"], "OX_CONTEXT_PASSWORD": secrets["context"]}
-    process = deployed.start("-y", "-vvv", "--diff", **environment)
+    process = mended.start("-y", "-vvv", "--diff", **environment)
     seen: set[str] = set()
     while process.poll() is None and not seen:
         seen = {name for name, value in secrets.items() if in_a_command_line(value)}
         if process.stdout is not None:
             break
-    done = deployed.finish(process)
+    done = mended.finish(process)
     assert seen == set()
     assert done.status == 1
     assert "Authentication failed" in done.printed
