@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from lab import enter, hosts, machine, roles
+from lab import enter, hosts, machine, roles, standin
 from lab.plan import HOSTS, Lab, chosen_lab, host
 from lab.steps import Interrupted, LabError, interruptible
 
@@ -38,7 +38,10 @@ def _parser() -> argparse.ArgumentParser:
         "prepare", help="install and build what the tests need; without root it says what is missing"
     )
     commands.add_parser("base", help="build the root file systems' layers, and remove outdated ones")
-    commands.add_parser("up", help="bring the hosts up; heals what an interrupted run left")
+    up = commands.add_parser("up", help="bring the hosts up; heals what an interrupted run left")
+    up.add_argument(
+        "--seed", choices=standin.SEEDS, default="small", help="how much data the demo users have (small)"
+    )
     down = commands.add_parser("down", help="end everything of the lab; keeps the root file systems' layers")
     down.add_argument("--keep", action="store_true", help="keep what the hosts have written, for the next up")
     status = commands.add_parser("status", help="what runs and answers; exit status 1 when the lab is not up")
@@ -87,7 +90,7 @@ def _base(lab: Lab, options: argparse.Namespace) -> int:
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
-    hosts.up(lab, hosts.steps(lab, "up"))
+    hosts.up(lab, hosts.steps(lab, "up"), options.seed)
     print(
         f"{lab.name}: up. Hosts: {', '.join(f'{each.name} {each.address}' for each in HOSTS)}",
         file=sys.stderr,

@@ -8,11 +8,13 @@ happened as a story, ends with 0 only if all of it did, and leaves nothing runni
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab import deployment, hosts, machine, netns, phone_story
@@ -37,18 +39,21 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(list(arguments))
 
 
-def _choose(name: str | None) -> Lab:
-    """The lab of that name, else the first whose namespaces no other clone has."""
-    if name:
-        return chosen_lab(name)
-    for candidate in map(Lab, NAMES):
-        if all(
-            netns.belongs_to(each, candidate.directory) for each in candidate.namespaces if netns.exists(each)
-        ):
-            return candidate
-    raise LabError(
-        f"every name from {NAMES[0]} to {NAMES[-1]} is taken by the lab of another clone; give one (--name)"
-    )
+@contextmanager
+def _reserved(name: str | None) -> Iterator[Lab]:
+    """The lab of that name, else the first that neither another demo nor another clone has; ours until the end."""
+    STATE.mkdir(exist_ok=True)
+    for lab in [chosen_lab(name)] if name else map(Lab, NAMES):
+        with (STATE / f"{lab.name}.demo.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if hosts.is_ours(lab):
+                yield lab
+                return
+    names = name or f"{NAMES[0]} to {NAMES[-1]}"
+    raise LabError(f"another demo or another clone's lab has the name {names}; give a free one (--name)")
 
 
 def _package(report: Steps) -> Path:
@@ -95,7 +100,10 @@ def _play(lab: Lab, report: Steps) -> str:
     report.say(
         "\n2. The data centre: an Apache, two hosts of OX 6 (a stand-in for the real server), a MariaDB"
     )
-    hosts.up(lab, Steps(LOGS / f"{lab.name}-up.log", "    lab", sys.stdout))
+    at_work = Steps(LOGS / f"{lab.name}-up.log", "    lab", sys.stdout)
+    if lab.directory.exists():
+        hosts.down(lab, at_work)  # an earlier demo left it up (--keep), or was killed
+    hosts.up(lab, at_work)
     for host in HOSTS:
         report.say(f"    {host.name:5} {host.address}  {ROLES[host.role]}")
 
@@ -116,15 +124,19 @@ ROLES = {"web": "Apache", "ox": "groupware of OX 6 (stand-in)", "db": "MariaDB w
 def main(arguments: Sequence[str]) -> int:
     """Runs the demo; 0 when every part of it did what it should."""
     options = _options(arguments)
-    began = time.monotonic()
     report = Steps(LOGS / "demo.log", "", sys.stdout)
     try:
         machine.require_root()
         machine.install(report)
-        lab = _choose(options.name)
+        with _reserved(options.name) as lab:
+            return _run(lab, report, options.keep)
     except LabError as problem:
         report.say(f"FAILED: {problem}")
         return 1
+
+
+def _run(lab: Lab, report: Steps, keep: bool) -> int:
+    began = time.monotonic()
     status, outcome = 1, ""
     try:
         with interruptible():
@@ -140,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
         status = 143
     finally:
         with undisturbed():
-            _leave(lab, report, keep=options.keep and status in (0, 1))
+            _leave(lab, report, keep=keep and status in (0, 1))
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     if status == 0:
         report.say(f"\nDone in {minutes} min {seconds} s: {outcome}.")

@@ -70,17 +70,30 @@ def require_up(lab: Lab) -> None:
         )
 
 
+def _foreign(lab: Lab) -> list[str]:
+    """The namespaces with this lab's names that another clone has."""
+    found = [name for name in lab.namespaces if netns.exists(name)]
+    return [name for name in found if not netns.belongs_to(name, lab.directory)]
+
+
+def is_ours(lab: Lab) -> bool:
+    """Whether no other clone has a lab of this name."""
+    return not _foreign(lab)
+
+
 def _require_ours(lab: Lab) -> None:
-    for name in lab.namespaces:
-        if netns.exists(name) and not netns.belongs_to(name, lab.directory):
-            raise LabError(
-                f"the network namespace {name} belongs to the lab in {netns.owner(name)}: take that one down, "
-                "or choose another name for this one (--name)"
-            )
+    for name in _foreign(lab):
+        raise LabError(
+            f"the network namespace {name} belongs to the lab in {netns.owner(name)}: take that one down, "
+            "or choose another name for this one (--name)"
+        )
 
 
-def up(lab: Lab, report: Steps) -> None:
-    """Brings the lab up from whatever state it is in; on failure or interruption nothing of it remains."""
+def up(lab: Lab, report: Steps, seed: str = "small") -> None:
+    """Brings the lab up from whatever state it is in; on failure or interruption nothing of it remains.
+
+    ``seed`` says how much data new hosts hold (``lab.standin.SEEDS``).
+    """
     machine.require_root()
     machine.install(report)
     with locked(lab):
@@ -92,7 +105,7 @@ def up(lab: Lab, report: Steps) -> None:
             prune_layers(report)
         fresh = _clear(lab, report)
         try:
-            _bring_up(lab, report, fresh)
+            _bring_up(lab, report, seed if fresh else None)
         except BaseException:
             report.say("taking down what had come up")
             with undisturbed():
@@ -113,7 +126,8 @@ def _clear(lab: Lab, report: Steps) -> bool:
     return not kept
 
 
-def _bring_up(lab: Lab, report: Steps, fresh: bool) -> None:
+def _bring_up(lab: Lab, report: Steps, seed: str | None) -> None:
+    """Without a seed the hosts have their data already."""
     lab.directory.mkdir(parents=True, exist_ok=True)
     with report.step("keys, certificates, network"):
         keys.make_ssh(lab)
@@ -131,8 +145,8 @@ def _bring_up(lab: Lab, report: Steps, fresh: bool) -> None:
                 if host.role in stage:
                     _wait(lab, host)
         for host in HOSTS:
-            if host.role in stage and fresh:
-                roles.finish(lab, host, report)
+            if host.role in stage and seed is not None:
+                roles.finish(lab, host, seed, report)
     _record(lab).write_text(json.dumps({"since": time.time(), "layers": roles.layer_names()}) + "\n")
     _kept(lab).unlink(missing_ok=True)
 

@@ -182,7 +182,11 @@ def command_inside(name: str, hosts_file: Path, command: list[str]) -> list[str]
 
     The process keeps its PID through all the steps, so that signals reach the command itself.
     """
-    script = 'mount --bind "$0" /etc/hosts && mount --bind /dev/null /etc/resolv.conf && exec "$@"'
+    script = (
+        '[ ! -e /etc/hosts ] || mount --bind "$0" /etc/hosts || exit; '
+        "[ ! -e /etc/resolv.conf ] || mount --bind /dev/null /etc/resolv.conf || exit; "
+        'exec "$@"'
+    )
     enter = ["nsenter", f"--net={RUN / name}", "unshare", "--mount", "--propagation", "private"]
     return [*enter, "sh", "-c", script, str(hosts_file), *command]
 

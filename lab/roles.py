@@ -101,13 +101,13 @@ PREPARE = {"web": _prepare_web, "db": _prepare_db, "ox": _prepare_ox}
 START_ORDER = (("db", "web"), ("ox",))
 
 
-def finish(lab: Lab, host: Host, report: Steps) -> None:
+def finish(lab: Lab, host: Host, seed: str, report: Steps) -> None:
     """What is done on a new host once it runs."""
     if host.role == "db":
         with report.step("OX's account in the database"):
             _make_accounts(lab, host, report)
         with report.step("the groupware's databases, users, mails, contacts"):
-            standin.fill_database(lab, report)
+            standin.fill_database(lab, seed, report)
 
 
 def _make_accounts(lab: Lab, host: Host, report: Steps) -> None:

@@ -26,6 +26,8 @@ LOCK = PROJECT / "requirements.lock"
 WHEELS = PROJECT / "build" / "wheels"
 SETTINGS = Path("opt/open-xchange/etc")
 USER = "open-xchange"
+# How much data the demo users have; lab.ox knows what each means.
+SEEDS = ("small", "large", "empty")
 # What the stand-in imports; what these need in turn is read from the lock.
 LIBRARIES = ["click", "falcon", "gevent", "gunicorn", "pymysql", "sqlalchemy"]
 
@@ -127,7 +129,7 @@ def _group() -> int:
     raise LabError(f"the stand-in's layer has no user {USER}")
 
 
-def fill_database(lab: Lab, steps: Steps) -> None:
-    """Makes configdb, schemas and the demo users' data on db1; asked from inside the lab."""
-    command = [str(python()), "-m", "lab.ox", "init", "--database", keys.database_url(lab)]
+def fill_database(lab: Lab, seed: str, steps: Steps) -> None:
+    """Makes configdb, schemas and the demo users' data (one of SEEDS) on db1; asked from inside the lab."""
+    command = [str(python()), "-m", "lab.ox", "init", "--database", keys.database_url(lab), "--seed", seed]
     steps.run(enter.command_inside(lab, command), cwd=PROJECT, env=enter.environment(lab))

@@ -29,6 +29,8 @@ def own_lab() -> Iterator[Lab]:
 
 
 def start(lab: Lab, *words: str) -> subprocess.Popen[str]:
+    if words == ("up",):
+        words = ("up", "--seed", "empty")  # what these tests look at needs no data
     command = [sys.executable, "-m", "lab", "--name", lab.name, *words]
     return subprocess.Popen(command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
