@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import sqlalchemy as sa
 
 from lab.ox import settings as node_settings
 from lab.ox.admin import daemon
@@ -58,9 +59,15 @@ def main() -> None:
 @click.option("--server-name", "server_names", multiple=True, default=SERVER_NAMES, show_default=True)
 def init(database: str, seed: str, users: int, rights: str, server_names: tuple[str, ...]) -> None:
     """Make the configdb, the schemas and their data; does nothing when they are there."""
-    databases = DatabaseServer(database)
-    made = populate(databases, seed, users, rights, server_names)
-    databases.dispose()
+    databases = _server(database)
+    try:
+        made = populate(databases, seed, users, rights, server_names)
+    except (sa.exc.OperationalError, OSError) as error:
+        where = databases.url.render_as_string(hide_password=True)
+        reason = error.orig if isinstance(error, sa.exc.OperationalError) else error
+        raise click.ClickException(f"the database server {where} cannot be used: {reason}") from error
+    finally:
+        databases.dispose()
     click.echo("created" if made else "nothing to do: the data are there")
 
 
@@ -174,8 +181,16 @@ def _with_admin(app: Any, platform: Platform, settings: Settings, admin_port: in
     return dispatch
 
 
+def _server(url: str) -> DatabaseServer:
+    try:
+        return DatabaseServer(url)
+    except (ValueError, sa.exc.ArgumentError) as error:
+        raise click.ClickException(f"--database names no database server: {error}") from error
+
+
 def _database(database: str | None, etc: Path | None) -> str:
     if database:
+        _server(database)
         return database
     if etc is None:
         raise click.UsageError("name the database server by --database, or --etc with a configdb.properties")

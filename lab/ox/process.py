@@ -79,7 +79,7 @@ class StandIn:
     def start(self) -> StandIn:
         """Make the data if needed, start the server, wait until it listens. Raises ``RuntimeError``."""
         self._run_init()
-        command = [sys.executable, "-m", "lab.ox", "serve", "--database", self.database]
+        command = [*_dies_with_parent(), sys.executable, "-m", "lab.ox", "serve", "--database", self.database]
         command += ["--host", self.host, "--port", str(self.port), "--generation", str(self.generation)]
         command += ["--control"] if self._control else []
         command += ["--etc", str(self._etc)] if self._etc else []
@@ -143,3 +143,8 @@ class StandIn:
         if line.strip() != "ready":
             self.kill()
             raise RuntimeError(f"the stand-in did not start on port {self.port}: {line!r}")
+
+
+def _dies_with_parent() -> list[str]:
+    """What lets the server end even when the process that started it is killed."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -218,6 +219,42 @@ def test_the_tree_holds_what_the_guide_names(tree: Path) -> None:
     assert (
         subprocess.run(["sh", "-n", tree / "etc/init.d/open-xchange-groupware"], timeout=30).returncode == 0
     )
+
+
+def test_wheels_are_unpacked_beside_the_program_if_they_are_pure_python(
+    tmp_path: Path, database: DatabaseServer
+) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / "brought-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("brought/__init__.py", "")
+    wanted = Installation(root=tmp_path / "root", database=str(database.url), wheels=wheels)
+    install(wanted)
+    assert (tmp_path / "root/opt/open-xchange/lib/standin/brought/__init__.py").exists()
+    (wheels / "compiled-1.0-cp311-cp311-linux_x86_64.whl").touch()
+    with pytest.raises(ValueError, match=r"compiled-1\.0"):
+        install(wanted)
+
+
+@pytest.mark.parametrize("command", [["init"], ["serve", "--port", "0"], ["admin", "--port", "0"]])
+def test_a_database_that_is_none_is_named(command: list[str]) -> None:
+    for url in ("postgresql://user:geheim@127.0.0.1/", "nonsense"):
+        arguments = [sys.executable, "-m", "lab.ox", *command, "--database", url]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1
+        assert "--database" in done.stderr
+        assert "geheim" not in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_database_server_that_is_down_is_named_without_its_password() -> None:
+    url = f"mysql+pymysql://user:geheim@127.0.0.1:{free_port()}/"
+    arguments = [sys.executable, "-m", "lab.ox", "init", "--database", url]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr
+    assert "geheim" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_installing_again_keeps_edited_settings(tree: Path, database: DatabaseServer) -> None:
