@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -73,7 +74,7 @@ def _md5sums(root: Path) -> str:
 
 def _run_dpkg_deb(root: Path, target: Path, epoch: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_suffix(".unfinished")
+    unfinished = target.with_suffix(f".{os.getpid()}")  # another build may be at the same package
     command = [
         "dpkg-deb",
         "--root-owner-group",

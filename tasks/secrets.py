@@ -61,7 +61,9 @@ def context_admin(context: int, data: Any) -> str:
 
 
 def missing(data: Any) -> list[str]:
-    """Names of the secrets that these settings need and that are nowhere to be found."""
+    """Names of the secrets that these settings need and that are nowhere to be found. Raises :class:`SecretError` for a
+    file that cannot be used, needed or not."""
+    _file(data)
     names = []
     if data.activesync and data.master_admin and master_password(data) is None:
         names.append("OX_MASTER_PASSWORD")

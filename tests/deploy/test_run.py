@@ -76,7 +76,7 @@ def test_a_step_that_fails_is_a_failure_with_any_flags(tmp_path: Path, flags: tu
 
 def test_an_interrupted_run_is_a_failure(tmp_path: Path) -> None:
     started = tmp_path / "started"
-    process = start(tmp_path, f"touch {started}; exec sleep 20")
+    process = start(tmp_path, f"touch {started}; exec sleep 5")
     deadline = time.monotonic() + 30
     while not started.exists():
         assert time.monotonic() < deadline
