@@ -23,7 +23,7 @@ def command_on(lab: Lab, host: Host, command: Sequence[str]) -> list[str]:
     if first is None:
         raise LabError(f"{host.name} of the lab {lab.name} is not running")
     clean = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "LOGNAME=root", "USER=root"]
-    return ["nsenter", "--target", str(first), "--all", "--", *clean, *command]
+    return ["nsenter", "--target", str(first), "--all", "--root", "--wd", "--", *clean, *command]
 
 
 def environment(lab: Lab) -> dict[str, str]:
