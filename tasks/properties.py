@@ -12,7 +12,7 @@ from typing import Any
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
-from pyinfra.context import host, inventory
+from pyinfra.context import host
 
 from tasks import nodes, proxy, scripts, secrets
 from tasks.render import render
@@ -42,9 +42,7 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _listen_host() -> str:
     """Where the web servers reach this node: loopback if the only one is the node itself."""
-    if [web.name for web in inventory.get_group("web")] == [host.name]:
-        return "127.0.0.1"
-    return proxy.address_of(host)
+    return "127.0.0.1" if proxy.is_only_web_server(host) else proxy.address_of(host)
 
 
 @operation()

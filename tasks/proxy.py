@@ -13,7 +13,7 @@ from typing import Any
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.facts import FactBase
 from pyinfra.api.operation import operation
-from pyinfra.context import host
+from pyinfra.context import host, inventory
 
 from tasks import nodes, scripts
 from tasks.render import render
@@ -57,10 +57,13 @@ def address_of(node: Any) -> str:
     return str(node.data.get("address") or node.data.get("ssh_hostname") or node.name)
 
 
+def is_only_web_server(node: Any) -> bool:
+    """Whether nobody but the node itself forwards to it, so that it need not be reached from elsewhere."""
+    return [web.name for web in inventory.get_group("web")] == [node.name]
+
+
 def _member(node: Any) -> dict[str, Any]:
-    address = address_of(node)
-    if node.name == host.name:
-        address = "127.0.0.1" if len(nodes.all_nodes()) == 1 else address
+    address = "127.0.0.1" if is_only_web_server(node) else address_of(node)
     port = node.data.proxy_port or node.data.listen_port
     return {"name": node.name, "address": f"[{address}]" if ":" in address else address, "port": port}
 

@@ -65,6 +65,11 @@ def _paths(node: Node) -> tuple[str, str]:
     return f"{node.etc}/updatetasks.cfg", f"{host.data.updatetasks_parking}/updatetasks.cfg"
 
 
+def _is_there(node: Node) -> bool:
+    """Whether the file is in its place when the steps begin; a dry run has not put back yet what was left parked."""
+    return node.updatetasks or (node.left_parked and not state.is_executing)
+
+
 def _bring_script() -> StringCommand:
     """The script on the host, as it is here: a watchman of an earlier run goes on with the one that it knows."""
     return scripts.command("write", SCRIPT, "755", "root:root", "replace", stdin=scripts.text("updatetasks"))
@@ -84,7 +89,7 @@ def _heal() -> Generator[PyinfraCommand, None, None]:
 @operation()
 def _park() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
-    if not node.updatetasks or not upgrade.owes(node):
+    if not _is_there(node) or not upgrade.owes(node):
         host.noop("nothing to move")
         return
     yield scripts.command("folder", nodes.STATE)
@@ -99,8 +104,11 @@ def _park() -> Generator[PyinfraCommand, None, None]:
 @operation()
 def _put_back() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
-    expected = host.name in _parked if state.is_executing else node.updatetasks and upgrade.owes(node)
-    if not expected and not node.left_parked:
+    if state.is_executing:
+        is_away = host.name in _parked or node.left_parked
+    else:
+        is_away = _is_there(node) and upgrade.owes(node)
+    if not is_away:
         host.noop("updatetasks.cfg is not parked")
         return
     _parked.pop(host.name, None)

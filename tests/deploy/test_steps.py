@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -104,6 +105,23 @@ def test_a_dry_run_foretells_what_follows_from_installing(step: object) -> None:
         assert commands(step) != []
     with on(node(state=DONE), executing=False):
         assert commands(step) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "steps"),
+    [
+        (PARKED, [True, True, True]),
+        (replace(PARKED, owed=""), [True, False, False]),
+        (OWING, [False, True, True]),
+        (DONE, [False, False, False]),
+    ],
+)
+def test_a_dry_run_foretells_what_healing_makes_of_a_parked_file(state: Node, steps: list[bool]) -> None:
+    with on(node(state=state), executing=False):
+        told = [
+            bool(commands(step)) for step in (updatetasks._heal, updatetasks._park, updatetasks._put_back)
+        ]
+    assert told == steps
 
 
 def test_a_file_that_the_watchman_has_put_back_already_is_noticed() -> None:
@@ -235,6 +253,55 @@ def test_apache_is_reloaded_only_when_it_has_not_read_the_same_lines() -> None:
         with on(web(**{**there, name: "other"})):
             (line,) = commands(proxy._forward, text=text)
             assert line.startswith("apache.sh 000-open-xchange-usm proxy proxy_http")
+
+
+def hosts(**roles: tuple[str, ...]) -> dict[str, FakeHost]:
+    """Hosts by name, each with its roles and an address of its own."""
+    return {
+        name: FakeHost(name, list(groups), defaults(address=f"192.0.2.{number}"))
+        for number, (name, groups) in enumerate(roles.items(), start=1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("roles", "web", "members", "listening"),
+    [
+        ({"a": ("web", "ox")}, "a", ["127.0.0.1"], {"a": "127.0.0.1"}),
+        ({"a": ("web",), "b": ("ox",)}, "a", ["192.0.2.2"], {"b": "192.0.2.2"}),
+        (
+            {"a": ("web", "ox"), "b": ("ox",)},
+            "a",
+            ["127.0.0.1", "192.0.2.2"],
+            {"a": "127.0.0.1", "b": "192.0.2.2"},
+        ),
+        ({"a": ("web", "ox"), "b": ("web",)}, "b", ["192.0.2.1"], {"a": "192.0.2.1"}),
+    ],
+)
+def test_nodes_listen_where_the_web_servers_ask_them(
+    roles: dict[str, tuple[str, ...]], web: str, members: list[str], listening: dict[str, str]
+) -> None:
+    found = hosts(**roles)
+    everybody = list(found.values())
+    with on(found[web], everybody):
+        text = proxy.configuration()
+    assert re.findall(r'BalancerMember "http://([^:]+):8010"', text) == members
+    for name, address in listening.items():
+        with on(found[name], everybody):
+            usm = properties.texts(properties.settings())["usm"]
+        assert f"com.openexchange.usm.listen.host={address}\n" in usm
+
+
+def test_an_address_to_listen_on_that_the_administrator_chose_stays() -> None:
+    host = FakeHost("a", ["web", "ox"], defaults(listen_host="*"))
+    with on(host):
+        assert "com.openexchange.usm.listen.host=*\n" in properties.texts(properties.settings())["usm"]
+
+
+def test_a_database_address_with_a_password_comes_from_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USM_DATABASE_URL", "mysql+pymysql://usm:hush@db/usm")
+    with on(FakeHost("a", ["web", "ox"], defaults())):
+        usm = properties.texts(properties.settings())["usm"]
+    assert "com.openexchange.usm.database.url=mysql+pymysql://usm:hush@db/usm\n" in usm
 
 
 LISTING = """\
