@@ -70,6 +70,13 @@ def _is_there(node: Node) -> bool:
     return node.updatetasks or (node.left_parked and not state.is_executing)
 
 
+def _is_away(node: Node) -> bool:
+    """Whether the file is parked when the steps end, or was parked by this run and ought to be."""
+    if state.is_executing:
+        return host.name in _parked or node.left_parked
+    return _is_there(node) and upgrade.owes(node)
+
+
 def _bring_script() -> StringCommand:
     """The script on the host, as it is here: a watchman of an earlier run goes on with the one that it knows."""
     return scripts.command("write", SCRIPT, "755", "root:root", "replace", stdin=scripts.text("updatetasks"))
@@ -104,11 +111,7 @@ def _park() -> Generator[PyinfraCommand, None, None]:
 @operation()
 def _put_back() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
-    if state.is_executing:
-        is_away = host.name in _parked or node.left_parked
-    else:
-        is_away = _is_there(node) and upgrade.owes(node)
-    if not is_away:
+    if not _is_away(node):
         host.noop("updatetasks.cfg is not parked")
         return
     _parked.pop(host.name, None)
