@@ -1,13 +1,6 @@
 """Pure decisions: what a device must get, and what becomes of what it sent.
 
-Nothing here reads or writes anything. What a device holds is a mapping item id → *held stamp*:
-
-=============  ===================================================================================
-``"<stamp>"``  the device holds this version
-``""``         the device holds some version that is not the source's: it must get the source's copy
-``"!<stamp>"`` the device does not hold the item, because this version cannot be converted
-``"?<stamp>"`` the device holds an older version, because this one cannot be converted
-=============  ===================================================================================
+Nothing here reads or writes anything. ``held`` is what the device holds: item id → held stamp (:mod:`app.usm.held`).
 """
 
 from __future__ import annotations
@@ -17,29 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from app.usm.held import is_pending, on_device
 from app.usm.journal import Entry, digest_of
 from app.usm.model import ChangeKind, ClientChange, ConflictRule, ContentType, Listing
 
-WRONG: Final = ""
-"""Held stamp: the device's copy must be replaced."""
-
 MERGED: Final = frozenset({ContentType.MAIL})
 """Content whose changes touch single flags: both sides' changes are applied, and nobody loses."""
-
-
-def absent(stamp: str) -> str:
-    """The held stamp of an item that cannot be converted and is not on the device."""
-    return f"!{stamp}"
-
-
-def outdated(stamp: str) -> str:
-    """The held stamp of an item whose newest version cannot be converted, with an older one on the device."""
-    return f"?{stamp}"
-
-
-def on_device(held: str | None) -> bool:
-    """Whether the device has any version of the item."""
-    return held is not None and not held.startswith("!")
 
 
 class Action(Enum):
@@ -130,23 +106,21 @@ def _decide_change(
     return Step(Action.CONFLICT, item)
 
 
-def pending(held: Mapping[str, str], listing: Listing) -> Iterator[tuple[ChangeKind, str]]:
+def pending(held: Mapping[str, str], listing: Listing, now: int) -> Iterator[tuple[ChangeKind, str]]:
     """What the device must get to hold what the source has: removals first, then changes, then additions in the
-    order of the listing."""
+    order of the listing. ``now``: seconds since 1970."""
     for item, stamp in held.items():
-        if item in listing.stamps or not on_device(stamp):
-            continue
-        yield (ChangeKind.FORGET if item in listing.outside else ChangeKind.DELETE), item
+        if item not in listing.stamps and on_device(stamp):
+            yield (ChangeKind.FORGET if item in listing.outside else ChangeKind.DELETE), item
     additions = []
     for item, stamp in listing.stamps.items():
         known = held.get(item)
-        if known == stamp:
+        if known == stamp or not is_pending(known, stamp, now):
             continue
-        if known is None or known.startswith("!"):
-            if known != absent(stamp):
-                additions.append(item)
-        elif known != outdated(stamp):
+        if on_device(known):
             yield ChangeKind.CHANGE, item
+        else:
+            additions.append(item)
     for item in additions:
         yield ChangeKind.ADD, item
 

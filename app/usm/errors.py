@@ -12,6 +12,7 @@
         ├── ItemGone            no such item (any more)
         ├── ItemConflict        the source's copy is newer than the version named
         ├── ItemRefused         the source will not take this: rights, or a value it cannot hold
+        ├── ItemFailed          the source failed at this item: it may take it another time
         └── ItemUnreadable      the source's copy cannot be read or converted
 
 Each message names the value that was wrong, and never a password.
@@ -33,11 +34,15 @@ class NotEnabled(UsmError):
 
 
 class SourceUnavailable(UsmError):
-    """The data source does not answer now. ``retry_after``: seconds to wait before trying again."""
+    """The data source does not answer now. ``retry_after``: seconds to wait before trying again.
 
-    def __init__(self, message: str, retry_after: int = 30) -> None:
+    ``in_doubt``: the request may have reached the source, which may still carry it out.
+    """
+
+    def __init__(self, message: str, retry_after: int = 30, in_doubt: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.in_doubt = in_doubt
 
 
 class StoreUnavailable(UsmError):
@@ -74,6 +79,10 @@ class ItemConflict(ItemError):
 
 class ItemRefused(ItemError):
     """The source will not take the change: missing rights, or a value it cannot hold."""
+
+
+class ItemFailed(ItemError):
+    """The source failed at this item, for a reason that may pass."""
 
 
 class ItemUnreadable(ItemError):

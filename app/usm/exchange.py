@@ -15,12 +15,21 @@ Stop it anywhere: the device repeats its request with the key it holds, and gets
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from app.usm import decide, keys, window
-from app.usm.errors import ItemConflict, ItemGone, ItemRefused, ItemUnreadable, UsmError
+from app.usm import decide, held, keys, window
+from app.usm.errors import (
+    ItemConflict,
+    ItemFailed,
+    ItemGone,
+    ItemRefused,
+    ItemUnreadable,
+    SourceUnavailable,
+    UsmError,
+)
 from app.usm.journal import Entry, Record, digest_of, found, name_of, uid_of
 from app.usm.model import (
     ChangeKind,
@@ -37,7 +46,9 @@ from app.usm.model import (
     UsmSettings,
     Written,
 )
-from app.usm.ports import DataSource, Heads, StateStore, Tokens
+from app.usm.ports import Clock, DataSource, Heads, StateStore, Tokens
+
+_log = logging.getLogger(__name__)
 
 
 def begin(store: StateStore, session: SessionId, folder: int, tokens: Tokens) -> str:
@@ -56,6 +67,7 @@ class Exchange:
         folder: FolderRef,
         source: DataSource,
         store: StateStore,
+        clock: Clock,
         settings: UsmSettings,
         request: ExchangeRequest,
         heads: Heads,
@@ -65,6 +77,7 @@ class Exchange:
         self._folder = folder
         self._source = source
         self._store = store
+        self._clock = clock
         self._settings = settings
         self._request = request
         self._generation = heads.generation
@@ -74,6 +87,9 @@ class Exchange:
         self._known = store.stamps(session, request.folder, base.counter)
         self._held = dict(self._known)
         self._done: dict[str, Entry] = {}
+        self._asking = ""
+        """The name of the Add that the source is being asked to carry out."""
+        self._added: set[str] = set()
         if self._repeated:
             self._done.update(Record.loads(heads.newest.record).for_base(self._base))
         self._listing = Listing({})
@@ -91,9 +107,8 @@ class Exchange:
             results = [self._apply(change) for change in request.changes]
             changes, more = self._collect() if request.want_changes else ([], False)
             fetched = self._fetch()
-        except UsmError:
-            if self.wrote:
-                self._write_journal()
+        except UsmError as error:
+            self._leave_word(error)
             raise
         key = self._remember()
         return ExchangeResult(key, tuple(results), tuple(changes), fetched, more)
@@ -110,7 +125,18 @@ class Exchange:
             for name, entry in intents.items():
                 if (item := created.get(entry.uid)) is not None:
                     # Somebody may have changed it since: the device gets it back as it is now.
-                    self._done[name] = found(entry, item.id, decide.WRONG)
+                    self._done[name] = found(entry, item.id, held.WRONG)
+                elif any(name_of(change) == name for change in self._request.changes):
+                    self._wait_out(entry)
+
+    def _wait_out(self, entry: Entry) -> None:
+        """The source was asked to make this item and has not made it, yet: asking again now could make it twice."""
+        left = entry.asked + self._settings.doubt_seconds - self._now()
+        if left > 0:
+            raise SourceUnavailable(f"an item may still be on its way to folder {self._folder.id!r}", left)
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
 
     def _look(self) -> Listing:
         listing = self._source.listing(self._folder, self._request.since)
@@ -128,9 +154,18 @@ class Exchange:
                 uid = uid_of(
                     self._session, self._folder.number, self._generation, self._base, change.client_id
                 )
-                fresh[name] = Entry(digest_of(change), uid)
+                fresh[name] = Entry(digest_of(change), uid, asked=self._now())
         if fresh:
             self._done.update(fresh)
+            self._write_journal()
+
+    def _leave_word(self, error: UsmError) -> None:
+        """A fault ends the request: note what was done, and what nobody can know."""
+        for name, entry in self._done.items():
+            if not entry.item_id:
+                in_doubt = name == self._asking and isinstance(error, SourceUnavailable) and error.in_doubt
+                self._done[name] = replace(entry, asked=self._now() if in_doubt else 0)
+        if self.wrote or any(not entry.item_id for entry in self._done.values()):
             self._write_journal()
 
     def _write_journal(self) -> None:
@@ -138,6 +173,12 @@ class Exchange:
 
     def _apply(self, change: ClientChange) -> ClientResult:
         name = name_of(change)
+        if change.kind is ChangeKind.ADD:
+            if name in self._added:
+                return ClientResult(
+                    change, Outcome.REFUSED
+                )  # one name for two items: only one can be answered
+            self._added.add(name)
         done = self._done.get(name)
         step = decide.decide(
             change, self._held, self._listing, done, self._request.conflict, self._folder.content
@@ -148,8 +189,12 @@ class Exchange:
             outcome, item_id = self._conflict(change)
         except ItemGone:
             outcome, item_id = self._gone(change)
-        except ItemRefused:
+        except ItemRefused as error:
+            _log.warning("folder %s of %s: %s", self._folder.id, self._session, error)
             outcome, item_id = self._refused(change)
+        except ItemFailed as error:
+            _log.warning("folder %s of %s: %s", self._folder.id, self._session, error)
+            outcome, item_id = self._failed(change)
         return ClientResult(change, outcome, item_id)
 
     def _act(self, step: decide.Step, change: ClientChange, done: Entry | None) -> tuple[Outcome, str]:
@@ -176,7 +221,9 @@ class Exchange:
         name = name_of(change)
         entry = self._done.get(name) or Entry(digest_of(change))
         self.wrote = True
+        self._asking = name
         written = self._source.create(self._folder, change.fields, entry.uid)
+        self._asking = ""
         self._done[name] = replace(entry, digest=digest_of(change), item_id=written.id, stamp=written.stamp)
         self._now_held(written)
         return Outcome.DONE, written.id
@@ -190,7 +237,7 @@ class Exchange:
         if step.item_id not in self._listing.outside:
             self._now_held(written)
             if step.echo:
-                self._held[written.id] = decide.WRONG
+                self._held[written.id] = held.WRONG
         return Outcome.DONE, written.id
 
     def _delete(self, change: ClientChange) -> tuple[Outcome, str]:
@@ -200,7 +247,7 @@ class Exchange:
         return Outcome.DONE, change.item_id
 
     def _now_held(self, written: Written) -> None:
-        self._held[written.id] = written.stamp
+        self._held[written.id] = held.WRONG if written.altered else written.stamp
         self._source_has(written.id, written.stamp)
 
     def _source_has(self, item_id: str, stamp: str | None) -> None:
@@ -217,7 +264,7 @@ class Exchange:
 
     def _conflict(self, change: ClientChange) -> tuple[Outcome, str]:
         """The source changed between the look and the write: the device gets the source's copy."""
-        self._held[change.item_id] = decide.WRONG
+        self._held[change.item_id] = held.WRONG
         return Outcome.CONFLICT, change.item_id
 
     def _gone(self, change: ClientChange) -> tuple[Outcome, str]:
@@ -235,17 +282,25 @@ class Exchange:
         if change.kind is ChangeKind.DELETE:
             self._held.pop(change.item_id, None)
         elif change.kind is ChangeKind.CHANGE:
-            self._held[change.item_id] = decide.WRONG
+            self._held[change.item_id] = held.WRONG
         else:
             self._done.pop(name_of(change), None)
         return Outcome.REFUSED, change.item_id
+
+    def _failed(self, change: ClientChange) -> tuple[Outcome, str]:
+        """The device may try again; what it deleted comes back until then."""
+        if change.kind is ChangeKind.DELETE:
+            self._held.pop(change.item_id, None)
+        elif change.kind is ChangeKind.ADD:
+            self._done.pop(name_of(change), None)
+        return Outcome.FAILED, change.item_id
 
     # -- what the device gets --------------------------------------------------------------------------------
 
     def _collect(self) -> tuple[list[ServerChange], bool]:
         for item in decide.vanished(self._held, self._listing):
             del self._held[item]
-        now, more = window.split(list(decide.pending(self._held, self._listing)), self._request.window)
+        now, more = window.split(self._pending(), self._request.window)
         wanted = [item for kind, item in now if kind in (ChangeKind.ADD, ChangeKind.CHANGE)]
         items = self._source.read(self._folder, wanted, self._request.bodies) if wanted else {}
         changes = []
@@ -257,21 +312,35 @@ class Exchange:
                 changes.append(change)
         return changes, more
 
+    def _pending(self) -> list[tuple[ChangeKind, str]]:
+        return list(decide.pending(self._held, self._listing, self._now()))
+
     def _render(
         self, kind: ChangeKind, item_id: str, items: Mapping[str, Item | Exception]
     ) -> ServerChange | None:
-        """The change for the device; an item that cannot be read is skipped, and noted as such."""
+        """The change for the device; an item that cannot be read is skipped for a while, and noted as such."""
         item = items.get(item_id)
-        if item is None:
-            return None  # gone since the look: the next listing tells
         try:
+            if item is None:
+                raise ItemUnreadable("it is listed, but cannot be found")
             stamp, payload = self._payload(item)
-        except (ItemUnreadable, ValueError):
-            skipped = decide.outdated if kind is ChangeKind.CHANGE else decide.absent
-            self._held[item_id] = skipped(self._listing.stamps[item_id])
+        except (ItemUnreadable, ValueError) as error:
+            self._skip(item_id, error)
             return None
         self._held[item_id] = stamp
         return ServerChange(kind, item_id, payload)
+
+    def _skip(self, item_id: str, error: Exception) -> None:
+        skipped = held.skip(self._held.get(item_id), self._listing.stamps[item_id], self._now())
+        self._held[item_id] = str(skipped)
+        _log.warning(
+            "item %s of folder %s cannot be synchronised (%s, try %d): %s",
+            item_id,
+            self._folder.id,
+            self._session,
+            skipped.tries,
+            error,
+        )
 
     def _payload(self, item: Item | Exception) -> tuple[str, object]:
         if isinstance(item, Exception):

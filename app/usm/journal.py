@@ -4,7 +4,8 @@ The answer to a client's change can get lost in two ways: on the network, after 
 between writing to the source and saving the state. For both, what was done is kept under the device's own name
 for the change: with the sync key (the *record*) and, while a request is at work, in the *journal*.
 
-An entry without an item id is an intent: the item may or may not exist; its ``uid`` tells.
+An entry without an item id is an intent: the item may or may not exist; its ``uid`` tells. ``asked`` is when the source
+was last asked to make it, in seconds since 1970: for a while after that it may still be at it. 0 means that it is not.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Entry:
     uid: str = ""
     item_id: str = ""
     stamp: str = ""
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,10 +159,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the source says after it stored an item."""
+    """What the source says after it stored an item. ``altered``: not quite as asked, so that the device must get it."""
 
     id: str
     stamp: str
+    altered: bool = False
 
 
 class ChangeKind(Enum):
@@ -308,11 +309,13 @@ class WatchResult:
 class UsmSettings:
     """What an administrator may choose. ``max_objects``: at most so many items of a folder are synchronised.
 
-    ``force_new_key``: a new sync key even when nothing changed, for devices that insist on it.
+    ``force_new_key``: a new sync key even when nothing changed, for devices that insist on it. ``doubt_seconds``: how
+    long a source may still be carrying out a request that it never answered.
     """
 
     max_objects: int = 65535
     force_new_key: bool = False
+    doubt_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ A session's state lies in the store; this object lives for one request only. Any
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from app.usm import hierarchy, keys, watch
@@ -102,12 +102,14 @@ class Session:
             heads = self._store.heads(self.id, folder.number)
             position = keys.locate(request.key, heads)
             if position is keys.Position.START:
+                self._check_alive(folder)
                 return ExchangeResult(begin(self._store, self.id, folder.number, self._tokens))
             work = Exchange(
                 self.id,
                 folder,
                 self._source,
                 self._store,
+                self._clock,
                 self._settings,
                 request,
                 self._kept(heads),
@@ -118,6 +120,19 @@ class Session:
             self._waiter.announce(self.id.context_id, self.id.user_id, [folder.id], by=self.id)
         return result
 
+    def _check_alive(self, folder: FolderRef) -> None:
+        """A folder keeps its number for ever; whether it is still there, the device's hierarchy tells."""
+        heads = self._store.heads(self.id, HIERARCHY)
+        if heads is not None:
+            held = self._store.stamps(self.id, HIERARCHY, heads.newest.counter)
+            if str(folder.number) not in held:
+                raise FolderGone(f"folder {folder.id!r} is gone from the hierarchy of {self.id}")
+
+    def key(self, folder: int) -> str:
+        """The newest key of a folder, ``"0"`` where it was never synchronised."""
+        heads = self._store.heads(self.id, folder)
+        return keys.START if heads is None else keys.text(heads.generation, heads.newest.counter)
+
     def estimate(self, folder: int, key: str, since: datetime | None) -> int:
         """How many changes a request with this key would get. Raises ``UnknownSyncKey``, ``FolderGone``."""
         ref = self.folder(folder)
@@ -126,19 +141,25 @@ class Session:
         if position is keys.Position.START:
             raise UnknownSyncKey("key 0 has no state to estimate against")
         kept = heads.older if position is keys.Position.OLDER and heads.older else heads.newest
+        now = int(self._clock.now().timestamp())
         return watch.count(
-            self.id, ref, self._source, self._store, self._settings, since, counter=kept.counter
+            self.id, ref, self._source, self._store, self._settings, since, now, counter=kept.counter
         )
 
     def watch(
-        self, folders: Sequence[int], seconds: float, since: Mapping[int, datetime | None]
+        self,
+        folders: Sequence[int],
+        seconds: float,
+        since: Mapping[int, datetime | None],
+        told: Collection[int] = (),
     ) -> WatchResult:
         """Wait until one of these folders has something for the device. ``since``: number → oldest wanted moment.
 
-        Folders never synchronised are left out of account. Raises ``FolderGone``, ``SourceUnavailable``.
+        Folders never synchronised are left out of account; of those in ``told`` the device knows already that they
+        changed, so that only what is new in them ends the wait. Raises ``FolderGone``, ``SourceUnavailable``.
         """
         refs = [self.folder(number) for number in folders]
         waiting = watch.Watch(
             self.id, self._source, self._store, self._waiter, self._clock, self._settings, since
         )
-        return waiting.run(refs, seconds)
+        return waiting.run(refs, seconds, told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from app.usm import decide, window
@@ -18,9 +18,10 @@ def differs(
     store: StateStore,
     settings: UsmSettings,
     since: datetime | None,
+    now: int,
 ) -> bool:
     """Whether the device lacks anything of this folder. One that was never synchronised lacks nothing yet."""
-    return count(session, folder, source, store, settings, since) > 0
+    return count(session, folder, source, store, settings, since, now) > 0
 
 
 def count(
@@ -30,15 +31,16 @@ def count(
     store: StateStore,
     settings: UsmSettings,
     since: datetime | None,
+    now: int,
     counter: int | None = None,
 ) -> int:
-    """How many changes the device lacks against one of its keys, by default the newest."""
+    """How many changes the device lacks against one of its keys, by default the newest. ``now``: seconds since 1970."""
     heads = store.heads(session, folder.number)
     if heads is None:
         return 0
     held = store.stamps(session, folder.number, heads.newest.counter if counter is None else counter)
     listing = window.bounded(source.listing(folder, since), settings.max_objects)
-    return sum(1 for _ in decide.pending(held, listing))
+    return sum(1 for _ in decide.pending(held, listing, now))
 
 
 class Watch:
@@ -62,14 +64,17 @@ class Watch:
         self._settings = settings
         self._since = since
 
-    def run(self, folders: Sequence[FolderRef], seconds: float) -> WatchResult:
-        """Wait at most so long. Raises ``SourceUnavailable`` only if the source fails right at the start."""
+    def run(self, folders: Sequence[FolderRef], seconds: float, told: Collection[int] = ()) -> WatchResult:
+        """Wait at most so long. Raises ``SourceUnavailable`` only if the source fails right at the start.
+
+        ``told``: numbers of folders that the device was told of already; only what is new in them counts.
+        """
         end = self._clock.monotonic() + seconds
         # Folders never synchronised are left out: iOS asks for them all the same.
         known = [folder for folder in folders if self._store.heads(self._session, folder.number) is not None]
         with self._waiter.park(self._session, self._source, known, seconds) as ticket:
             try:
-                suspects = self._changed(known)
+                suspects = self._changed([folder for folder in known if folder.number not in told])
                 while not suspects:
                     left = end - self._clock.monotonic()
                     if left <= 0:
@@ -95,6 +100,7 @@ class Watch:
                 self._store,
                 self._settings,
                 self._since.get(folder.number),
+                int(self._clock.now().timestamp()),
             )
         ]
 

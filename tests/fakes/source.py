@@ -51,7 +51,8 @@ class _Stored:
 class MemorySource:
     """``DataSource`` over dictionaries. ``before``/``after`` are called with the method's name around each call.
 
-    ``unreadable`` holds ids of items that :meth:`read` cannot convert; ``readonly`` ids of folders that take nothing.
+    ``unreadable`` holds ids of items that :meth:`read` cannot convert; ``readonly`` ids of folders that take nothing,
+    ``missing`` ids that are listed but not found; with ``alters`` nothing new is stored quite as asked.
     """
 
     def __init__(self, user: User = ANTON, folders: Sequence[Folder] = STANDARD_FOLDERS) -> None:
@@ -60,6 +61,8 @@ class MemorySource:
         self.items: dict[str, dict[str, _Stored]] = {folder.id: {} for folder in folders}
         self.unreadable: set[str] = set()
         self.readonly: set[str] = set()
+        self.missing: set[str] = set()
+        self.alters = False
         self.calls: list[str] = []
         self.before = lambda name: None
         self.after = lambda name: None
@@ -125,7 +128,7 @@ class MemorySource:
         for item in ids:
             if item in self.unreadable:
                 found[item] = ItemUnreadable(f"item {item} cannot be read")
-            elif item in stored:
+            elif item in stored and item not in self.missing:
                 found[item] = Item(item, stored[item].stamp, folder.content, dict(stored[item].fields))
         return found
 
@@ -137,7 +140,7 @@ class MemorySource:
         item_id, stamp = str(self._tick()), f"v{self._last}"
         stored[item_id] = _Stored(fields, stamp, uid, None)
         self.after("create")
-        return Written(item_id, stamp)
+        return Written(item_id, stamp, self.alters)
 
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
         self._called("find_created")

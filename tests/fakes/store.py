@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from app.usm.errors import Busy
+from app.usm.errors import Busy, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
 from app.usm.ports import Head, Heads
 
@@ -55,7 +55,10 @@ class MemoryStore:
         return Heads(kept.generation, kept.heads[0], kept.heads[1] if len(kept.heads) > 1 else None)
 
     def stamps(self, session: SessionId, folder: int, counter: int) -> dict[str, str]:
-        return dict(self._session(session).folders[folder].stamps[counter])
+        kept = self._session(session).folders.get(folder)
+        if kept is None or counter not in kept.stamps:
+            raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
+        return dict(kept.stamps[counter])
 
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
         self.before("begin")

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.usm.errors import FolderGone, ItemUnreadable, SourceUnavailable, UnknownSyncKey
+from app.usm.errors import FolderGone, ItemFailed, ItemUnreadable, SourceUnavailable, UnknownSyncKey
 from app.usm.model import (
     ChangeKind,
     ClientChange,
@@ -447,3 +447,151 @@ def test_an_estimate_counts_what_a_request_would_get(world: World) -> None:
         session.estimate(folder, "0", None)
     with pytest.raises(UnknownSyncKey):
         world.session("other").estimate(world.number(CONTACTS, "other"), key, None)
+
+
+def test_an_item_that_is_listed_but_cannot_be_found_never_blocks_its_folder(world: World) -> None:
+    ghost = world.source.put(CONTACTS, {"last_name": "Ghost"})
+    good = world.source.put(CONTACTS, {"last_name": "Good"})
+    world.source.missing.add(ghost)
+    first = ask(world, CONTACTS, start(world), window=1)
+    second = ask(world, CONTACTS, first.key, window=1)
+    assert kinds(first) + kinds(second) == [(ChangeKind.ADD, good)]
+    assert not second.more
+    assert ask(world, CONTACTS, second.key).key == second.key
+
+
+def test_a_skipped_item_is_tried_again_after_a_pause_that_grows(world: World) -> None:
+    bad = world.source.put(CONTACTS, {"last_name": "Bad"})
+    world.source.unreadable.add(bad)
+    key = ask(world, CONTACTS, start(world)).key
+    pauses = []
+    for _ in range(3):
+        waited = 0
+        while (again := ask(world, CONTACTS, key).key) == key:
+            world.clock.advance(30)
+            waited += 30
+        key = again
+        pauses.append(waited)
+    assert pauses == [60, 300, 1800]
+    world.source.unreadable.clear()
+    assert ask(world, CONTACTS, key).changes == ()
+    world.clock.advance(7200)
+    assert kinds(ask(world, CONTACTS, key)) == [(ChangeKind.ADD, bad)]
+
+
+def test_a_source_that_never_answered_is_not_asked_to_make_the_item_again_at_once(world: World) -> None:
+    key = start(world)
+
+    def hang(name: str) -> None:
+        if name == "create":
+            raise SourceUnavailable("no answer", in_doubt=True)
+
+    world.source.before = hang
+    with pytest.raises(SourceUnavailable):
+        ask(world, CONTACTS, key, add("c1", last_name="Neu"))
+    world.source.before = lambda name: None
+    with pytest.raises(SourceUnavailable) as caught:
+        ask(world, CONTACTS, key, add("c1", last_name="Neu"))
+    assert 0 < caught.value.retry_after <= world.settings.doubt_seconds
+    assert world.source.calls.count("create") == 1
+    world.clock.advance(world.settings.doubt_seconds)
+    assert ask(world, CONTACTS, key, add("c1", last_name="Neu")).results[0].outcome is Outcome.DONE
+    assert len(world.source.items[CONTACTS]) == 1
+
+
+def test_a_source_that_was_late_has_made_the_item_once(world: World) -> None:
+    key = start(world)
+
+    def late(name: str) -> None:
+        if name == "create":
+            raise SourceUnavailable("no answer", in_doubt=True)
+
+    world.source.after = late
+    with pytest.raises(SourceUnavailable):
+        ask(world, CONTACTS, key, add("c1", last_name="Neu"))
+    world.source.after = lambda name: None
+    assert ask(world, CONTACTS, key, add("c1", last_name="Neu")).results[0].outcome is Outcome.DONE
+    assert len(world.source.items[CONTACTS]) == 1
+
+
+def test_a_source_that_was_never_reached_is_asked_again_at_once(world: World) -> None:
+    key = start(world)
+
+    def refuse(name: str) -> None:
+        if name == "create":
+            raise SourceUnavailable("connection refused")
+
+    world.source.before = refuse
+    with pytest.raises(SourceUnavailable):
+        ask(world, CONTACTS, key, add("c1", last_name="Neu"))
+    world.source.before = lambda name: None
+    assert ask(world, CONTACTS, key, add("c1", last_name="Neu")).results[0].outcome is Outcome.DONE
+
+
+def test_a_process_that_died_before_asking_leaves_a_doubt_that_passes(world: World) -> None:
+    key = start(world)
+
+    def die(name: str) -> None:
+        if name == "create":
+            raise Crash
+
+    world.source.before = die
+    with pytest.raises(Crash):
+        ask(world, CONTACTS, key, add("c1", last_name="Neu"))
+    world.source.before = lambda name: None
+    with pytest.raises(SourceUnavailable):
+        ask(world, CONTACTS, key, add("c1", last_name="Neu"))
+    assert ask(world, CONTACTS, key).changes == (), "only what is in doubt has to wait"
+
+
+def test_two_items_under_one_name_are_not_mixed_up(world: World) -> None:
+    result = ask(world, CONTACTS, start(world), add("c1", last_name="One"), add("c1", last_name="Two"))
+    assert [entry.outcome for entry in result.results] == [Outcome.DONE, Outcome.REFUSED]
+    assert [entry.fields["last_name"] for entry in world.source.items[CONTACTS].values()] == ["One"]
+
+
+def test_what_the_source_altered_comes_back_to_the_device(world: World) -> None:
+    world.source.alters = True
+    result = ask(world, CONTACTS, start(world), add("c1", last_name="Neu"))
+    assert kinds(result) == [(ChangeKind.CHANGE, result.results[0].item_id)]
+    assert ask(world, CONTACTS, result.key).changes == ()
+
+
+@pytest.mark.parametrize("verb", ["create", "update", "delete"])
+def test_a_source_that_fails_at_one_item_lets_the_others_pass(world: World, verb: str) -> None:
+    first, second = (world.source.put(CONTACTS, {"last_name": name}) for name in "ab")
+    key = ask(world, CONTACTS, start(world)).key
+    failing = {
+        "create": add("c1", last_name="x"),
+        "update": change(first, last_name="x"),
+        "delete": delete(first),
+    }
+
+    def fail(name: str) -> None:
+        if name == verb:
+            world.source.before = lambda name: None
+            raise ItemFailed("not now")
+
+    world.source.before = fail
+    result = ask(world, CONTACTS, key, failing[verb], change(second, first_name="B"))
+    assert [entry.outcome for entry in result.results] == [Outcome.FAILED, Outcome.DONE]
+    assert kinds(result) == ([(ChangeKind.ADD, first)] if verb == "delete" else [])
+    again = ask(world, CONTACTS, result.key, failing[verb])
+    assert again.results[0].outcome is Outcome.DONE
+
+
+def test_a_folder_the_device_was_told_is_gone_cannot_be_begun(world: World) -> None:
+    session = world.session()
+    key = session.folders("0").key
+    number = world.number(CONTACTS)
+    world.source.tree = [folder for folder in world.source.tree if folder.id != CONTACTS]
+    session.folders(key)
+    with pytest.raises(FolderGone):
+        world.session().exchange(ExchangeRequest(number, "0"))
+
+
+def test_the_newest_key_of_a_folder_is_known(world: World) -> None:
+    number = world.number(CONTACTS)
+    assert world.session().key(number) == "0"
+    key = start(world)
+    assert world.session().key(number) == key

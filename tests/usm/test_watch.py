@@ -98,3 +98,11 @@ def test_a_hint_that_cannot_be_checked_counts(world: World) -> None:
 def test_an_unknown_folder_is_gone(world: World) -> None:
     with pytest.raises(FolderGone):
         world.session().watch([42], 60, {})
+
+
+def test_what_the_device_was_told_already_does_not_end_the_wait_again(world: World) -> None:
+    numbers = synced(world, CONTACTS, INBOX)
+    world.source.put(INBOX, {"subject": "new"})
+    assert world.session().watch(numbers, 60, {}, told=[numbers[1]]).outcome is WatchOutcome.TIMEOUT
+    world.waiter.events = [lambda: frozenset({INBOX})]
+    assert world.session().watch(numbers, 60, {}, told=[numbers[1]]).folders == (numbers[1],)
