@@ -249,13 +249,15 @@ def _json(body: bytes, request: Request) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise SourceUnavailable(f"OX answers something else than JSON to {request}") from error
+        message = f"OX answers something else than JSON to {request}"
+        raise SourceUnavailable(message, in_doubt=True) from error
 
 
 def _object(body: bytes, request: Request) -> dict[str, Any]:
     envelope = _json(body, request)
     if not isinstance(envelope, dict):
-        raise SourceUnavailable(f"OX answers {type(envelope).__name__} instead of an object to {request}")
+        message = f"OX answers {type(envelope).__name__} instead of an object to {request}"
+        raise SourceUnavailable(message, in_doubt=True)
     return envelope
 
 

@@ -6,21 +6,29 @@ Distribution lists stay in OX: no device knows them, and one that got them as pe
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from app.ox import mending
 from app.ox.client import FORCE, Answer, Call
-from app.ox.errors import Scope, TooLarge, Unsupported
+from app.ox.errors import Refusal, Rejected, Scope, TooLarge, Unsupported
 from app.ox.mapping import contact as mapping
+from app.ox.mending import Draft
 from app.ox.module import Context, Found, in_parts, json_id
-from app.usm.errors import ItemConflict, ItemError, ItemGone, ItemRefused, ItemUnreadable, SourceUnavailable
+from app.usm.errors import ItemConflict, ItemError, ItemGone, ItemUnreadable, SourceUnavailable
 from app.usm.model import BodyKind, ContentType, Item, Listing, Written
 
+_log = logging.getLogger(__name__)
+
 _MODULE: Final = "contacts"
+_NO_PICTURE: Final = "CON-0158"
+"""What OX says of a picture whose kind it does not know."""
 _LISTED: Final = (mapping.ID, mapping.LAST_MODIFIED, mapping.IS_LIST)
 _MARKED: Final = (mapping.ID, mapping.LAST_MODIFIED, mapping.UID)
 _NAMED: Final = ("display_name", *sorted(mapping.NAMING))
@@ -127,11 +135,11 @@ class Contacts:
             named["display_name"] = mapping.display_name(named)
         body = mapping.body_of({field: value for field, value in named.items() if value}, self._legacy)
         body |= {"folder_id": json_id(folder), "uid": uid}
-        answer = self._write("new", body, fields.get(mapping.PICTURE), {})
+        answer, altered = self._write("new", Draft(body, fields.get(mapping.PICTURE)), {})
         item_id = answer.data.get("id") if isinstance(answer.data, dict) else None
         if item_id is None:
-            raise SourceUnavailable("OX stores a contact without telling its id")
-        return self._written(folder, str(item_id), answer)
+            raise SourceUnavailable("OX stores a contact without telling its id", in_doubt=True)
+        return replace(self._written(folder, str(item_id), answer), altered=altered)
 
     def update(self, folder: str, item_id: str, fields: Mapping[str, Any], stamp: str | None) -> Written:
         """A shown name that was made of the others follows them; one that somebody chose stays."""
@@ -144,7 +152,8 @@ class Contacts:
         if not body and not picture:
             return self._current(folder, item_id)
         params = {"id": item_id, "folder": folder, "timestamp": stamp or FORCE}
-        return self._written(folder, item_id, self._write("update", body, picture, params))
+        answer, altered = self._write("update", Draft(body, picture), params)
+        return replace(self._written(folder, item_id, answer), altered=altered)
 
     def delete(self, folder: str, item_id: str, stamp: str | None, to_trash: bool) -> None:
         """For good: there is no trash for contacts. Generation 6 takes one object and no array."""
@@ -155,16 +164,28 @@ class Contacts:
             self._current(folder, item_id)
             raise ItemConflict(f"contact {item_id} was changed meanwhile and is not deleted")
 
-    def _write(
-        self, action: str, body: Mapping[str, Any], picture: bytes | None, params: Mapping[str, str]
-    ) -> Answer:
-        if not picture:
-            return self._client.put(_MODULE, action, body, params)
-        content_type = _picture_type(picture)
+    def _write(self, action: str, draft: Draft, params: Mapping[str, str]) -> tuple[Answer, bool]:
+        """OX's answer, and whether a detail that it minds had to be left out."""
+        wanted = draft
+        for _ in range(mending.ROUNDS):
+            try:
+                return self._send(action, draft, params), draft is not wanted
+            except Rejected as error:
+                better = mending.mended(draft, error.refusal)
+                if better is None:
+                    raise
+                _log.warning("a contact of user %d is stored without a detail: %s", self._user.user_id, error)
+                draft = better
+        return self._send(action, draft, params), True
+
+    def _send(self, action: str, draft: Draft, params: Mapping[str, str]) -> Answer:
+        if not draft.picture:
+            return self._client.put(_MODULE, action, draft.body, params)
+        content_type = _picture_type(draft.picture)
         if content_type is None:
-            raise ItemRefused("a contact's picture must be JPEG, PNG, GIF or BMP")
-        file = (f"picture.{content_type.removeprefix('image/')}", picture, content_type)
-        full = {**body, "image1_content_type": content_type}
+            raise Rejected.because(Refusal(_NO_PICTURE, "", "a picture must be JPEG, PNG, GIF or BMP"))
+        file = (f"picture.{content_type.removeprefix('image/')}", draft.picture, content_type)
+        full = {**draft.body, "image1_content_type": content_type}
         return self._client.upload(_MODULE, action, full, file, params)
 
     def _renamed(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,14 +13,15 @@ An error is looked up by its code first, then by its category, where it also mat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from app.usm.errors import (
     AccessDenied,
     FolderGone,
     ItemConflict,
+    ItemFailed,
     ItemGone,
     ItemRefused,
     ItemUnreadable,
@@ -46,6 +47,21 @@ class SessionExpired(Exception):
     """The OX session is gone; logging in again helps. Never leaves ``app.ox``."""
 
 
+class Rejected(ItemRefused):
+    """OX will not take what an item holds; ``refusal`` may say which part of it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.refusal = Refusal("", "", message)
+
+    @classmethod
+    def because(cls, refusal: Refusal) -> Self:
+        """The error for this refusal."""
+        made = cls(str(refusal))
+        made.refusal = refusal
+        return made
+
+
 class Scope(Enum):
     """What a call is about, which decides how an error without a known code is read."""
 
@@ -59,12 +75,14 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The error part of an answer (section 1.1). ``category`` is the first one's name."""
+    """The error part of an answer (section 1.1). ``category`` is the first one's name; ``too_long`` are the columns
+    whose values are, with the longest that OX takes, 0 where it does not say."""
 
     code: str
     category: str
     text: str
     error_id: str = ""
+    too_long: Mapping[int, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"OX answers {self.code or 'an error'}: {self.text} [{self.error_id}]"
@@ -96,6 +114,12 @@ _Maker = Callable[[str], Exception]
 def _later(seconds: int) -> _Maker:
     return lambda message: SourceUnavailable(message, retry_after=seconds)
 
+
+PICTURE_CODES: Final = frozenset({"CON-0101", "CON-0108", "CON-0136", "CON-0158", "CON-0170", "CON-0172"})
+CHARACTER_CODES: Final = frozenset({"CON-0168"})
+ADDRESS_CODES: Final = frozenset({"CON-0100"})
+UNTAKEN: Final = PICTURE_CODES | CHARACTER_CODES | ADDRESS_CODES
+"""Contacts: a value that OX cannot hold, whatever category it gives the error (section 1.8)."""
 
 BY_CODE: Final[Mapping[str, _Maker]] = {
     "SES-0002": _later(MUCH_LATER),
@@ -132,9 +156,10 @@ BY_CODE: Final[Mapping[str, _Maker]] = {
     "CON-0119": ItemConflict,
     "CON-0125": ItemGone,
     "CON-0174": ItemGone,
-    "CON-0167": ItemRefused,  # TRY_AGAIN, but only another display name helps
+    "CON-0167": Rejected,  # TRY_AGAIN, but only another display name helps
     "MSG-0032": ItemGone,
     "IMAP-1002": FolderGone,
+    **dict.fromkeys(UNTAKEN, Rejected),
 }
 """Codes whose meaning does not depend on what was asked. Other ``SES`` codes mean: log in again."""
 
@@ -142,17 +167,18 @@ _REFUSED: Final[Mapping[Scope, _Maker]] = {
     Scope.LOGIN: SourceUnavailable,
     Scope.FOLDER: SourceUnavailable,
     Scope.READ: ItemUnreadable,
-    Scope.WRITE: ItemRefused,
+    Scope.WRITE: Rejected,
 }
+_FAILED: Final[Mapping[Scope, _Maker]] = {**_REFUSED, Scope.WRITE: ItemFailed}
 _UNAVAILABLE: Final[Mapping[Scope, _Maker]] = dict.fromkeys(Scope, SourceUnavailable)
 
 BY_CATEGORY: Final[Mapping[str, Mapping[Scope, _Maker]]] = {
     "USER_INPUT": _REFUSED,
-    "CAPACITY": _REFUSED,
+    "CAPACITY": _FAILED,
     "TRUNCATED": _REFUSED,
     "PERMISSION_DENIED": {**_REFUSED, Scope.FOLDER: FolderGone},
     "CONFLICT": {**_REFUSED, Scope.WRITE: ItemConflict},
-    "ERROR": _REFUSED,
+    "ERROR": _FAILED,
     "CONFIGURATION": _UNAVAILABLE,
     "TRY_AGAIN": _UNAVAILABLE,
     "SERVICE_DOWN": _UNAVAILABLE,
@@ -168,7 +194,18 @@ def refusal(envelope: Mapping[str, Any]) -> Refusal | None:
     if category == "WARNING" or code in HARMLESS:
         return None
     text = str(envelope.get("error_desc") or envelope.get("error") or "no message")
-    return Refusal(code, category, text, str(envelope.get("error_id") or ""))
+    return Refusal(code, category, text, str(envelope.get("error_id") or ""), _too_long(envelope))
+
+
+def _too_long(envelope: Mapping[str, Any]) -> dict[int, int]:
+    named = envelope.get("truncated")
+    columns = {column: 0 for column in named if isinstance(column, int)} if isinstance(named, list) else {}
+    problems = envelope.get("problematic")
+    for problem in problems if isinstance(problems, list) else ():
+        if isinstance(problem, dict) and isinstance(problem.get("id"), int):
+            longest = problem.get("max_size")
+            columns[problem["id"]] = longest if isinstance(longest, int) and longest > 0 else 0
+    return columns
 
 
 def _category(envelope: Mapping[str, Any]) -> str:
@@ -188,7 +225,7 @@ def translate(error: Refusal, scope: Scope) -> UsmError | SessionExpired:
         maker = SessionExpired
     if maker is None:
         maker = BY_CATEGORY.get(error.category, BY_CATEGORY["ERROR"])[scope]
-    made = maker(str(error))
+    made = Rejected.because(error) if maker is Rejected else maker(str(error))
     assert isinstance(made, UsmError | SessionExpired)  # noqa: S101
     return made
 
@@ -203,4 +240,4 @@ def http_failure(status: int, retry_after: str | None, what: str) -> SourceUnava
             f"{message}: redirects are not followed, check com.openexchange.usm.ox.url", LATER
         )
     named = int(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else LATER
-    return SourceUnavailable(message, max(1, min(named, 3600)))
+    return SourceUnavailable(message, max(1, min(named, 3600)), in_doubt=status >= 500)

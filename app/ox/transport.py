@@ -17,7 +17,7 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from urllib3.exceptions import HTTPError as PoolError
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import NewConnectionError, ProtocolError
 
 from app.ox.errors import TooLarge, http_failure
 from app.ox.settings import OxSettings
@@ -162,7 +162,8 @@ class Transport:
                 raise TooLarge(f"OX answers more than {limit} bytes to {request}")
             if self._clock.monotonic() > deadline:
                 raise SourceUnavailable(
-                    f"OX did not end its answer to {request} in {self._settings.call_timeout:.0f} seconds"
+                    f"OX did not end its answer to {request} in {self._settings.call_timeout:.0f} seconds",
+                    in_doubt=True,
                 )
             blocks.append(block)
         return b"".join(blocks)
@@ -173,6 +174,13 @@ def _was_dropped(error: requests.ConnectionError) -> bool:
     return bool(error.args) and isinstance(error.args[0], ProtocolError)
 
 
+def _was_never_sent(error: Exception) -> bool:
+    """Whether there was no connection, so that OX cannot have got the request."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
+
+
 def _failed(request: Request, error: Exception) -> SourceUnavailable:
     what = "did not answer in time" if isinstance(error, requests.Timeout) else "cannot be reached"
-    return SourceUnavailable(f"OX {what} for {request}: {type(error).__name__}")
+    message = f"OX {what} for {request}: {type(error).__name__}"
+    return SourceUnavailable(message, in_doubt=not _was_never_sent(error))

@@ -150,10 +150,44 @@ def test_what_ox_says_to_a_new_contact_is_told(canned, canned_source, answer, ra
     assert len(canned.made("contacts?new")) == 1
 
 
-def test_a_picture_that_is_none_is_refused_before_anything_is_written(canned, canned_source):
+def test_a_picture_that_is_none_is_left_out(canned, canned_source):
+    canned.on("contacts?new", {"data": {"id": 7}, "timestamp": 50})
+    written = canned_source().create(CONTACTS, {"first_name": "x", "picture": b"<svg/>"}, "mark")
+    assert written == Written("7", "50", altered=True)
+    assert canned.calls[-1].json["first_name"] == "x"
+
+
+TOO_LONG = {"truncated": [502], "problematic": [{"id": 502, "length": 9, "max_size": 4}]}
+
+
+@pytest.mark.parametrize(
+    ("complaint", "stored"),
+    [
+        (error("CON-0168", "ERROR"), {"last_name": "Mann", "note": None, "email1": "no address"}),
+        (error("CON-0100", "USER_INPUT"), {"last_name": "Mann\U0001f600", "email1": None, "email2": "a@b"}),
+        ({**error("CON-0154", "TRUNCATED"), **TOO_LONG}, {"last_name": "Mann", "email1": "no address"}),
+    ],
+    ids=["a character", "an address", "a text too long"],
+)
+def test_a_contact_is_stored_without_the_detail_that_ox_minds(canned, canned_source, complaint, stored):
+    answers = iter([complaint, {"data": {"id": 7}, "timestamp": 50}])
+    canned.on("contacts?new", lambda seen: next(answers))
+    fields = {
+        "last_name": "Mann\U0001f600",
+        "note": Body(BodyKind.TEXT, "\U0001f600"),
+        "email1": "no address",
+        "email2": "a@b",
+    }
+    assert canned_source().create(CONTACTS, fields, "mark") == Written("7", "50", altered=True)
+    sent = canned.made("contacts?new")[-1].json
+    assert {name: sent[name] for name in stored} == stored
+
+
+def test_a_contact_whose_fault_is_not_told_is_refused(canned, canned_source):
+    canned.on("contacts?update", error("CON-0154", "TRUNCATED"))
     with pytest.raises(ItemRefused):
-        canned_source().create(CONTACTS, {"first_name": "x", "picture": b"<svg/>"}, "mark")
-    assert not canned.calls
+        canned_source().update(CONTACTS, "7", {"web_page": "x"}, "40")
+    assert len(canned.made("contacts?update")) == 1
 
 
 def test_an_update_sends_the_named_fields_and_the_version_it_knows(canned, canned_source):

@@ -19,7 +19,6 @@ from app.usm.errors import (
     FolderGone,
     ItemConflict,
     ItemGone,
-    ItemRefused,
     NotEnabled,
     SourceUnavailable,
 )
@@ -278,12 +277,36 @@ def test_what_is_gone_is_gone(source, contacts, inbox):
         source.update(inbox, "99999", {"read": True}, "0")
 
 
-def test_what_ox_will_not_hold_is_refused_and_nothing_is_stored(source, contacts):
-    before = source.listing(contacts, None)
-    for fields in ({"email1": "no address"}, {"picture": b"\xff\xd8 is the beginning of a JPEG and no more"}):
-        with pytest.raises(ItemRefused):
-            source.create(contacts, {"last_name": "x", **fields}, "mark-refused")
-    assert source.listing(contacts, None) == before
+BROKEN_PICTURE = b"\xff\xd8 is the beginning of a JPEG and no more"
+
+
+@pytest.mark.parametrize(
+    ("fields", "lost"),
+    [
+        ({"email1": "no address"}, "email1"),
+        ({"picture": BROKEN_PICTURE}, "picture"),
+        ({"nickname": "\U0001f600"}, "nickname"),
+    ],
+    ids=["address", "picture", "emoji"],
+)
+def test_a_detail_that_ox_will_not_hold_does_not_lose_the_contact(source, contacts, fields, lost):
+    written = source.create(contacts, {"last_name": "Mängel", **fields}, f"mark-{lost}")
+    kept = source.read(contacts, [written.id], ())[written.id].fields
+    assert kept["last_name"] == "Mängel"
+    assert written.altered == (kept.get(lost) != fields[lost])
+    source.delete(contacts, written.id, None, to_trash=True)
+
+
+def test_a_text_too_long_for_ox_is_stored_as_far_as_it_goes(source, contacts):
+    written = source.create(contacts, {"last_name": "L" * 3000}, "mark-long")
+    kept = source.read(contacts, [written.id], ())[written.id].fields["last_name"]
+    assert written.altered
+    assert 0 < len(kept) < 3000
+    assert kept == "L" * len(kept)
+    changed = source.update(contacts, written.id, {"web_page": "w" * 5000}, written.stamp)
+    assert changed.altered
+    assert source.read(contacts, [written.id], ())[written.id].fields["web_page"].startswith("www")
+    source.delete(contacts, written.id, None, to_trash=True)
 
 
 def test_a_change_of_contacts_shows_in_one_call(source, contacts, web):

@@ -81,7 +81,7 @@ def role(row: Mapping[int, Any]) -> FolderRole:
 
 def title(row: Mapping[int, Any]) -> str:
     """The title as one line; a shared folder's names its owner, a nameless one is called by its id."""
-    name = values.line(row.get(TITLE)) or str(row[ID]).rsplit("/", 1)[-1]
+    name = values.line(row.get(TITLE)) or values.line(str(row[ID]).rsplit("/", 1)[-1]) or "?"
     owner = values.line(row.get(OWNER)) if row.get(TYPE) == SHARED else None
     full = f"{name} ({owner})" if owner and owner not in name else name
     return full[:_LONGEST_TITLE]
