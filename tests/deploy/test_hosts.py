@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -341,8 +344,7 @@ def test_a_killed_deployment_leaves_updatetasks_cfg_in_place_and_the_next_run_co
     process = slow.start()
     try:
         eventually(lambda: parked(slow.hosts), 60, "updatetasks.cfg was parked")
-        Path(f"/proc/{pyinfra_inside(process)}").exists()
-        process.send_signal(signal.SIGKILL)
+        os.kill(pyinfra_inside(process), signal.SIGKILL)
         took = eventually(lambda: in_place(slow.hosts), 60, "updatetasks.cfg came back")
     finally:
         process.kill()
@@ -434,17 +436,37 @@ def test_no_password_is_seen_in_logs_or_process_lists(mended: Deployment) -> Non
         mended.hosts.sh("ox1", script)
     secrets = {"master": "hush-master-5b1", "context": "hush-context-5b1"}
     environment = {"OX_MASTER_PASSWORD": secrets["master"], "OX_CONTEXT_PASSWORD": secrets["context"]}
-    process = mended.start("-y", "-vvv", "--diff", **environment)
-    seen: set[str] = set()
-    while process.poll() is None and not seen:
-        seen = {name for name, value in secrets.items() if in_a_command_line(value)}
-        if process.stdout is not None:
-            break
-    done = mended.finish(process)
+    with sampled(secrets.values()) as seen:
+        done = mended.run("-y", "-vvv", "--diff", **environment)
     assert seen == set()
     assert done.status == 1
     assert "Authentication failed" in done.printed
     assert [value for value in secrets.values() if value in done.printed] == []
+
+
+def test_a_password_on_a_command_line_would_be_seen() -> None:
+    with sampled(["hush-5b1"]) as seen:
+        subprocess.run(["sh", "-c", ": hush-5b1; sleep 1; :"], check=True)
+    assert seen == {"hush-5b1"}
+
+
+@contextmanager
+def sampled(texts: Iterable[str]) -> Iterator[set[str]]:
+    """Looks at all command lines again and again; yields those of the texts that were in one."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.02):
+            seen.update(text for text in texts if in_a_command_line(text))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
 
 
 def in_a_command_line(text: str) -> bool:
