@@ -17,11 +17,12 @@ SHORT_TYPE: Final = "application/vnd.ms-sync"
 
 @dataclass(frozen=True, slots=True)
 class EasResponse:
-    """An answer; ``headers`` lack Content-Length and Date, which are the web server's."""
+    """An answer; ``headers`` lack Content-Length and Date, which are the web server's. ``reason`` is for the log."""
 
     status: int
     headers: dict[str, str]
     body: bytes = b""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ eas.collection.<n>     JSON: sticky options and supported properties of folder n
 eas.sync               JSON: the cached Sync request
 eas.ping.interval      seconds of the last Ping
 eas.ping.folders       JSON: folder numbers of the last Ping
+eas.ping.told          JSON: what Pings told lately, by folder number: sync key, how often, when (see ``ping_guard``)
 =====================  =========================================================================
 
 Anything unreadable in there counts as absent: the device is asked again, and nothing breaks.
@@ -37,6 +38,7 @@ COLLECTION: Final = "eas.collection."
 SYNC: Final = "eas.sync"
 PING_INTERVAL: Final = "eas.ping.interval"
 PING_FOLDERS: Final = "eas.ping.folders"
+PING_TOLD: Final = "eas.ping.told"
 
 
 class Memory:

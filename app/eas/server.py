@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from app.eas import answer, policy
@@ -117,6 +118,9 @@ class ActiveSync:
 
     def refuse(self, command: Command, error: UsmError) -> EasResponse:
         """The answer when there is no session, or it failed as a whole (MS-ASHTTP 2.2.2.1)."""
+        return replace(self._refusal(command, error), reason=str(error))
+
+    def _refusal(self, command: Command, error: UsmError) -> EasResponse:
         match error:
             case AccessDenied():
                 return answer.plain(401)

@@ -84,7 +84,9 @@ class Gateway:
     def _answer(self, request: falcon.Request, work: Work) -> EasResponse:
         """Every error becomes an answer here, and nowhere else."""
         try:
-            return self._carried_out(request, work)
+            answer = self._carried_out(request, work)
+            work.reason = work.reason or answer.reason
+            return answer
         except EasError as error:
             work.reason = str(error)
             return error.response

@@ -4,6 +4,7 @@
 * Folders that were never synchronised are left out, not complained of: iOS names them and would loop (quirk 40).
 * A Ping whose folders are all of that kind waits like any other, so that the device does not ask in a loop.
 * A newer request of the device ends the wait with Status 1.
+* A device that does not fetch what it is told of is not told of it without end (:mod:`app.eas.ping_guard`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from app.eas import collection, memory
+from app.eas import collection, memory, ping_guard
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.errors import Malformed, StatusError
@@ -77,7 +78,9 @@ def do(call: Call, request: Request) -> WatchResult:
     since = {
         number: kept.options.since(call.session.folder(number).content, now) for number, kept in known.items()
     }
-    return call.session.watch(list(known), interval, since)
+    result = call.session.watch(list(known), interval, since, told=ping_guard.silenced(call, known))
+    ping_guard.note(call, result.folders)
+    return result
 
 
 def _interval(call: Call, request: Request) -> int:

@@ -202,3 +202,39 @@ def test_a_repeated_ping_writes_nothing(ready: Phone) -> None:
     ready.world.store.before = written.append
     ping(ready, INBOX)
     assert written == []
+
+
+def test_a_device_that_does_not_fetch_what_it_is_told_of_is_held_after_three_times(ready: Phone) -> None:
+    ready.world.source.put(INBOX, {"subject": "x"})
+    assert [ping(ready, INBOX).status for _ in range(3)] == ["2", "2", "2"]
+    began = ready.world.clock.monotonic()
+    assert ping(ready, INBOX).status == "1"
+    assert ready.world.clock.monotonic() - began == 600
+    assert ping(ready, INBOX).status == "2", "after a minute it is told again"
+
+
+def test_a_held_device_is_told_of_news_and_of_other_folders(ready: Phone) -> None:
+    ready.world.source.put(INBOX, {"subject": "x"})
+    for _ in range(3):
+        ping(ready, INBOX)
+    deliver(ready)
+    assert ping(ready, INBOX).status == "2"
+    ready.world.source.put(CONTACTS, {"last_name": "x"})
+    assert plain(ping(ready, CONTACTS, INBOX).root) == [  # type: ignore[arg-type]
+        ("Status", "2"),
+        ("Folders", [("Folder", ready.number(CONTACTS))]),
+    ]
+
+
+def test_a_device_that_fetches_is_never_held(ready: Phone) -> None:
+    for _ in range(5):
+        ready.world.source.put(INBOX, {"subject": "x"})
+        assert ping(ready, INBOX).status == "2"
+        ready.sync(INBOX)
+
+
+@pytest.mark.parametrize("garbage", ["", "nonsense", "[]", '{"1": 7}', '{"1": ["k", "x", null]}'])
+def test_garbage_about_what_was_told_counts_as_nothing(garbage: str, ready: Phone) -> None:
+    ready.session().write_fields({memory.PING_TOLD: garbage})
+    ready.world.source.put(INBOX, {"subject": "x"})
+    assert ping(ready, INBOX).status == "2"

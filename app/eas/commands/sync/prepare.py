@@ -77,10 +77,11 @@ def _limit(value: int) -> Element:
 
 
 def jobs(request: Request, call: Call) -> list[Job]:
-    """All collections of the request. Raises ``StatusError`` 12, ``Malformed``."""
+    """All collections of the request. Raises ``StatusError`` 12 and 13, ``Malformed``."""
     found = [(wanted, _folder(call, wanted)) for wanted in request.collections]
     for wanted, folder in found:
         _check_class(wanted, folder)
+        _check_key(call, wanted, folder)
     return [_job(call, wanted, folder) for wanted, folder in found]
 
 
@@ -92,6 +93,15 @@ def _folder(call: Call, wanted: Wanted) -> FolderRef:
     if folder.content not in CLASSES:
         raise Malformed(f"folder {folder.number} holds {folder.content.value}, which is not synchronised")
     return folder
+
+
+def _check_key(call: Call, wanted: Wanted, folder: FolderRef) -> None:
+    """A key that the device did not name again must be the one it stands on. If not, it is asked for its own
+    (Status 13): with that, an answer that got lost is repeated, and none that arrived."""
+    if wanted.cached and wanted.key != call.session.key(folder.number):
+        raise StatusError(
+            SyncStatus.REQUEST_INCOMPLETE, f"the remembered key of folder {folder.number} is not the newest"
+        )
 
 
 def _check_class(wanted: Wanted, folder: FolderRef) -> None:

@@ -191,10 +191,14 @@ def test_an_empty_request_waits_like_the_last_one(ready: Phone) -> None:
     assert ready.world.clock.monotonic() - began == 300
 
 
-def test_an_empty_request_has_the_answer_again_if_it_was_lost(ready: Phone) -> None:
+def test_an_empty_request_under_a_key_left_behind_asks_for_a_full_one(ready: Phone) -> None:
+    """A full request with the device's own key then has a lost answer again, and none that arrived."""
     deliver(ready)
+    before = dict(ready.keys)
     lost = wait(ready, ("Wait", 8))
-    again = ready.send("Sync")
+    assert ready.send("Sync").status == "13"
+    ready.keys = before
+    again = wait(ready)
     assert [e.text for e in again.all("AirSync:ServerId")] == [e.text for e in lost.all("AirSync:ServerId")]
 
 
