@@ -34,6 +34,9 @@ __all__ = ["DatabaseSettingsError", "create_app"]
 
 _log = logging.getLogger(__name__)
 
+MIN_DOUBT = 30
+"""Least seconds for which OX may still be carrying out what it never answered."""
+
 CHECK_SECONDS = 3.0
 """How long OX may take to give a sign of life."""
 
@@ -72,12 +75,17 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     state = SqlStateStore(store, settings.lock_timeout / 1000)
     manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
     eas = ActiveSync(eas_settings(settings), clock, tokens)
+
+    def stop() -> None:
+        hub.close()
+        sources.close()
+
     gateway = Gateway(eas, manager, clock, tokens, settings.domain_user, settings.max_request_size)
     return application.Application(
         devices=application.device_app(gateway, settings.alias),
         admin=admin.create(checks(settings, store)),
         admin_port=settings.admin_port,
-        stop=hub.close,
+        stop=stop,
     )
 
 
@@ -137,7 +145,9 @@ def ox_settings(settings: Settings) -> OxSettings:
 def usm_settings(settings: Settings) -> UsmSettings:
     """The settings of the synchronisation itself."""
     return UsmSettings(
-        max_objects=settings.max_objects_per_folder, force_new_key=settings.force_new_sync_key_on_empty_sync
+        max_objects=settings.max_objects_per_folder,
+        force_new_key=settings.force_new_sync_key_on_empty_sync,
+        doubt_seconds=max(MIN_DOUBT, settings.ox_read_timeout // 1000),
     )
 
 
