@@ -1,6 +1,6 @@
 """Columns of contacts and of users (http-api section 5 and 11.1)."""
 
-from lab.ox.columns.common import COMMON
+from lab.ox.columns.groupware import COMMON
 from lab.ox.columns.table import ColumnDef, ColumnTable
 
 # Texts: number → (name, most characters).
