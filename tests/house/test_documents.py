@@ -15,9 +15,29 @@ DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
 NAMED = re.compile(r"`([\w.@-]+(?:/[\w.@*<>-]*)+|[\w-]+\.(?:py|md|toml|mk|lock))`")
 
 # Folders of the project: a path that begins with one of them must exist.
-OURS = ("app", "lab", "tasks", "inventory", "group_data", "templates", "packaging", "bench", "docs", "tests", ".ci")
+OURS = (
+    "app",
+    "lab",
+    "tasks",
+    "inventory",
+    "group_data",
+    "templates",
+    "packaging",
+    "bench",
+    "docs",
+    "tests",
+    ".ci",
+)
 
-MADE_LATER = ("dist/", ".venv", ".lab", "build/", "bench/results")
+MADE_LATER = (
+    "inventory/production.py",
+    "group_data/production.py",
+    "dist/",
+    ".venv",
+    ".lab",
+    "build/",
+    "bench/results",
+)
 
 FORBIDDEN_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 
