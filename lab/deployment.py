@@ -88,7 +88,7 @@ def run(lab: Lab, log: Path, *arguments: str) -> Deployment:
     """Runs pyinfra on the lab with its whole output in ``log``; raises LabError when it did not succeed."""
     program = Path(sys.executable).with_name("pyinfra")
     command = enter.command_inside(lab, [str(program), *(arguments or COMMAND)])
-    environment = {**enter.environment(lab), "USM_SECRETS_FILE": str(lab.secrets)}
+    environment = {**_without_secrets(enter.environment(lab)), "USM_SECRETS_FILE": str(lab.secrets)}
     log.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with log.open("w") as output:
@@ -114,6 +114,11 @@ def run(lab: Lab, log: Path, *arguments: str) -> Deployment:
             f"the deployment did not succeed: {problem}; its last output (all of it: {log}):\n{tail(log)}"
         )
     return found
+
+
+def _without_secrets(environment: dict[str, str]) -> dict[str, str]:
+    """Passwords of another installation in the caller's environment would be taken before the lab's own."""
+    return {name: value for name, value in environment.items() if not name.startswith(("OX_", "USM_"))}
 
 
 def listening(lab: Lab) -> dict[str, set[str]]:
