@@ -23,6 +23,7 @@ from lab.enter import SSH_PORT, answers
 from lab.plan import BRIDGE, CONTROLLER, FILES, HOSTS, LOGS, PREFIX_LENGTH, STATE, Host, Lab, hosts_file
 from lab.steps import LabError, Steps, tail, undisturbed
 
+LAYERS_IN_USE = "layers.json"
 START_SECONDS = 60.0
 # How long programs inside the controller's namespace (a deployment, a phone) get to end by themselves.
 CONTROLLER_PATIENCE = 3.0
@@ -46,8 +47,13 @@ def locked(lab: Lab) -> Iterator[None]:
 
 
 def _record(lab: Lab) -> Path:
-    """Written when the lab is completely up: which layers it stands on, and since when."""
+    """Written when the lab is completely up."""
     return lab.directory / "up.json"
+
+
+def _layers_in_use(lab: Lab) -> Path:
+    """Written before the first host starts: the layers that must not be removed."""
+    return lab.directory / LAYERS_IN_USE
 
 
 def _kept(lab: Lab) -> Path:
@@ -129,6 +135,7 @@ def _clear(lab: Lab, report: Steps) -> bool:
 def _bring_up(lab: Lab, report: Steps, seed: str | None) -> None:
     """Without a seed the hosts have their data already."""
     lab.directory.mkdir(parents=True, exist_ok=True)
+    _layers_in_use(lab).write_text(json.dumps(roles.layer_names()) + "\n")
     with report.step("keys, certificates, network"):
         keys.make_ssh(lab)
         keys.make_certificates(lab)
@@ -147,7 +154,7 @@ def _bring_up(lab: Lab, report: Steps, seed: str | None) -> None:
         for host in HOSTS:
             if host.role in stage and seed is not None:
                 roles.finish(lab, host, seed, report)
-    _record(lab).write_text(json.dumps({"since": time.time(), "layers": roles.layer_names()}) + "\n")
+    _record(lab).write_text(json.dumps({"since": time.time()}) + "\n")
     _kept(lab).unlink(missing_ok=True)
 
 
@@ -271,7 +278,7 @@ def status_table(found: dict[str, object]) -> list[str]:
 
 def prune_layers(report: Steps) -> None:
     """Removes layers that no recipe stands for and no lab of this clone runs on."""
-    records = STATE.glob("*/up.json")
-    used = {name for record in records for name in json.loads(record.read_text())["layers"]}
+    records = STATE.glob(f"*/{LAYERS_IN_USE}")
+    used = {name for record in records for name in json.loads(record.read_text())}
     used |= set(roles.layer_names())
     base.prune(report, used)

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,12 @@ def _program_files() -> list[Path]:
     return sorted([*found, BUILDER, LOCK])
 
 
+@cache
 def layer() -> Path:
-    """Where the layer is, or will be: under the fingerprint of program, libraries and the layer below."""
+    """Where the layer is, or will be: under the fingerprint of program, libraries and the layer below.
+
+    Read once: whoever edits the program while a lab comes up gets the edit at the next one.
+    """
     digest = hashlib.sha256(base.layer("ox").name.encode())
     for path in _program_files():
         digest.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
