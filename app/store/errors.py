@@ -28,6 +28,7 @@ PASSING_MARIADB: Final[frozenset[int]] = frozenset(
         1020,  # the row changed since the snapshot (innodb_snapshot_isolation)
         1205,  # lock wait timeout
         1213,  # deadlock; also a Galera node that lost against another
+        1305,  # no such savepoint: a deadlock inside it has taken the whole transaction
     }
 )
 """Error numbers of MariaDB after which the same transaction may succeed."""
