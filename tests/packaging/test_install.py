@@ -56,6 +56,12 @@ def status(hosts: LabHosts, name: str, *words: str) -> int:
     return hosts.run(name, SERVICE, *words, check=False).returncode
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _hosts_as_they_were(lab_hosts: LabHosts) -> None:
+    """Other tests of the session may have deployed to them."""
+    lab_hosts.renew()
+
+
 @pytest.fixture(scope="module")
 def ox1(lab_hosts: LabHosts, deb: Deb) -> Iterator[LabHosts]:
     """The package, freshly installed on a groupware host; purged afterwards."""
