@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
+from lab import plan
 from lab.deployment import listening
+from lab.device import Phone, ServerUnavailable
 from lab.testing import LabHosts
 from tests.packaging.deb import PROJECT, Deb
 
@@ -244,6 +246,53 @@ def test_both_nodes_serve_and_one_alone_serves_too(deployed: Deployment) -> None
     deployed.hosts.run("ox1", "/etc/init.d/open-xchange-usm", "stop")
     assert {deployed.options("anton@example.org")[0] for _ in range(4)} == {200}
     deployed.hosts.run("ox1", "/etc/init.d/open-xchange-usm", "start")
+
+
+GROUPWARE = "/etc/init.d/open-xchange-groupware"
+STOPS = {
+    "MariaDB": (("db1", "/etc/init.d/mariadb stop"),),
+    "OX": tuple((node, f"{GROUPWARE} stop") for node in NODES),
+}
+STARTS = {
+    "MariaDB": (("db1", "/etc/init.d/mariadb start"), *((node, f"{GROUPWARE} restart") for node in NODES)),
+    "OX": tuple((node, f"{GROUPWARE} start") for node in NODES),
+}
+
+
+@pytest.mark.parametrize("gone", STOPS)
+def test_a_phone_is_told_to_come_back_while_something_is_stopped(deployed: Deployment, gone: str) -> None:
+    """503 with Retry-After: never "wrong password", never "start over"."""
+    phone = Phone(
+        f"http://{plan.host('web1').address}",
+        "anton@example.org",
+        "secret",
+        device_id=f"OUTAGE{gone.upper()}",
+        timeout=60,
+    )
+
+    def synchronise() -> None:
+        phone.folder_sync()
+        phone.sync_all(phone.folder_of_type(9).server_id)
+
+    def is_told_to_come_back() -> bool:
+        with pytest.raises(ServerUnavailable) as caught:
+            phone.folder_sync()
+        return (caught.value.retry_after or 0) > 0
+
+    deployed.hosts.call(phone.provision)
+    deployed.hosts.call(synchronise)
+    held = {collection: set(phone.items(collection)) for collection in phone.collections}
+    for name, command in STOPS[gone]:
+        deployed.hosts.sh(name, command)
+    try:
+        assert deployed.hosts.call(is_told_to_come_back)
+        assert deployed.hosts.call(is_told_to_come_back)
+    finally:
+        for name, command in STARTS[gone]:
+            deployed.hosts.sh(name, command)
+    deployed.hosts.call(synchronise)
+    assert {collection: set(phone.items(collection)) for collection in phone.collections} == held
+    assert phone.anomalies == []
 
 
 def test_settings_can_be_read_by_the_service_alone(first: Outcome, deployment: Deployment) -> None:
