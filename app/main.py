@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import http.client
 import logging
 import secrets
@@ -127,7 +128,7 @@ def check_ox(url: str) -> None:
         raise SourceUnavailable(f"{url} does not answer: {error or type(error).__name__}") from error
     finally:
         connection.close()
-    if status >= 500:
+    if status >= 500 or status == http.HTTPStatus.NOT_FOUND:
         raise SourceUnavailable(f"{url} answers with HTTP status {status}")
 
 

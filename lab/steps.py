@@ -42,6 +42,8 @@ class Steps:
 
     def __init__(self, log: Path, label: str, out: TextIO | None = None) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
+        # Command lines of the lab hold the lab's passwords.
+        log.parent.chmod(0o700)
         self.log = log
         self.prefix = f"{label}: " if label else ""
         self.out = out or sys.stderr

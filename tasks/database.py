@@ -58,6 +58,10 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
     schemas, complaint = _schemas(node)
     if complaint:
         yield run.failure(f"the schemas cannot be found: {complaint}")
+        return
+    # The tool asks a daemon that a run which was cut off may have left stopped.
+    for daemon in node.daemons:
+        yield scripts.command("restart", node.init, daemon, host.data.groupware_start_timeout, "start")
     for _, context in schemas:
         options = ("-v", str(host.data.database_version), "-c", str(context))
         yield administration.as_nobody("resetversion", *options)

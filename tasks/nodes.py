@@ -15,6 +15,9 @@ from tasks import scripts
 STATE = "/var/lib/open-xchange-usm"
 """Where a host keeps what the deployment must remember about it."""
 
+STARTED = f"{STATE}/started"
+"""The note of what the service ran when it was last started, see :mod:`tasks.services`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:

@@ -6,15 +6,20 @@ is kept beside the new one with its date. They may hold a password, so only the 
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import subprocess
+import sys
+import tempfile
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
-from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from tasks import nodes, proxy, scripts, secrets
+from tasks import nodes, proxy, run, scripts, secrets
 from tasks.render import render
 
 FILES = ("usm", "eas")
@@ -25,7 +30,25 @@ OWNER = "root:open-xchange"
 def configure() -> None:
     """Both files hold exactly what the settings say."""
     if nodes.is_node():
-        _configure(name="Configure usm.properties and eas.properties", texts=texts(settings()))
+        wanted = texts(settings())
+        check(tuple(wanted.items()))
+        _configure(name="Configure usm.properties and eas.properties", texts=wanted)
+
+
+@functools.cache
+def check(wanted: tuple[tuple[str, str], ...]) -> None:
+    """Lets the application look at the settings, on this machine and before anything is touched. Raises
+    :class:`~tasks.run.DeployError` with what it says of them."""
+    with tempfile.TemporaryDirectory(prefix="usm-settings-") as folder:
+        for name, text in wanted:
+            (Path(folder) / f"{name}.properties").write_text(text, encoding="iso-8859-1")
+        command = [sys.executable, "-m", "app", "--check", "--etc", folder]
+        done = subprocess.run(command, cwd=run.PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        complaint = (done.stderr or done.stdout).replace(f"{folder}/", "").strip()
+        raise run.DeployError(
+            f"the settings in group_data/ cannot be used: {complaint}. Nothing has been touched"
+        )
 
 
 def settings() -> dict[str, Any]:
@@ -53,4 +76,6 @@ def _configure(texts: Mapping[str, str]) -> Generator[PyinfraCommand, None, None
         if node.properties.get(name) == wanted:
             host.noop(f"{name}.properties is as it should be")
             continue
+        # Whatever runs now has not read this; without the note of what was started, the service is restarted.
+        yield StringCommand("rm", "-f", nodes.STARTED)
         yield scripts.command("write", f"{node.etc}/{name}.properties", MODE, OWNER, "keep", stdin=text)

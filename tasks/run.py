@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import difflib
+import importlib
 import json
 import os
 import subprocess
@@ -41,6 +43,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 RESULT = "USM_DEPLOY_RESULT"
 """Environment variable that names the file for the result: JSON with ``complete``, ``hosts``, and by host ``changed``
 (the names of the steps that changed something) and ``failed``."""
+
+
+OTHER_NAMES = ("ssh_", "_", "address", "winrm_", "docker_", "local_")
+"""How names begin that are pyinfra's own, or of a single host (``inventory/production.example.py``)."""
 
 
 class DeployError(PyinfraError):
@@ -113,6 +119,8 @@ def all_fine() -> bool:
 def begin() -> None:
     """Checks everything that can be known beforehand, and notes that the run begins. Raises :class:`DeployError`."""
     _check_groups()
+    _check_names()
+    _check_accounts()
     _check_package()
     if absent := secrets.missing(host.data):
         raise DeployError(
@@ -137,6 +145,31 @@ def _check_groups() -> None:
     for group in ("web", "ox"):
         if group not in inventory.groups or not inventory.get_group(group):
             raise DeployError(f"the inventory has no host in the group {group}: there must be at least one")
+
+
+def _check_names() -> None:
+    """A setting that is spelled wrongly would be left out of account without a word."""
+    known = {name for name in vars(importlib.import_module("group_data.all")) if not name.startswith("_")}
+    for name in host.data.dict():  # type: ignore[no-untyped-call]
+        if name not in known and not name.startswith(OTHER_NAMES):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "group_data/all.py has all of them"
+            raise DeployError(
+                f"there is no setting {name} (host {host.name}): {hint} Nothing has been touched"
+            )
+
+
+def _check_accounts() -> None:
+    chosen = host.data.activesync
+    right = isinstance(chosen, dict) and all(
+        str(context).isdigit() and (who == "all" or isinstance(who, list | tuple))
+        for context, who in chosen.items()
+    )
+    if not right:
+        raise DeployError(
+            f"activesync is {chosen!r}; it must name context ids with a list of users or the word all, such as"
+            ' {1: ["anton"], 2: "all"}. Nothing has been touched'
+        )
 
 
 def _check_package() -> None:

@@ -16,8 +16,6 @@ from pyinfra.context import host
 from tasks import nodes, package, run, scripts, upgrade
 from tasks.nodes import Node
 
-STARTED = f"{nodes.STATE}/started"
-
 
 def restart_groupware() -> None:
     """Groupware and admin daemon are restarted, on nodes where update tasks are to run, and answer again.
@@ -43,7 +41,7 @@ def _restart_groupware() -> Generator[PyinfraCommand, None, None]:
         return
     seconds = host.data.groupware_start_timeout
     for daemon in node.daemons:
-        yield scripts.command("restart", node.init, daemon, seconds)
+        yield scripts.command("restart", node.init, daemon, seconds, "restart")
 
 
 @operation()
@@ -53,7 +51,7 @@ def _run_application() -> Generator[PyinfraCommand, None, None]:
     if not node.enabled:
         yield scripts.command("enable", node.init, host.data.service_name)
     if due:
-        yield scripts.command("start", node.init, host.data.service_name, STARTED, fingerprint(node))
+        yield scripts.command("start", node.init, host.data.service_name, nodes.STARTED, fingerprint(node))
     elif node.enabled:
         host.noop("the service runs what is installed")
 

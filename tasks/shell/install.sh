@@ -4,7 +4,13 @@ set -e
 echo "$2" >"$3/owed.new"
 mv "$3/owed.new" "$3/owed"
 export DEBIAN_FRONTEND=noninteractive
-dpkg --configure -a --force-confold
+# What was cut off is completed first; dpkg itself does not wait for another one that is still at work.
+tries=6
+until dpkg --configure -a --force-confold; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || exit 1
+    sleep 10
+done
 apt-get install --yes --quiet --no-install-recommends --reinstall --allow-downgrades \
     -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef -o DPkg::Lock::Timeout=60 "$1"
 rm -f "$1"

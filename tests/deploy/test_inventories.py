@@ -148,3 +148,20 @@ def test_a_secrets_file_that_is_not_there_is_named(project: Path) -> None:
     )
     assert done.returncode == 1
     assert "/nowhere.json does not exist" in done.stderr
+
+
+def test_a_setting_that_does_not_exist_is_named_before_anything_is_touched(project: Path) -> None:
+    done = pyinfra("--dry", "here.py", "deploy.py", "--data", "listen_prot=9", cwd=with_package(project))
+    assert done.returncode == 1
+    assert "there is no setting listen_prot" in done.stderr
+    assert "did you mean listen_port?" in done.stderr
+
+
+@pytest.mark.parametrize("value", ['["anton"]', '{"1": "anton"}', '"all"'])
+def test_accounts_of_another_shape_are_refused_before_anything_is_touched(project: Path, value: str) -> None:
+    done = pyinfra(
+        "--dry", "here.py", "deploy.py", "--data", f"activesync={value}", cwd=with_package(project)
+    )
+    assert done.returncode == 1
+    assert "activesync is" in done.stderr
+    assert "Traceback" not in done.stderr

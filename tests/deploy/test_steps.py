@@ -67,7 +67,7 @@ PARK = [
 ]
 HEAL = [*PARK[:2], f"sh /var/lib/open-xchange-usm/updatetasks.sh heal {PARKING}"]
 PUT_BACK = ["sh /var/lib/open-xchange-usm/updatetasks.sh put-back"]
-RESTART = [f"restart.sh sysv {daemon} 180" for daemon in DAEMONS]
+RESTART = [f"restart.sh sysv {daemon} 180 restart" for daemon in DAEMONS]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,12 @@ def test_the_version_is_reset_for_one_context_of_each_schema() -> None:
     host = node(state=OWING)
     host.answers = {"python3": (True, SCHEMAS)}
     tool = "admin.sh 180 300 /opt/open-xchange/sbin/resetversion"
-    assert resets(host) == [f"{tool} -v 33 -c 1", f"{tool} -v 33 -c 2"]
+    assert resets(host) == [
+        "restart.sh sysv open-xchange-groupware 180 start",
+        "restart.sh sysv open-xchange-admin 180 start",
+        f"{tool} -v 33 -c 1",
+        f"{tool} -v 33 -c 2",
+    ]
 
 
 def test_the_first_node_that_owes_it_resets_it_for_all() -> None:
@@ -206,7 +211,8 @@ def test_settings_are_written_only_where_content_mode_or_owner_differ() -> None:
     readable = f"{hashlib.sha256(b'b').hexdigest()} 644 root:open-xchange"
     state = Node(etc=ETC, properties={"usm": right, "eas": readable})
     assert properties_of(state, {"usm": "a", "eas": "b"}) == [
-        f"write.sh {ETC}/eas.properties 640 root:open-xchange keep"
+        "rm -f /var/lib/open-xchange-usm/started",
+        f"write.sh {ETC}/eas.properties 640 root:open-xchange keep",
     ]
 
 

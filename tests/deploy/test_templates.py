@@ -10,6 +10,7 @@ import jinja2
 import pytest
 
 from app import config
+from tasks import properties, run
 from tasks.render import property_value, render
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -135,3 +136,19 @@ def test_the_vendors_bundles_are_reached_by_ajp_as_in_the_guide() -> None:
     assert 'BalancerMember "ajp://127.0.0.1:8009"' in text
     assert "smax=0 ttl=60 retry=5" in text
     assert "hcmethod" not in text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["listen.port=80x", "eas.sync.max_window_size=-3", "ox.url=127.0.0.1:8009"],
+)
+def test_settings_that_the_application_refuses_are_named_before_anything_is_touched(wrong: str) -> None:
+    line = f"com.openexchange.usm.{wrong}\n"
+    with pytest.raises(run.DeployError, match=r"Nothing has been touched") as caught:
+        properties.check((("usm", line), ("eas", "")))
+    assert wrong.partition("=")[2] in str(caught.value)
+    assert "usm.properties" in str(caught.value)
+
+
+def test_settings_that_the_application_takes_pass() -> None:
+    properties.check((("usm", "com.openexchange.usm.listen.port=8010\n"), ("eas", "")))
