@@ -82,9 +82,8 @@ class Exchange:
         self._request = request
         self._generation = heads.generation
         self._repeated = position is keys.Position.OLDER
-        base = heads.older if self._repeated and heads.older is not None else heads.newest
-        self._base = base.counter
-        self._known = store.stamps(session, request.folder, base.counter)
+        self._base = keys.head(position, heads).counter
+        self._known = store.stamps(session, request.folder, self._base)
         self._held = dict(self._known)
         self._done: dict[str, Entry] = {}
         self._asking = ""

@@ -64,8 +64,8 @@ def update(
     position: keys.Position,
 ) -> HierarchyResult:
     """Bring a device's hierarchy up to date. The states of its folders are not touched, whatever the key."""
-    repeated = position is keys.Position.OLDER and heads.older is not None
-    base = heads.older.counter if repeated and heads.older is not None else heads.newest.counter
+    repeated = position is keys.Position.OLDER
+    base = keys.head(position, heads).counter
     held = store.stamps(session, HIERARCHY, base)
     placed = place(session, source.folders(), store)
     changes = compare(held, placed)

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from app.usm.errors import UnknownSyncKey
-from app.usm.ports import Heads
+from app.usm.ports import Head, Heads
 
 START: Final = "0"
 """The key of a device that holds nothing."""
@@ -41,3 +41,8 @@ def locate(key: str, heads: Heads | None) -> Position:
         if heads.older is not None and key == text(heads.generation, heads.older.counter):
             return Position.OLDER
     raise UnknownSyncKey(f"no state is kept for sync key {key[:64]!r}")
+
+
+def head(position: Position, heads: Heads) -> Head:
+    """What is kept of the key that a device stands on; :func:`locate` has said where."""
+    return heads.older if position is Position.OLDER and heads.older is not None else heads.newest

@@ -140,7 +140,7 @@ class Session:
         position = keys.locate(key, heads)
         if position is keys.Position.START:
             raise UnknownSyncKey("key 0 has no state to estimate against")
-        kept = heads.older if position is keys.Position.OLDER and heads.older else heads.newest
+        kept = keys.head(position, heads)
         now = int(self._clock.now().timestamp())
         return watch.count(
             self.id, ref, self._source, self._store, self._settings, since, now, counter=kept.counter
