@@ -5,21 +5,18 @@
 # and its start, it still gets to the end.
 set -u
 if [ "$1" = systemd ]; then
+    manage="systemctl $4 $2"
     status() { systemctl --quiet is-active "$1"; }
 else
+    manage="/etc/init.d/$2 $4"
     status() { "/etc/init.d/$1" status >/dev/null 2>&1; }
 fi
 if [ "$4" = start ] && status "$2"; then
     exit 0
 fi
 said=$(mktemp /tmp/open-xchange-usm.XXXXXX) || exit 1
-if [ "$1" = systemd ]; then
-    setsid sh -c 'timeout "$1" systemctl "$2" "$3" >"$4" 2>&1; echo $? >"$4.done"' - "$3" "$4" "$2" "$said" \
-        </dev/null >/dev/null 2>&1 &
-else
-    setsid sh -c 'timeout "$1" "/etc/init.d/$3" "$2" >"$4" 2>&1; echo $? >"$4.done"' - "$3" "$4" "$2" "$said" \
-        </dev/null >/dev/null 2>&1 &
-fi
+# $manage is split into its words on purpose: a program, and what it is given.
+setsid sh -c 'timeout "$1" $2 >"$3" 2>&1; echo $? >"$3.done"' - "$3" "$manage" "$said" </dev/null >/dev/null 2>&1 &
 until [ -e "$said.done" ]; do
     sleep 0.1
 done
