@@ -56,6 +56,18 @@ def _install(packages: str) -> str:
     return f"apt-get update --quiet\napt-get install --yes --quiet --no-install-recommends {packages}\n"
 
 
+def _rpm_database() -> str:
+    """Makes rpm's database where rpm systems have it, and tells it what the system has."""
+    describe = (FILES / "rpm-provides.py").read_text()
+    return (
+        "mkdir -p /etc/rpm\necho '%_dbpath /var/lib/rpm' > /etc/rpm/macros\n"
+        f"cat > /tmp/rpm-provides.py <<'END-OF-FILE'\n{describe}END-OF-FILE\n"
+        "python3 /tmp/rpm-provides.py > /tmp/lab-provides.spec\n"
+        "rpmbuild -bb --quiet --define '_topdir /tmp/rpmbuild' /tmp/lab-provides.spec\n"
+        "rpm --initdb\nrpm --install /tmp/rpmbuild/RPMS/noarch/lab-provides-1-1.noarch.rpm\n"
+    )
+
+
 RECIPES = (
     Recipe(
         "base",
@@ -72,6 +84,7 @@ RECIPES = (
     ),
     Recipe("db", _install("mariadb-server mariadb-client"), "base"),
     Recipe("ox", _install(f"mariadb-client {APPLICATION_PACKAGES}"), "base"),
+    Recipe("rpm", _install("rpm") + _rpm_database(), "ox"),
 )
 
 

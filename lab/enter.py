@@ -22,8 +22,22 @@ def command_on(lab: Lab, host: Host, command: Sequence[str]) -> list[str]:
     first = netns.first_process(lab.namespace_of(host))
     if first is None:
         raise LabError(f"{host.name} of the lab {lab.name} is not running")
-    clean = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "LOGNAME=root", "USER=root"]
-    return ["nsenter", "--target", str(first), "--all", "--root", "--wd", "--", *clean, *command]
+    return [
+        "nsenter",
+        "--target",
+        str(first),
+        "--all",
+        "--root",
+        "--wd",
+        "--",
+        *clean_environment(),
+        *command,
+    ]
+
+
+def clean_environment() -> list[str]:
+    """The words before a command that give it root's environment on a host, and nothing of this machine's."""
+    return ["env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "LOGNAME=root", "USER=root"]
 
 
 def environment(lab: Lab) -> dict[str, str]:

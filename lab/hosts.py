@@ -189,7 +189,16 @@ def _start(lab: Lab, host: Host, report: Steps) -> None:
     unshare = ["unshare", *spaces, "--fork", "--kill-child", "--"]
     with console(lab, host).open("w") as output:
         subprocess.Popen(
-            [*enter, *unshare, "sh", str(FILES / "host.sh"), host.name, str(place / "root"), overlay],
+            [
+                *enter,
+                *unshare,
+                "sh",
+                str(FILES / "host.sh"),
+                host.name,
+                str(place / "root"),
+                overlay,
+                "/sbin/init",
+            ],
             cwd=STATE,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from typing import TypeVar
 
 import pytest
 
-from lab import enter, hosts, keys, netns
+from lab import enter, hosts, keys, netns, roles
 from lab.plan import HOSTS, PROJECT, STATE, Lab, host
+from lab.root import Root, mounted
 
 T = TypeVar("T")
 # A test's lab is called test<PID of the session>.
@@ -143,3 +145,17 @@ def lab_hosts() -> Iterator[LabHosts]:
         yield LabHosts(lab)
     finally:
         forget(lab)
+
+
+@pytest.fixture
+def rpm_root() -> Iterator[Root]:
+    """A fresh root file system with rpm, python3 and what the application's package requires; no network, no dpkg
+    record of what rpm installs."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a root file system needs root")
+    remove_dead_sessions()
+    lab = Lab(f"test{os.getpid()}r")
+    roles.ensure_layers(hosts.steps(lab, "layers"))
+    with mounted("rpm", lab.directory / str(time.monotonic_ns())) as root:
+        yield root
+    forget(lab)

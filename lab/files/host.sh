@@ -1,9 +1,10 @@
 #!/bin/sh
 # Becomes PID 1 of a host. Runs in network, mount, process, UTS, IPC and cgroup namespaces of its own.
-#   host.sh NAME ROOT OVERLAY_OPTIONS
+#   host.sh NAME ROOT OVERLAY_OPTIONS INIT...
 # Every mount made here is the host's own and goes away with its last process.
 set -eu
 name=$1 root=$2 overlay=$3
+shift 3
 
 mount -t overlay -o "$overlay" "lab-$name" "$root"
 cd "$root"
@@ -39,5 +40,5 @@ exec chroot . /bin/sh -c '
     umount -l /run/machine
     rmdir /run/machine
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=linux \
-        setpriv --bounding-set -sys_module,-sys_time,-sys_rawio,-mac_admin,-syslog /sbin/init
-'
+        setpriv --bounding-set -sys_module,-sys_time,-sys_rawio,-mac_admin,-syslog "$@"
+' init "$@"
