@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from tasks import nodes, run, scripts
+from tasks import nodes, run, scripts, upgrade
 from tasks.nodes import Node
 
 
@@ -28,23 +28,34 @@ def _offered(path: str) -> tuple[str, str]:
     return version, build
 
 
+def offered(node: Node) -> tuple[str, str]:
+    """Version and build of the package that is to be on a node; the build is empty if the package tells none."""
+    return _offered(str(run.package_file(host.data)))
+
+
 def is_pending(node: Node) -> bool:
     """Whether the package is not installed yet as it is offered: version, and build where the package tells one."""
-    offered = _offered(str(run.package_file(host.data)))
-    return bool(node.broken) or (node.version, node.build) != offered
+    return bool(node.broken) or (node.version, node.build) != offered(node)
 
 
 def install() -> None:
-    """The package as it is offered is installed; nothing of Open-Xchange's is touched, and nothing started."""
+    """The package as it is offered is installed on nodes that are new or whose product is replaced; nothing of
+    Open-Xchange's is touched, and nothing started. Nodes that serve are left to :mod:`tasks.rollout`."""
     if nodes.is_node():
-        _install(name="Install the package")
+        run.attempt(_install, "Install the package")
 
 
 @operation()
 def _install() -> Generator[PyinfraCommand, None, None]:
-    if not is_pending(nodes.state_of(host)):
-        host.noop("the package is installed")
+    node = nodes.state_of(host)
+    if upgrade.skipped() or not is_pending(node) or upgrade.way(node) == "roll":
+        host.noop("the package need not be installed here")
         return
+    yield from steps()
+
+
+def steps() -> Iterator[PyinfraCommand]:
+    """Installs the package on the node at hand."""
     path = run.package_file(host.data)
     target = f"{nodes.STATE}/{path.name}"
     yield scripts.command("folder", nodes.STATE)

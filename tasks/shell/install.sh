@@ -1,8 +1,6 @@
 # Installs the package file $1, which is "version build" $2; $3 is the folder for what must be remembered.
 # What the package asks for comes from the distribution; it is there already on a host without a way out.
 set -e
-echo "$2" >"$3/owed.new"
-mv "$3/owed.new" "$3/owed"
 export DEBIAN_FRONTEND=noninteractive
 # What was cut off is completed first; dpkg itself does not wait for another one that is still at work.
 tries=6
