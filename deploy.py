@@ -9,13 +9,19 @@ restarts nothing; interrupted anywhere, the next run completes it. At each secti
 from tasks import accounts, checks, database, package, properties, proxy, run, services, updatetasks, upgrade
 
 run.begin()
+upgrade.check()
 
+# "Upgrade from a previous BETA version" takes the same steps and some more; each knows whether it is due.
 run.section("New Installation")
 updatetasks.heal()
+upgrade.announce()
+services.withdraw()
 package.install()
 updatetasks.park()
+services.stop()
 database.reset_version()
 services.restart_groupware()
+services.come_back()
 updatetasks.put_back()
 upgrade.settle()
 

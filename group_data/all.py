@@ -28,6 +28,21 @@ package_file = "dist/open-xchange-usm_1.0.0_all.deb"
 package_name = "open-xchange-usm"
 service_name = "open-xchange-usm"
 
+# What the package brings: "application" (this one), or "bundles", the vendor's, which run inside the groupware; then
+# service_name is that of the groupware ("open-xchange-groupware", from OX 7 on "open-xchange") and proxy_scheme "ajp".
+product = "application"
+
+# Seconds that the service may take to start and to stop.
+service_start_timeout = 90
+service_stop_timeout = 90
+
+# Nodes that are changed at the same time while the others serve.
+rollout_nodes_at_once = 1
+
+# Whether a new installation carries out the guide's steps with updatetasks.cfg, resetversion and a restart of the
+# groupware. This application makes its tables itself and works without; the vendor's bundles always need them.
+update_tasks = True
+
 # updatetasks.cfg (OX 6) --------------------------------------------------------------------------------------
 
 # Where updatetasks.cfg waits while the update tasks of USM run.

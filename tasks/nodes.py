@@ -1,8 +1,12 @@
-"""What the deployment knows about an application node: one question, answered in one round trip."""
+"""What the deployment knows about an application node: one question, answered in one round trip.
+
+The answer is kept until something is done on the node (:func:`forget`), so that a run that changes nothing asks once.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import NoGroupError
@@ -10,7 +14,7 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
 from pyinfra.context import host, inventory
 
-from tasks import scripts
+from tasks import product, scripts
 
 STATE = "/var/lib/open-xchange-usm"
 """Where a host keeps what the deployment must remember about it."""
@@ -23,26 +27,40 @@ STARTED = f"{STATE}/started"
 class Node:
     """The state of an application node at one moment.
 
-    ``generation`` 6 has a groupware and an admin daemon, 7 one daemon, 0 none (the application alone). ``owed`` is not
-    empty while a new package still waits for the guide's remaining steps. ``started`` is what ran when the service was
-    last started by us, see :mod:`tasks.services`.
+    ``generation`` 6 has a groupware and an admin daemon, 7 one daemon, 0 none (the application alone). ``family`` is
+    that of its packages, ``deb`` or ``rpm``. ``owed`` is not empty while a new package still waits for the guide's
+    remaining steps (:mod:`tasks.upgrade`). ``started`` is what ran when the service was last started by us
+    (:mod:`tasks.services`). ``drained``: a deployment has taken the node out of the balancer (:mod:`tasks.balancer`).
+    ``bundles``: files of the vendor's product are there.
     """
 
     generation: int = 0
+    family: str = "deb"
     etc: str = "/opt/open-xchange/etc"
     daemons: tuple[str, ...] = ()
     init: str = "sysv"
     version: str = ""
     build: str = ""
     broken: str = ""
+    bundles: bool = False
     owed: str = ""
     started: str = ""
+    drained: bool = False
     updatetasks: bool = False
     parked: bool = False
     watched: bool = False
     properties: dict[str, str] = field(default_factory=dict)
     running: bool = False
     enabled: bool = False
+
+    @property
+    def installed(self) -> str:
+        """Which product is installed: one of :data:`tasks.product.PRODUCTS`, our beta, or an empty text."""
+        if not self.version:
+            return ""
+        if self.bundles:
+            return product.BUNDLES
+        return product.APPLICATION if self.build else product.BETA
 
     @property
     def left_parked(self) -> bool:
@@ -67,12 +85,15 @@ class NodeState(FactBase[Node]):
             etc=told.get("etc", "/opt/open-xchange/etc"),
             daemons=tuple(told.get("daemons", "").split()),
             init=told.get("init", "sysv"),
+            family=told.get("family", "deb"),
             properties={name: told[name] for name in ("usm", "eas") if name in told},
             version=told.get("version", ""),
             build=told.get("build", ""),
             broken=told.get("broken", ""),
+            bundles="bundles" in told,
             owed=told.get("owed", ""),
             started=told.get("started", ""),
+            drained="drained" in told,
             updatetasks="updatetasks" in told,
             parked="parked" in told,
             watched="watched" in told,
@@ -81,12 +102,22 @@ class NodeState(FactBase[Node]):
         )
 
 
+_known: WeakKeyDictionary[Host, Node] = WeakKeyDictionary()
+
+
 def state_of(node: Host) -> Node:
-    """The state of a node now; asked anew at each call."""
-    data = node.data
-    return node.get_fact(
-        NodeState, package=data.package_name, service=data.service_name, parking=data.updatetasks_parking
-    )
+    """The state of a node, as it was after the last thing that this run did there."""
+    if node not in _known:
+        data = node.data
+        _known[node] = node.get_fact(
+            NodeState, package=data.package_name, service=data.service_name, parking=data.updatetasks_parking
+        )
+    return _known[node]
+
+
+def forget(node: Host) -> None:
+    """Something has been done on the node: its state is asked for anew when it is needed next."""
+    _known.pop(node, None)
 
 
 def is_node() -> bool:

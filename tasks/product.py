@@ -1,7 +1,7 @@
-"""What is deployed: this application, a service of its own; or the vendor's OSGi bundles, which run inside the groupware.
+"""What is deployed: this application, a service of its own; or the vendor's OSGi bundles, inside the groupware.
 
-Which of them is data: the setting ``product``, with ``package_file``, ``service_name`` and ``proxy_scheme``. The guide's
-steps are the same for both; what differs is in the table.
+Which of them is data: the setting ``product``, with ``package_file``, ``service_name`` and ``proxy_scheme``. The
+guide's steps are the same for both; what differs is in the table.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ BETA = "beta"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """``has_service``: it is a service of its own, with ``usmctl``, tables that it migrates, and a health page; without,
-    the groupware runs it and is restarted when its settings change."""
+    """``has_service``: it is a service of its own, with ``usmctl``, tables that it migrates, and a health page;
+    without, the groupware runs it and is restarted when its settings change."""
 
     name: str
     has_service: bool

@@ -36,7 +36,7 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.api.state import BaseStateCallback, State
 from pyinfra.context import host, inventory, state
 
-from tasks import secrets
+from tasks import nodes, product, secrets
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -70,7 +70,11 @@ class Record(BaseStateCallback):
     def operation_end(self, state: State, op_hash: str) -> None:  # type: ignore[override]
         for each, operations in state.ops.items():
             meta = operations[op_hash].operation_meta if op_hash in operations else None
-            if meta is not None and meta.is_complete() and meta.did_change():
+            if meta is None or not meta.is_complete():
+                continue
+            if meta.did_change() or meta.did_error():
+                nodes.forget(each)
+            if meta.did_change():
                 self.changed.setdefault(each.name, []).append(_name(state, op_hash))
 
     @property
@@ -120,6 +124,7 @@ def begin() -> None:
     """Checks everything that can be known beforehand, and notes that the run begins. Raises :class:`DeployError`."""
     _check_groups()
     _check_names()
+    _check_product()
     _check_accounts()
     _check_package()
     if absent := secrets.missing(host.data):
@@ -159,6 +164,13 @@ def _check_names() -> None:
             )
 
 
+def _check_product() -> None:
+    if host.data.product not in product.PRODUCTS:
+        raise DeployError(
+            f"product is {host.data.product!r}; there are {' and '.join(product.PRODUCTS)}. Nothing has been touched"
+        )
+
+
 def _check_accounts() -> None:
     chosen = host.data.activesync
     right = isinstance(chosen, dict) and all(
@@ -188,6 +200,7 @@ def package_file(data: Any) -> Path:
 @operation()
 def _note_begin() -> Generator[str, None, None]:
     if state.is_executing:
+        nodes.forget(host)
         if not record.began:
             state.add_callback_handler(record)  # type: ignore[no-untyped-call]
             atexit.register(_judge)

@@ -4,6 +4,8 @@ Only the tasks in that file are run, and USM's are not among them. It comes back
 steps runs also when one before it failed; a watchman on the host (``shell/updatetasks.sh``) puts it back when the
 deployment's connection ends, or when it no longer hears the heartbeat that the deployment sends while the file is
 away; and the next run begins with looking for one that was left parked.
+
+Where an upgrade stops groupware and admin daemon meanwhile, the watchman starts them again in the same cases.
 """
 
 from __future__ import annotations
@@ -70,11 +72,21 @@ def _is_there(node: Node) -> bool:
     return node.updatetasks or (node.left_parked and not state.is_executing)
 
 
+def _is_needed(node: Node) -> bool:
+    """Whether there is something for a watchman to do: a file to put back, or daemons to start."""
+    return upgrade.owes(node) and (_is_there(node) or bool(_daemons(node)))
+
+
+def _daemons(node: Node) -> tuple[str, ...]:
+    """The daemons that the watchman must start: those that this run is going to stop."""
+    return node.daemons if upgrade.replaces() else ()
+
+
 def _is_away(node: Node) -> bool:
     """Whether the file is parked when the steps end, or was parked by this run and ought to be."""
     if state.is_executing:
         return host.name in _parked or node.left_parked
-    return _is_there(node) and upgrade.owes(node)
+    return _is_needed(node)
 
 
 def _bring_script() -> StringCommand:
@@ -96,7 +108,7 @@ def _heal() -> Generator[PyinfraCommand, None, None]:
 @operation()
 def _park() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
-    if not _is_there(node) or not upgrade.owes(node):
+    if upgrade.skipped() or not _is_needed(node):
         host.noop("nothing to move")
         return
     yield scripts.command("folder", nodes.STATE)
@@ -105,7 +117,8 @@ def _park() -> Generator[PyinfraCommand, None, None]:
         if not _parked:
             gevent.spawn(_beat, host.data.updatetasks_patience)
         _parked[host.name] = inventory.get_host(host.name)
-    yield StringCommand("sh", SCRIPT, "park", *_paths(node), str(host.data.updatetasks_patience))
+    patience = str(host.data.updatetasks_patience)
+    yield StringCommand("sh", SCRIPT, "park", *_paths(node), patience, node.init, *_daemons(node))
 
 
 @operation()

@@ -22,19 +22,28 @@ say daemons "$daemons"
 
 if [ -d /run/systemd/system ]; then say init systemd; else say init sysv; fi
 
-found=$(dpkg-query -W -f '${db:Status-Status} ${Version} ${Build-Id}' "$package" 2>/dev/null)
+if command -v dpkg-query >/dev/null; then
+    say family deb
+    found=$(dpkg-query -W -f '${db:Status-Status} ${Version} ${Build-Id}' "$package" 2>/dev/null)
+else
+    say family rpm
+    found=$(rpm -q --queryformat 'installed %{VERSION}' "$package" 2>/dev/null) || found=
+    found="$found $(cat $ox/usm/BUILD 2>/dev/null)"
+fi
 case $found in
     "installed "*)
         set -- ${found#installed }
         say version "$1"
         say build "${2-}"
         ;;
-    "not-installed "* | "config-files "* | "") ;;
+    "not-installed "* | "config-files "* | "" | " "*) ;;
     *) say broken "${found%% *}" ;;
 esac
+for bundle in "$ox"/bundles/com.openexchange.usm*; do [ -e "$bundle" ] && say bundles yes; done
 say owed "$(cat "$state/owed" 2>/dev/null | head -n 1)"
 say started "$(cat "$state/started" 2>/dev/null | head -n 1)"
 
+[ -e "$state/drained" ] && say drained yes
 say parked_at "$parking/updatetasks.cfg"
 [ -e "$etc/updatetasks.cfg" ] && say updatetasks present
 [ -e "$parking/updatetasks.cfg" ] && say parked yes

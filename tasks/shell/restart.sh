@@ -1,9 +1,10 @@
-# Restarts a daemon of Open-Xchange, or only starts it if it does not run, and waits until it says that it runs.
-# $1 systemd or sysv, $2 its name, $3 seconds that it may take, $4 restart or start
+# Restarts a service and waits until it says that it runs; or only starts it if it does not run; or stops it and waits
+# until it has ended. $1 systemd or sysv, $2 its name, $3 seconds that it may take, $4 restart, start or stop
 #
-# The daemon's own script runs in a session of its own and writes to a file: if our connection breaks between its stop
-# and its start, it still gets to the end.
+# The service's own script runs in a session of its own and writes to a file: if our connection breaks between its stop
+# and its start, it still gets to the end. What an interrupted call has left is removed by the next.
 set -u
+state=/var/lib/open-xchange-usm
 if [ "$1" = systemd ]; then
     manage="systemctl $4 $2"
     status() { systemctl --quiet is-active "$1"; }
@@ -11,10 +12,12 @@ else
     manage="/etc/init.d/$2 $4"
     status() { "/etc/init.d/$1" status >/dev/null 2>&1; }
 fi
-if [ "$4" = start ] && status "$2"; then
-    exit 0
-fi
-said=$(mktemp /tmp/open-xchange-usm.XXXXXX) || exit 1
+case $4 in
+    start) ! status "$2" || exit 0 ;;
+    stop) status "$2" || exit 0 ;;
+esac
+mkdir -p "$state" && rm -f "$state"/said.* || exit 1
+said=$state/said.$$
 # $manage is split into its words on purpose: a program, and what it is given.
 setsid sh -c 'timeout "$1" $2 >"$3" 2>&1; echo $? >"$3.done"' - "$3" "$manage" "$said" </dev/null >/dev/null 2>&1 &
 until [ -e "$said.done" ]; do
@@ -24,9 +27,10 @@ ended=$(cat "$said.done")
 cat "$said"
 rm -f "$said" "$said.done"
 [ "$ended" = 0 ] || { echo "the $4 of $2 ends with status $ended" >&2; exit 1; }
-waited=0
-until status "$2"; do
-    waited=$((waited + 1))
-    [ "$waited" -lt "$3" ] || { echo "$2 does not run $3 seconds after its $4" >&2; exit 1; }
-    sleep 1
+deadline=$(($(date +%s) + $3))
+while :; do
+    if status "$2"; then runs=yes; else runs=no; fi
+    case $4:$runs in stop:no | start:yes | restart:yes) exit 0 ;; esac
+    [ "$(date +%s)" -lt "$deadline" ] || { echo "$2 is not as it should be $3 seconds after its $4" >&2; exit 1; }
+    sleep 0.3
 done

@@ -1,13 +1,15 @@
 #!/bin/sh
 # updatetasks.sh: takes updatetasks.cfg out of Open-Xchange's way for a while, and always brings it back.
 #
-#   park FILE PARKED SECONDS   moves FILE to PARKED and starts a watchman on this host
-#   renew SECONDS              tells the watchman that the deployment is still there
-#   put-back                   moves it back and ends the watchman; 3 if the watchman had done so already
-#   heal [FILE PARKED]         moves it back if it was left parked by a run that is gone; 75 if a run is at it
+#   park FILE PARKED SECONDS INIT [DAEMON...]
+#                         moves FILE (if it is there) to PARKED and starts a watchman on this host
+#   renew SECONDS         tells the watchman that the deployment is still there
+#   put-back              moves it back and ends the watchman; 3 if the watchman had done so already
+#   heal [FILE PARKED]    moves it back if it was left parked by a run that is gone; 75 if a run is at it
 #
 # The watchman is a process of its own. It puts the file back as soon as the ssh connection which parked it has ended
-# (the controller was killed, or switched off), and when it has heard nothing for SECONDS (the network is cut). What it
+# (the controller was killed, or switched off), and when it has heard nothing for SECONDS (the network is cut). Then it
+# also starts the daemons which the deployment was about to stop; INIT (systemd or sysv) is how. What it
 # must know lies under STATE, so that a later "heal" also helps after a reboot. Nothing here can lose the file: it is
 # copied to its place under another name, renamed, and only then removed from where it was parked.
 set -u
@@ -58,11 +60,13 @@ now() {
 
 # What was parked, from where, by whom: read from PARKING.
 load() {
-    FILE= PARKED= CONNECTION= WATCHMAN=
+    FILE= PARKED= CONNECTION= WATCHMAN= INIT= DAEMONS=
     [ -r "$PARKING" ] || return 1
     FILE=$(sed -n 's/^file=//p' "$PARKING")
     PARKED=$(sed -n 's/^parked=//p' "$PARKING")
     CONNECTION=$(sed -n 's/^connection=//p' "$PARKING")
+    INIT=$(sed -n 's/^init=//p' "$PARKING")
+    DAEMONS=$(sed -n 's/^daemons=//p' "$PARKING")
     WATCHMAN=$(cat "$STATE/updatetasks.watchman" 2>/dev/null)
     [ -n "$FILE" ] && [ -n "$PARKED" ]
 }
@@ -89,8 +93,9 @@ restore() {
 }
 
 park() {
-    FILE=$1 PARKED=$2 SECONDS_LEFT=$3
-    if [ ! -e "$FILE" ]; then
+    FILE=$1 PARKED=$2 SECONDS_LEFT=$3 INIT=$4
+    shift 4
+    if [ ! -e "$FILE" ] && [ $# -eq 0 ]; then
         say "there is no $FILE: nothing to park"
         return 0
     fi
@@ -100,11 +105,25 @@ park() {
     fi
     CONNECTION=$(connection)
     echo $(($(now) + SECONDS_LEFT)) >"$BEAT" || return 1
-    printf 'file=%s\nparked=%s\nconnection=%s\n' "$FILE" "$PARKED" "$CONNECTION" >"$PARKING" || return 1
+    printf 'file=%s\nparked=%s\nconnection=%s\ninit=%s\ndaemons=%s\n' "$FILE" "$PARKED" "$CONNECTION" "$INIT" "$*" \
+        >"$PARKING.new" && mv -f "$PARKING.new" "$PARKING" || return 1
     setsid sh "$SELF" watch 9>&- </dev/null >/dev/null 2>&1 &
     identity $! >"$STATE/updatetasks.watchman"
+    [ -e "$FILE" ] || return 0
     move "$FILE" "$PARKED" || { say "cannot park $FILE"; restore "it could not be parked"; return 1; }
     say "$FILE waits at $PARKED"
+}
+
+# Starts what the deployment has stopped, if it does not run. Nobody waits for it.
+start_daemons() {
+    for daemon in $DAEMONS; do
+        if [ "$INIT" = systemd ]; then
+            systemctl --no-block start "$daemon"
+        elif ! "/etc/init.d/$daemon" status >/dev/null 2>&1; then
+            say "$daemon is started again ($1)"
+            setsid "/etc/init.d/$daemon" start 9>&- </dev/null >/dev/null 2>&1
+        fi
+    done
 }
 
 # The watchman. The lock is held only while it acts.
@@ -119,8 +138,9 @@ watch() {
         if [ -n "$reason" ]; then
             exec 9>"$LOCK"
             flock 9
-            if load; then
-                restore "$reason" && exit
+            if load && restore "$reason"; then
+                start_daemons "$reason"
+                exit
             fi
             exec 9>&-
         fi
@@ -166,7 +186,7 @@ case $command in
         ;;
     heal) heal "$@" ;;
     *)
-        echo "usage: updatetasks.sh park FILE PARKED SECONDS | renew SECONDS | put-back | heal [FILE PARKED]" >&2
+        echo "usage: updatetasks.sh park FILE PARKED SECONDS INIT [DAEMON...] | renew SECONDS | put-back | heal [FILE PARKED]" >&2
         exit 2
         ;;
 esac
