@@ -6,7 +6,6 @@ The answer is kept until something is done on the node (:func:`forget`), so that
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import NoGroupError
@@ -102,22 +101,23 @@ class NodeState(FactBase[Node]):
         )
 
 
-_known: WeakKeyDictionary[Host, Node] = WeakKeyDictionary()
+_known: dict[str, Node] = {}
+"""By name, because ``host`` of pyinfra stands for another host at each moment."""
 
 
 def state_of(node: Host) -> Node:
     """The state of a node, as it was after the last thing that this run did there."""
-    if node not in _known:
+    if node.name not in _known:
         data = node.data
-        _known[node] = node.get_fact(
+        _known[node.name] = node.get_fact(
             NodeState, package=data.package_name, service=data.service_name, parking=data.updatetasks_parking
         )
-    return _known[node]
+    return _known[node.name]
 
 
 def forget(node: Host) -> None:
     """Something has been done on the node: its state is asked for anew when it is needed next."""
-    _known.pop(node, None)
+    _known.pop(node.name, None)
 
 
 def is_node() -> bool:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # updatetasks.sh: takes updatetasks.cfg out of Open-Xchange's way for a while, and always brings it back.
 #
-#   park FILE PARKED SECONDS INIT [DAEMON...]
+#   park FILE PARKED SECONDS [INIT [DAEMON...]]
 #                         moves FILE (if it is there) to PARKED and starts a watchman on this host
 #   renew SECONDS         tells the watchman that the deployment is still there
 #   put-back              moves it back and ends the watchman; 3 if the watchman had done so already
@@ -93,8 +93,10 @@ restore() {
 }
 
 park() {
-    FILE=$1 PARKED=$2 SECONDS_LEFT=$3 INIT=$4
-    shift 4
+    FILE=$1 PARKED=$2 SECONDS_LEFT=$3
+    shift 3
+    INIT=${1-sysv}
+    [ $# -eq 0 ] || shift
     if [ ! -e "$FILE" ] && [ $# -eq 0 ]; then
         say "there is no $FILE: nothing to park"
         return 0
@@ -186,7 +188,7 @@ case $command in
         ;;
     heal) heal "$@" ;;
     *)
-        echo "usage: updatetasks.sh park FILE PARKED SECONDS INIT [DAEMON...] | renew SECONDS | put-back | heal [FILE PARKED]" >&2
+        echo "usage: updatetasks.sh park FILE PARKED SECONDS [INIT [DAEMON...]] | renew SECONDS | put-back | heal [FILE PARKED]" >&2
         exit 2
         ;;
 esac

@@ -13,6 +13,7 @@ from pyinfra.api.command import FileUploadCommand, FunctionCommand, QuoteString,
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
+from tasks import nodes
 from tasks.nodes import Node, NodeState
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -93,6 +94,7 @@ def node(name: str = "ox1", state: Node | None = None, **settings: Any) -> FakeH
 @contextmanager
 def on(host: FakeHost, among: Sequence[FakeHost] = (), executing: bool = True) -> Iterator[None]:
     """Whatever runs inside runs on ``host``, in a run that works on the hosts ``among`` which it is (itself alone)."""
+    nodes._known.clear()
     with ExitStack() as stack:
         stack.enter_context(ctx_state.use(FakeState(executing)))
         stack.enter_context(ctx_inventory.use(FakeInventory(list(among) or [host])))

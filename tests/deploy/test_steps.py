@@ -10,9 +10,20 @@ from dataclasses import replace
 import pytest
 from pyinfra.api.operation import OperationMeta
 
-from tasks import accounts, database, package, properties, proxy, run, services, updatetasks, upgrade
-from tasks.nodes import Node
-from tests.deploy.fakes import FakeHost, commands, defaults, node, on
+from tasks import (
+    accounts,
+    database,
+    nodes,
+    package,
+    properties,
+    proxy,
+    run,
+    services,
+    updatetasks,
+    upgrade,
+)
+from tasks.nodes import Node, NodeState
+from tests.deploy.fakes import FakeHost, commands, defaults, node, on, plain
 
 OFFERED = ("1.0.0", "build2")
 ETC = "/opt/open-xchange/etc/groupware"
@@ -21,6 +32,8 @@ PARKING = f"{ETC}/updatetasks.cfg /root/updatetasks.cfg"
 
 BEFORE = Node(generation=6, etc=ETC, daemons=DAEMONS, updatetasks=True)
 OLD = Node(generation=6, etc=ETC, daemons=DAEMONS, updatetasks=True, version="0.9", build="build1")
+BETA = Node(generation=6, etc=ETC, daemons=DAEMONS, updatetasks=True, version="0.9~beta1", running=True)
+VENDOR = Node(generation=6, etc=ETC, daemons=DAEMONS, updatetasks=True, version="6.20.7-3", bundles=True)
 OWING = Node(
     generation=6,
     etc=ETC,
@@ -28,7 +41,7 @@ OWING = Node(
     updatetasks=True,
     version="1.0.0",
     build="build2",
-    owed="1.0.0 build2",
+    owed="install 1.0.0 build2 20260101000000",
 )
 PARKED = Node(
     generation=6,
@@ -36,7 +49,7 @@ PARKED = Node(
     daemons=DAEMONS,
     version="1.0.0",
     build="build2",
-    owed="1.0.0 build2",
+    owed="install 1.0.0 build2 20260101000000",
     parked=True,
     watched=True,
 )
@@ -50,6 +63,8 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "_offered", lambda path: OFFERED)
     monkeypatch.setattr(run, "_attempts", [])
     monkeypatch.setattr(updatetasks, "_parked", {})
+    monkeypatch.setattr(services, "_stopped", set())
+    monkeypatch.setattr(services, "_withdrawn", set())
     monkeypatch.setattr(updatetasks, "_beat", lambda patience: None)
     for name in ("OX_MASTER_PASSWORD", "OX_CONTEXT_PASSWORD", "USM_SECRETS_FILE"):
         monkeypatch.delenv(name, raising=False)
@@ -63,21 +78,47 @@ INSTALL = [
 PARK = [
     "folder.sh /var/lib/open-xchange-usm",
     "write.sh /var/lib/open-xchange-usm/updatetasks.sh 755 root:root replace",
-    f"sh /var/lib/open-xchange-usm/updatetasks.sh park {PARKING} 45",
+    f"sh /var/lib/open-xchange-usm/updatetasks.sh park {PARKING} 45 sysv",
 ]
+PARK_AND_START = [*PARK[:2], f"{PARK[2]} {' '.join(DAEMONS)}"]
 HEAL = [*PARK[:2], f"sh /var/lib/open-xchange-usm/updatetasks.sh heal {PARKING}"]
 PUT_BACK = ["sh /var/lib/open-xchange-usm/updatetasks.sh put-back"]
 RESTART = [f"restart.sh sysv {daemon} 180 restart" for daemon in DAEMONS]
+STOP = [f"restart.sh sysv {daemon} 180 stop" for daemon in DAEMONS]
+WITHDRAW = [
+    "rm -f /var/lib/open-xchange-usm/started",
+    "restart.sh sysv open-xchange-usm 90 stop",
+]
+ANNOUNCE = [
+    "folder.sh /var/lib/open-xchange-usm",
+    "write.sh /var/lib/open-xchange-usm/owed 644 root:root replace",
+]
+LATER_OWING = replace(LATER, version="1.0.0", build="build2", owed="install 1.0.0 build2 20260101000000")
 
 
 @pytest.mark.parametrize(
     ("step", "state", "expected"),
     [
         (package._install, BEFORE, INSTALL),
-        (package._install, OLD, INSTALL),
-        (package._install, Node(version="1.0.0", build="build1"), INSTALL),
-        (package._install, Node(version="1.0.0", build="build2", broken="half-configured"), INSTALL),
+        (package._install, OLD, []),
+        (package._install, Node(version="1.0.0", build="build1"), []),
+        (package._install, Node(broken="half-configured"), INSTALL),
         (package._install, DONE, []),
+        (package._install, BETA, INSTALL),
+        (package._install, VENDOR, INSTALL),
+        (upgrade._announce, BEFORE, ANNOUNCE),
+        (upgrade._announce, BETA, ANNOUNCE),
+        (upgrade._announce, OLD, []),
+        (upgrade._announce, OWING, []),
+        (upgrade._announce, DONE, []),
+        (services._withdraw, BETA, WITHDRAW),
+        (services._withdraw, BEFORE, []),
+        (services._withdraw, replace(DONE, running=True), []),
+        (services._stop, BETA, STOP),
+        (services._stop, VENDOR, STOP),
+        (services._stop, BEFORE, []),
+        (services._stop, DONE, []),
+        (updatetasks._park, BETA, PARK_AND_START),
         (updatetasks._heal, PARKED, HEAL),
         (updatetasks._heal, Node(generation=6, etc=ETC, parked=True), HEAL),
         (updatetasks._heal, Node(generation=6, etc=ETC, parked=True, updatetasks=True), []),
@@ -89,7 +130,8 @@ RESTART = [f"restart.sh sysv {daemon} 180 restart" for daemon in DAEMONS]
         (updatetasks._put_back, DONE, []),
         (services._restart_groupware, OWING, RESTART),
         (services._restart_groupware, DONE, []),
-        (services._restart_groupware, LATER, []),
+        (services._restart_groupware, LATER_OWING, ["restart.sh systemd open-xchange 180 restart"]),
+        (services._restart_groupware, Node(), []),
         (upgrade._settle, OWING, ["rm -f /var/lib/open-xchange-usm/owed"]),
         (upgrade._settle, DONE, []),
     ],
@@ -99,7 +141,79 @@ def test_a_step_does_what_the_state_asks_for(step: object, state: Node, expected
         assert commands(step) == expected
 
 
-@pytest.mark.parametrize("step", [updatetasks._park, services._restart_groupware, upgrade._settle])
+@pytest.mark.parametrize(
+    ("state", "settings", "way"),
+    [
+        (BEFORE, {}, "install"),
+        (Node(), {}, "install"),
+        (Node(broken="unpacked"), {}, "install"),
+        (BETA, {}, "replace"),
+        (VENDOR, {}, "replace"),
+        (OLD, {}, "roll"),
+        (replace(OLD, broken="half-configured"), {}, "roll"),
+        (DONE, {}, ""),
+        (OWING, {}, "install"),
+        (replace(DONE, owed="replace 1.0.0 build2 20260101000000"), {}, "replace"),
+        (replace(DONE, owed="roll 1.0.0 build2 20260101000000"), {}, "roll"),
+        (replace(DONE, owed="1.0.0 of an older deployment"), {}, "install"),
+        (VENDOR, {"product": "bundles"}, "install"),
+        (replace(VENDOR, version="1.0.0"), {"product": "bundles"}, "install"),
+        (replace(VENDOR, version="6.18.0~beta2"), {"product": "bundles"}, "replace"),
+        (DONE, {"product": "bundles"}, "replace"),
+    ],
+)
+def test_the_way_follows_from_what_is_on_the_node(state: Node, settings: dict[str, str], way: str) -> None:
+    with on(node(state=state, **settings)):
+        assert upgrade.way(state) == way
+
+
+def test_where_one_node_has_another_product_every_node_takes_part() -> None:
+    done, beta = node("ox1", replace(DONE, running=True)), node("ox2", BETA)
+    for each in (done, beta):
+        with on(each, [done, beta]):
+            assert commands(services._withdraw) == WITHDRAW
+            assert commands(services._stop) == STOP
+
+
+def test_a_product_is_not_replaced_on_a_part_of_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    beta, left_out = node("ox1", BETA), node("ox2", BETA)
+    monkeypatch.setattr(nodes, "nodes", lambda: [beta])
+    with on(beta, [beta, left_out]), pytest.raises(run.DeployError, match="ox2 would be left out"):
+        upgrade.check()
+
+
+def test_the_update_tasks_can_be_left_out_where_they_are_not_needed() -> None:
+    with on(node(state=BEFORE, update_tasks=False)):
+        assert commands(updatetasks._park) == commands(services._restart_groupware) == []
+    with on(node(state=BETA, update_tasks=False)):
+        assert commands(services._stop) == STOP
+
+
+def test_a_groupware_that_was_stopped_is_started_again_whatever_has_failed() -> None:
+    with on(node(state=BETA)):
+        assert commands(services._stop) == STOP
+        run._attempts.append(failed())
+        assert commands(services._restart_groupware) == [
+            f"restart.sh sysv {daemon} 180 start" for daemon in DAEMONS
+        ]
+
+
+def test_what_served_before_serves_again_if_nothing_was_replaced_yet() -> None:
+    host = node(state=BETA)
+    with on(host):
+        assert commands(services._withdraw) == WITHDRAW
+        assert commands(services._come_back) == []
+        run._attempts.append(failed())
+        assert commands(services._come_back) == ["restart.sh sysv open-xchange-usm 90 start"]
+        nodes.forget(host)  # type: ignore[arg-type]
+        host.facts[NodeState] = replace(DONE, owed="replace 1.0.0 build2 20260101000000")
+        assert commands(services._come_back) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [upgrade._announce, package._install, updatetasks._park, services._restart_groupware, upgrade._settle],
+)
 def test_a_dry_run_foretells_what_follows_from_installing(step: object) -> None:
     with on(node(state=BEFORE), executing=False):
         assert commands(step) != []
@@ -241,8 +355,16 @@ START = f"start.sh sysv open-xchange-usm /var/lib/open-xchange-usm/started {STAR
 def test_the_service_is_restarted_only_when_it_does_not_run_what_is_there(
     changed: dict[str, object], expected: list[str]
 ) -> None:
-    with on(node(state=replace(RUNNING, **changed))):  # type: ignore[arg-type]
-        assert commands(services._run_application) == expected
+    state = replace(RUNNING, **changed)  # type: ignore[arg-type]
+    with on(node(state=state)):
+        assert [plain(command) for command in services.application(state)] == expected
+
+
+def test_a_service_that_runs_is_changed_in_its_turn_alone() -> None:
+    with on(node(state=replace(RUNNING, started=""))):
+        assert commands(services._run_application) == []
+    with on(node(state=replace(RUNNING, running=False))):
+        assert commands(services._run_application) == [START]
 
 
 def web(**found: str) -> FakeHost:
