@@ -1,0 +1,157 @@
+"""A phone's line to its server, watched: every request is recorded, a refusal for now is tried again.
+
+The line can be cut from outside, as when a person switches the phone off: that is how a load of phones ends although
+many of them wait for news.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from lab.device.record import Exchange, Record
+
+IDLE_SECONDS = 3.0
+"""A connection unused for so long is not used again: Apache closes it after 5 (KeepAliveTimeout), and which of the two
+is quicker says nothing about the service."""
+
+LONGEST_PAUSE = 1.0
+"""A refused phone comes again after ``Retry-After``, but no later than this, to see how long the trouble really was."""
+
+PATIENCE = 60.0
+"""Seconds after which a phone that is refused again and again gives up."""
+
+
+class Line(requests.Session):
+    """See the module; the ``session`` of a :class:`lab.device.Phone`."""
+
+    def __init__(self, phone: str, record: Record, verify: bool | str) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.verify = verify
+        self.is_cut = threading.Event()
+        self.waits = False
+        """Whether what is sent now asks the server to wait for news: then the time of the answer says nothing."""
+        self._phone = phone
+        self._record = record
+        self._used = 0.0
+        self._sockets: set[socket.socket] = set()
+        adapter = _Adapter(self._sockets)
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, adapter)
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **more: Any) -> requests.Response:
+        """As in requests, with everything recorded; a 503 that names a time is repeated."""
+        command = _command(str(method), str(url))
+        refused: float | None = None
+        while True:
+            response, exchange = self._once(command, method, url, *args, **more)
+            if not exchange.is_refusal or self.is_cut.is_set():
+                break
+            refused = exchange.began if refused is None else refused
+            if self._record.now() - refused > PATIENCE:
+                break
+            self._record.add(exchange)
+            self.is_cut.wait(min(exchange.retry_after or 0, LONGEST_PAUSE))
+        self._record.add(exchange if refused is None else _served(exchange, refused))
+        return response
+
+    def cut(self) -> None:
+        """End the connections; a request under way fails, and no failure is recorded any more."""
+        self.is_cut.set()
+        for connection in list(self._sockets):
+            # By a duplicate: the descriptor's owner is another thread, which may be closing it just now.
+            with suppress(OSError, ValueError), socket.socket(fileno=_duplicate(connection)) as ours:
+                ours.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """Requests are possible, and recorded, again."""
+        self.close()
+        self._sockets.clear()
+        self.is_cut.clear()
+
+    def _once(self, command: str, *args: Any, **more: Any) -> tuple[requests.Response, Exchange]:
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()
+            self._sockets.clear()
+        began = self._record.now()
+        try:
+            response = super().request(*args, **more)
+        except requests.RequestException as error:
+            if not self.is_cut.is_set():
+                seconds = self._record.now() - began
+                self._record.add(
+                    Exchange(self._phone, command, began, seconds, 0, self.waits, _problem(error))
+                )
+            raise
+        finally:
+            self._used = time.monotonic()
+        seconds = self._record.now() - began
+        after = response.headers.get("Retry-After", "")
+        retry_after = int(after) if response.status_code == 503 and after.isdecimal() else None
+        return response, Exchange(
+            self._phone, command, began, seconds, response.status_code, self.waits, "", retry_after
+        )
+
+
+def _served(exchange: Exchange, refused: float) -> Exchange:
+    """The exchange that came after refusals, with the time since the first of them. A phone that waits for news is
+    served as soon as it is let in."""
+    end = exchange.began + (0.0 if exchange.waits else exchange.seconds)
+    return replace(exchange, waited=end - refused)
+
+
+def _command(method: str, url: str) -> str:
+    return parse_qs(urlsplit(url).query).get("Cmd", [method])[0]
+
+
+def _problem(error: requests.RequestException) -> str:
+    cause = error.args[0] if error.args else error
+    reason = getattr(cause, "reason", None) or cause
+    return f"{type(error).__name__}: {reason}"[:200]
+
+
+def _duplicate(connection: socket.socket) -> int:
+    return socket.dup(connection.fileno())
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that are noted in a set when they are made."""
+
+    def __init__(self, sockets: set[socket.socket]) -> None:
+        self._sockets = sockets
+        super().__init__(pool_connections=1, pool_maxsize=2)
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._sockets)
+
+
+def _pools(sockets: set[socket.socket]) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            sockets.add(self.sock)
+
+    class Secure(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            sockets.add(self.sock)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
