@@ -7,14 +7,10 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,101 +18,21 @@ from lab import plan
 from lab.deployment import listening
 from lab.device import Phone, ServerUnavailable
 from lab.testing import LabHosts
-from tests.packaging.deb import PROJECT, Deb
+from tests.deploy.hosts import (
+    CFG,
+    ETC,
+    NODES,
+    OWED,
+    PARKED,
+    RESETVERSION,
+    Deployment,
+    Outcome,
+    eventually,
+    exists,
+)
+from tests.packaging.deb import Deb
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-
-PYINFRA = str(Path(sys.executable).with_name("pyinfra"))
-NODES = ("ox1", "ox2")
-ETC = "/opt/open-xchange/etc/groupware"
-CFG = f"{ETC}/updatetasks.cfg"
-PARKED = "/root/updatetasks.cfg"
-OWED = "/var/lib/open-xchange-usm/owed"
-RESETVERSION = "/opt/open-xchange/sbin/resetversion"
-PATH = "/Microsoft-Server-ActiveSync"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended: pyinfra's exit status, what it printed, and the result that it wrote."""
-
-    status: int
-    printed: str
-    complete: bool
-    changed: dict[str, list[str]]
-    failed: dict[str, list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """Runs of pyinfra on a lab."""
-
-    hosts: LabHosts
-    deb: Deb
-    folder: Path
-
-    def command(self, *words: str, inventory: str = "inventory/lab.py") -> list[str]:
-        return [
-            PYINFRA,
-            inventory,
-            "deploy.py",
-            "--data",
-            f"package_file={self.deb.path}",
-            *(words or ("-y",)),
-        ]
-
-    def run(self, *words: str, inventory: str = "inventory/lab.py", **environment: str) -> Outcome:
-        """A run to its end."""
-        return self.finish(self.start(*words, inventory=inventory, **environment))
-
-    def start(
-        self, *words: str, inventory: str = "inventory/lab.py", **environment: str
-    ) -> subprocess.Popen[str]:
-        """A run that goes on by itself."""
-        (self.folder / "result.json").unlink(missing_ok=True)
-        return subprocess.Popen(
-            self.hosts.command_inside(*self.command(*words, inventory=inventory)),
-            cwd=PROJECT,
-            env={
-                **self.hosts.environment,
-                "USM_DEPLOY_RESULT": str(self.folder / "result.json"),
-                **environment,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def finish(self, process: subprocess.Popen[str]) -> Outcome:
-        printed, _ = process.communicate(timeout=300)
-        written = self.folder / "result.json"
-        told: dict[str, Any] = json.loads(written.read_text()) if written.exists() else {}
-        return Outcome(
-            process.returncode,
-            printed,
-            told.get("complete", False),
-            told.get("changed", {}),
-            told.get("failed", {}),
-        )
-
-    def options(self, login: str | None = None) -> tuple[int, str]:
-        """What a phone is answered to OPTIONS through Apache: status, and the versions of the protocol."""
-        who = ["--user", f"{login}:secret"] if login else []
-        command = [
-            "curl",
-            "--silent",
-            "--max-time",
-            "20",
-            "--head",
-            "--request",
-            "OPTIONS",
-            *who,
-            f"http://web1{PATH}",
-        ]
-        text = self.hosts.inside(*command).stdout.lower()
-        versions = re.search(r"ms-asprotocolversions: (.*)", text)
-        return int(text.split()[1]), versions.group(1).strip() if versions else ""
 
 
 @pytest.fixture(scope="module")
@@ -163,19 +79,6 @@ def mended(deployed: Deployment) -> Iterator[Deployment]:
     yield deployed
     done = deployed.run()
     assert (done.status, done.complete) == (0, True), done.printed
-
-
-def eventually(condition: Callable[[], bool], seconds: float, what: str) -> float:
-    """Waits for a condition; returns after how many seconds it held."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"{what} not within {seconds:.0f} s"
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
-def exists(hosts: LabHosts, name: str, path: str) -> bool:
-    return (hosts.root(name) / path.lstrip("/")).exists()
 
 
 def rights(hosts: LabHosts, context: int, user: str) -> set[str]:
