@@ -16,7 +16,6 @@ run wrote down that it came to its end.
 from __future__ import annotations
 
 import argparse
-import atexit
 import difflib
 import importlib
 import json
@@ -36,13 +35,11 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.api.state import BaseStateCallback, State
 from pyinfra.context import host, inventory, state
 
-from tasks import nodes, product, secrets
+from tasks import nodes, product, report, secrets
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-RESULT = "USM_DEPLOY_RESULT"
-"""Environment variable that names the file for the result: JSON with ``complete``, ``hosts``, and by host ``changed``
-(the names of the steps that changed something) and ``failed``."""
+RESULT = report.RESULT
 
 
 OTHER_NAMES = ("ssh_", "_", "address", "winrm_", "docker_", "local_")
@@ -82,15 +79,6 @@ class Record(BaseStateCallback):
         """Whether every host that began has reached the end."""
         return bool(self.began) and self.began == self.finished
 
-    def write(self) -> None:
-        """Writes the result to the file that the environment names, if it names one."""
-        if not (path := os.environ.get(RESULT)):
-            return
-        result = {"complete": self.complete, "hosts": sorted(self.began)}
-        Path(path).write_text(
-            json.dumps({**result, "changed": self.changed, "failed": self.failed}, indent=1) + "\n"
-        )
-
 
 def _name(state: State, op_hash: str) -> str:
     return ", ".join(sorted(state.get_op_meta(op_hash).names))
@@ -110,6 +98,7 @@ def failure(message: str) -> FunctionCommand:
 
     def fail(state: State, host: Host) -> bool:
         host.log_styled(message, fg="red", log_func=logger.error)
+        report.complain(message, host)
         return False
 
     return FunctionCommand(fail, (), {})
@@ -122,6 +111,7 @@ def all_fine() -> bool:
 
 def begin() -> None:
     """Checks everything that can be known beforehand, and notes that the run begins. Raises :class:`DeployError`."""
+    report.begin(record)
     _check_groups()
     _check_names()
     _check_product()
@@ -138,12 +128,14 @@ def begin() -> None:
 def section(title: str) -> None:
     """A heading of the guide. It is a step of every host, so all of them come this far before any goes on: without it
     pyinfra would do the steps of a host as early as it can."""
+    report.section(title)
     _wait_for_all(name=title)
 
 
 def finish() -> None:
-    """Notes that the host has reached the end; the last one says what the run has changed."""
+    """Notes that the host has reached the end; :mod:`tasks.report` then says what the run has changed."""
     _note_end(name="Finish")
+    report.prepared()
 
 
 def _check_groups() -> None:
@@ -199,11 +191,11 @@ def package_file(data: Any) -> Path:
 
 @operation()
 def _note_begin() -> Generator[str, None, None]:
+    report.begin(record)
     if state.is_executing:
         nodes.forget(host)
         if not record.began:
             state.add_callback_handler(record)  # type: ignore[no-untyped-call]
-            atexit.register(_judge)
         record.began.add(host.name)
     yield from ()
 
@@ -217,28 +209,7 @@ def _wait_for_all() -> Generator[str, None, None]:
 def _note_end() -> Generator[str, None, None]:
     if state.is_executing:
         record.finished.add(host.name)
-        if record.complete:
-            _say_what_changed()
     yield from ()
-
-
-def _say_what_changed() -> None:
-    if not record.changed:
-        logger.info("--> Nothing was changed and nothing restarted: every host was as it should be")
-    for name in sorted(record.changed):
-        logger.info(f"--> {name}: {'; '.join(record.changed[name])}")
-
-
-def _judge() -> None:
-    """The last word on the exit status, as pyinfra's own is 0 in some cases of failure."""
-    record.write()
-    if record.complete:
-        return
-    behind = ", ".join(sorted(record.began - record.finished))
-    print(f"--> The deployment did not come to its end on {behind}; run it again", file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
 
 
 def main() -> int:

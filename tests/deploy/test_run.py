@@ -50,12 +50,8 @@ def test_a_run_that_came_to_its_end_says_what_it_changed(tmp_path: Path) -> None
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert "@local: Work" in errors
-    assert result(tmp_path) == {
-        "complete": True,
-        "hosts": ["@local"],
-        "changed": {"@local": ["Work"]},
-        "failed": {},
-    }
+    expected = {"complete": True, "hosts": ["@local"], "changed": {"@local": ["Work"]}, "failed": {}}
+    assert expected.items() <= result(tmp_path).items()
 
 
 def test_a_run_that_changed_nothing_says_so(tmp_path: Path) -> None:
@@ -70,7 +66,8 @@ def test_a_step_that_fails_is_a_failure_with_any_flags(tmp_path: Path, flags: tu
     process = start(tmp_path, "false", *flags)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "did not come to its end on @local; run it again" in errors
+    assert "did not come to its end on @local" in errors
+    assert "run the same command again" in errors
     assert result(tmp_path)["complete"] is False
 
 
@@ -84,7 +81,8 @@ def test_an_interrupted_run_is_a_failure(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1, errors
-    assert "run it again" in errors
+    assert "was ended by SIGINT and did not come to its end on @local" in errors
+    assert "Run the same command again" in errors
 
 
 def test_a_dry_run_reaches_no_end_and_is_no_failure(tmp_path: Path) -> None:
