@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from app.ox import folders
-from app.ox.client import Answer
+from app.ox.client import Answer, Call
 from app.ox.contacts import Contacts
 from app.ox.errors import Unsupported
 from app.ox.mail import Mail
@@ -79,21 +80,27 @@ class OxSource:
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """See the port; one call, the first time on an old OX two."""
         known = [folder for folder in folders if folder.content in self._modules]
-        answers = self._asked(known)
-        if self._context.traits.examine and any(isinstance(each, Unsupported) for each in answers):
+        # What other requests learn of OX meanwhile changes the questions: answers belong to those that were asked.
+        questions = self._questions(known)
+        answers = self._asked(questions)
+        if any(isinstance(each, Unsupported) for each in answers):
             self._context.traits.examine = False
-            answers = self._asked(known)
+            others = self._questions(known)
+            if others != questions:
+                questions, answers = others, self._asked(others)
         waiting = iter(answers)
         found = {}
-        for folder in known:
-            module = self._modules[folder.content]
-            good = _good([next(waiting) for _ in module.probes(folder.id)])
+        for folder, calls in zip(known, questions, strict=True):
+            good = _good(list(islice(waiting, len(calls))))
             if good is not None:
-                found[folder.id] = module.fingerprint(good)
+                found[folder.id] = self._modules[folder.content].fingerprint(good)
         return found
 
-    def _asked(self, folders: Sequence[FolderRef]) -> list[Answer | UsmError]:
-        calls = [call for folder in folders for call in self._modules[folder.content].probes(folder.id)]
+    def _questions(self, folders: Sequence[FolderRef]) -> list[list[Call]]:
+        return [self._modules[folder.content].probes(folder.id) for folder in folders]
+
+    def _asked(self, questions: Sequence[Sequence[Call]]) -> list[Answer | UsmError]:
+        calls = [call for asked in questions for call in asked]
         return self._context.client.multiple(calls, repeatable=True)
 
     def _module(self, folder: FolderRef) -> Module:

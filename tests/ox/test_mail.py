@@ -287,6 +287,27 @@ def test_an_ox_without_examine_is_asked_by_counters_and_newest_message(canned, c
     assert source.probe([INBOX]) != before
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_ox_without_examine_may_be_found_out_by_several_requests_at_once(canned, canned_source, times):
+    """Right after a start all phones ask at the same time: whoever comes second loses nothing."""
+    source = canned_source()
+    others: list[dict[str, str]] = []
+
+    def examine(seen):
+        if len(others) < times:
+            others.append({})
+            others.append(source.probe([INBOX, CONTACTS]))
+        return error("SVL-0001")
+
+    canned.on("mail?examine", examine)
+    canned.on("contacts?updates", {"data": [[1, 5]]})
+    canned.on("folders?get", {"data": {"id": INBOX.id, "total": 3, "unread": 1}})
+    canned.on("mail?all", {"data": [["9", 32]]})
+    found = source.probe([INBOX, CONTACTS])
+    assert set(found) == {INBOX.id, CONTACTS.id}
+    assert found in others
+
+
 def test_a_folder_of_a_module_the_user_may_not_use_is_gone(canned_source):
     with pytest.raises(FolderGone):
         canned_source().listing(CALENDAR, None)
