@@ -10,6 +10,7 @@ from typing import Any
 import click
 import sqlalchemy as sa
 
+from lab.ox import bundles
 from lab.ox import settings as node_settings
 from lab.ox.admin import daemon
 from lab.ox.admin.service import AdminService
@@ -103,6 +104,7 @@ def serve(
         groupware = Groupware(platform, GENERATIONS[int(generation)], settings, MODULES)
         groupware.start()
         app = make_app(groupware)
+        bundles.start(groupware, app)
         if control or settings.control:
             add_control(app, groupware)
         return _with_admin(app, platform, settings, admin_port) if admin_port else app

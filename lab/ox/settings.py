@@ -18,6 +18,7 @@ class Settings:
     """Settings of one node. Times in seconds."""
 
     server_name: str = "ox1"
+    etc: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8009
     control: bool = False
@@ -51,6 +52,7 @@ def load(etc: Path | None, **changes: Any) -> Settings:
     daemon = properties.read(_admin_folder(etc) / "AdminDaemon.properties") if etc else {}
     found = Settings(
         server_name=name,
+        etc=etc,
         host=server.get("com.openexchange.connector.networkListenerHost", "127.0.0.1").replace(
             "*", "0.0.0.0"
         ),

@@ -2,7 +2,8 @@
 
 A bundle registers tasks by a file ``<name>.updatetasks`` in the folder of bundles, JSON:
 ``{"bundle": …, "tasks": [{"class": full name, "statements": [SQL, …]}, …]}``. Statements may differ by database:
-``"statements": {"mysql": […], "sqlite": […]}``. Files and tasks run in their order.
+``"statements": {"mysql": […], "sqlite": […]}``. Files and tasks run in their order. ``"version"`` is the number of a
+task of the old kind: generation 6 runs it whenever the schema's version is lower, done or not.
 """
 
 from __future__ import annotations
@@ -47,10 +48,12 @@ CORE_TASKS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class UpdateTask:
-    """One task: the full name of its class and what it does to a schema, by kind of database."""
+    """One task: the full name of its class and what it does to a schema, by kind of database. ``version``: its number
+    if it is of the old kind, else 0."""
 
     name: str
     statements: dict[str, tuple[str, ...]]
+    version: int = 0
 
     @property
     def uuid(self) -> bytes:
@@ -72,7 +75,12 @@ def all_tasks(bundles: Path | None) -> list[UpdateTask]:
 
 def _read(path: Path) -> list[UpdateTask]:
     entries = json.loads(path.read_text(encoding="utf-8"))["tasks"]
-    return [UpdateTask(str(entry["class"]), _statements(entry.get("statements", []))) for entry in entries]
+    return [
+        UpdateTask(
+            str(entry["class"]), _statements(entry.get("statements", [])), int(entry.get("version", 0))
+        )
+        for entry in entries
+    ]
 
 
 def _statements(value: list[str] | dict[str, list[str]]) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 Rules. A schema needs an update when its ``version`` is lower than the newest number (in generation 6), or when
 tasks are pending (from 7 on). If ``updatetasks.cfg`` was there when the daemon started, only the tasks listed in
-it run; without the file all do. A task that ran with success is recorded in ``updateTask`` and never repeated.
+it run; without the file all do. A task that ran with success is recorded in ``updateTask`` and never repeated, unless
+it has a number (generation 6): such a task runs again whenever the version is lower, and must bear it.
 While tasks run the schema is locked, other logins are refused, and exactly one node runs them; a failed task is
 recorded as such and tried with the next update. Afterwards ``version`` holds the newest number, whatever ran.
 """
@@ -76,9 +77,16 @@ class Updater:
             ).scalars()
         )
         listed = self._settings.update_tasks
+        number = connection.execute(sa.select(version.c.version)).scalar_one()
         return [
-            task for task in self._tasks if task.name not in done and (listed is None or task.name in listed)
+            task
+            for task in self._tasks
+            if (task.name not in done or self._is_repeated(task, number))
+            and (listed is None or task.name in listed)
         ]
+
+    def _is_repeated(self, task: UpdateTask, number: int) -> bool:
+        return not self._generation.update_on_pending_tasks and number < task.version
 
     def _run(self, schema: str) -> list[str]:
         with self._databases.read(schema) as connection:
