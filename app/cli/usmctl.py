@@ -6,7 +6,7 @@ Exit statuses are part of the interface, the deployment decides by them:
 0    done, or nothing to do
 1    something is wrong; the message names it and what to do
 2    wrong use of the command
-3    ``db status`` only: there is a migration to do
+3    ``db status``: there is a migration to do; ``legacy status``: there is something of an earlier product
 ===  ===========================================================
 """
 
@@ -14,22 +14,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import click
 
 from app import config, main
-from app.config import ConfigError, Loaded, Settings
+from app.cli import opening
+from app.cli.legacy import legacy
+from app.cli.opening import TO_DO, WRONG
 from app.store import migrations
 from app.store.database import Databases, Schema
-from app.store.errors import DatabaseSettingsError
 from app.usm.errors import UsmError
-
-WRONG: Final = 1
-TO_DO: Final = 3
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -51,6 +48,9 @@ def usmctl(context: click.Context, etc: Path | None, verbose: bool) -> None:
     context.obj = etc or config.etc_directory()
 
 
+usmctl.add_command(legacy)
+
+
 @usmctl.group()
 def db() -> None:
     """The tables in which the state of the devices is kept."""
@@ -64,7 +64,7 @@ def db_upgrade(etc: Path) -> None:
     Prints a line a schema, "changed" or "unchanged". Goes on with the other schemas when one fails, and then ends with
     status 1. May run at the same time on several hosts, and while the service runs.
     """
-    with _opened(etc) as databases:
+    with opening.opened(etc) as databases:
         failed = _each(databases, lambda schema: _upgraded(databases, schema))
     sys.exit(WRONG if failed else 0)
 
@@ -83,7 +83,7 @@ def db_status(etc: Path) -> None:
         stands.append(found.ready)
         return found.advice
 
-    with _opened(etc) as databases:
+    with opening.opened(etc) as databases:
         failed = _each(databases, look)
     if failed:
         sys.exit(WRONG)
@@ -94,33 +94,13 @@ def db_status(etc: Path) -> None:
 @click.pass_obj
 def check(etc: Path) -> None:
     """Check the settings, and whether OX and the database answer. Names what is wrong."""
-    loaded = _loaded(etc)
+    loaded = opening.loaded(etc)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"settings: OK ({etc})")
-    with _opened(etc) as databases:
+    with opening.opened(etc) as databases:
         results = [_answers(name, try_it) for name, try_it in main.checks(loaded.settings, databases).items()]
     sys.exit(0 if all(results) else WRONG)
-
-
-def _loaded(etc: Path) -> Loaded:
-    try:
-        return config.load(etc)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from error
-
-
-@contextmanager
-def _opened(etc: Path) -> Iterator[Databases]:
-    settings: Settings = _loaded(etc).settings
-    try:
-        databases = main.databases(settings)
-    except DatabaseSettingsError as error:
-        raise click.ClickException(str(error)) from error
-    try:
-        yield databases
-    finally:
-        databases.close()
 
 
 def _each(databases: Databases, work: Callable[[Schema], str]) -> int:

@@ -163,13 +163,18 @@ def _knows(scripts: ScriptDirectory, revision: str) -> bool:
     return True
 
 
+def lock_name(name: str) -> str:
+    """The server's lock for work on the tables of a schema."""
+    return f"usm-migrate:{digest(name)[:48]}"
+
+
 @contextmanager
 def _exclusively(connection: Connection, name: str) -> Iterator[None]:
     """On MariaDB, hold the lock of this migration; SQLite does it by its transaction."""
     if connection.dialect.name == "sqlite":
         yield
         return
-    lock = f"usm-migrate:{digest(name)[:48]}"
+    lock = lock_name(name)
     taken = connection.scalar(text("SELECT GET_LOCK(:lock, :seconds)"), {"lock": lock, "seconds": WAIT})
     connection.rollback()
     if not taken:

@@ -1,0 +1,40 @@
+"""What the commands have in common: exit statuses, and the way to settings and databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from app import config, main
+from app.config import ConfigError, Loaded, Settings
+from app.store.database import Databases
+from app.store.errors import DatabaseSettingsError
+
+WRONG: Final = 1
+TO_DO: Final = 3
+
+
+def loaded(etc: Path) -> Loaded:
+    """The settings of a folder; ends the command with all that is wrong in them."""
+    try:
+        return config.load(etc)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def opened(etc: Path) -> Iterator[Databases]:
+    """The databases that the settings lead to."""
+    settings: Settings = loaded(etc).settings
+    try:
+        databases = main.databases(settings)
+    except DatabaseSettingsError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        yield databases
+    finally:
+        databases.close()

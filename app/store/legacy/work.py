@@ -1,0 +1,124 @@
+"""The four things that are done with the data of an earlier product, over all schemas: save, verify, drop, restore.
+
+Each returns a word for each schema, and raises :class:`LegacyError`; what was done by then stands, and the next call
+goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from app.store.legacy.archive import Archive, now
+from app.store.legacy.dropping import drop_schema
+from app.store.legacy.errors import LegacyError
+from app.store.legacy.names import LEGACY
+from app.store.legacy.places import Place, Tell
+from app.store.legacy.restoring import folder_for_ours, restore_schema
+from app.store.legacy.saving import save_schema, try_out
+from app.store.legacy.schema import look
+
+Words = dict[str, str]
+
+
+def save(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
+    """Dump what each schema has of an earlier product, with its version number, and try the dump out. What lies in the
+    folder already and is still so is left alone. Goes on with the other schemas when one fails."""
+    with Archive.opened(folder, make=True) as archive:
+
+        def one(place: Place, connection: Connection) -> str:
+            changed = save_schema(connection, place, archive, LEGACY, tell)
+            return "saved and verified" if changed else "unchanged"
+
+        done = _each(places, one)
+        if not archive.complete:
+            archive.complete = now()
+            archive.write()
+        return done
+
+
+def verify(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
+    """Try out each dump of the folder once more. Goes on with the other schemas when one fails."""
+    with Archive.opened(folder) as archive:
+
+        def one(place: Place, connection: Connection) -> str:
+            try_out(connection, place, archive, archive.entries[place.key], tell)
+            return "verified"
+
+        return _each(_known(places, archive), one)
+
+
+def drop(places: Sequence[Place], folder: Path, reset_version: int | None, tell: Tell) -> Words:
+    """Drop what the folder holds a verified dump of, in the guide's order, and set Open-Xchange's version number of
+    each schema to ``reset_version``, once. Nothing is dropped anywhere if a schema lacks its dump; the first schema
+    that fails ends it."""
+    with Archive.opened(folder) as archive:
+        for place in places:
+            with place.connected() as connection:
+                if place.key in archive.entries or look(connection).is_legacy:
+                    _check_verified(archive, place)
+        done = {}
+        for place in places:
+            with place.worked_on() as connection:
+                changed = drop_schema(connection, place, archive, reset_version, tell)
+            done[place.key] = "dropped" if changed else "unchanged"
+        return done
+
+
+def restore(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
+    """Bring back what the folder holds: tables, rows, procedures, version number. Our own tables in the same schema are
+    saved to ``ours-<moment>`` in the folder and dropped before. Goes on with the other schemas when one fails."""
+    with Archive.opened(folder) as archive:
+        known = _known(places, archive)
+        for place in known:
+            _check_verified(archive, place)
+        ours = folder_for_ours(folder)
+
+        def one(place: Place, connection: Connection) -> str:
+            return "restored" if restore_schema(connection, place, archive, ours, tell) else "unchanged"
+
+        done = _each(known, one)
+        if ours.is_dir():
+            (ours / "restored").touch(mode=0o600)
+        return done
+
+
+def _each(places: Sequence[Place], work: Callable[[Place, Connection], str]) -> Words:
+    done, failed = {}, []
+    for place in places:
+        try:
+            with place.worked_on() as connection:
+                done[place.key] = work(place, connection)
+        except LegacyError as error:
+            failed.append(str(error))
+    if failed:
+        raise LegacyError("\n".join(failed))
+    return done
+
+
+def _known(places: Sequence[Place], archive: Archive) -> list[Place]:
+    """The places that something was saved of. Raises :class:`LegacyError` if one is missing."""
+    asides = {key for key in archive.entries for place in places if key.startswith(f"{place.key}.")}
+    if absent := archive.entries.keys() - {place.key for place in places} - asides:
+        raise LegacyError(
+            f"{archive.folder} holds {', '.join(sorted(absent))}, which this installation does not know (any more); see"
+            " configdb.properties and com.openexchange.usm.database.url"
+        )
+    return [place for place in places if place.key in archive.entries]
+
+
+def _check_verified(archive: Archive, place: Place) -> None:
+    entry = archive.entries.get(place.key)
+    if entry is None:
+        raise LegacyError(
+            f"{place.key}: {archive.folder} holds nothing of it; run usmctl legacy save. Nothing was changed"
+        )
+    if not entry.verified:
+        raise LegacyError(
+            f"{place.key}: the dump in {archive.folder} is not verified; run usmctl legacy save again. Nothing was"
+            " changed"
+        )
+    if entry.dump is not None:
+        archive.check(entry.dump)
