@@ -4,15 +4,16 @@ A group's own values stand in ``group_data/<group>.py`` and replace these. Passw
 the environment or from a file outside the project (``tasks/secrets.py`` tells their names).
 """
 
-from tasks.transport import without_delay
+from tasks.transport import attentive
 
 # ssh ------------------------------------------------------------------------------------------------------
 
 # Hosts must be known (~/.ssh/known_hosts, or the file that ssh_known_hosts_file names): no answer is trusted blindly.
 ssh_strict_host_key_checking = "yes"
 
-# Sends each command at once instead of waiting for the acknowledgement of the one before: two to three times faster.
-ssh_paramiko_connect_kwargs = {"transport_factory": without_delay}
+# Sends each command at once instead of waiting for the acknowledgement of the one before: two to three times faster. A
+# host from which nothing has come for 30 seconds counts as lost, also in the middle of a long step.
+ssh_paramiko_connect_kwargs = {"transport_factory": attentive(silence=30)}
 
 # secrets --------------------------------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ force_new_sync_key_on_empty_sync = False
 max_objects_per_folder = 65535
 max_attachment_count_per_object = 100
 json_alias = "/usm-json"
-# Further lines, such as keys of other programs: {"key": "value"}.
+# Further lines, such as keys of other programs: {"key": "value"}. A key that has a setting here is refused.
 extra_usm_properties = {}
 
 # eas.properties; the meaning of each is told in templates/eas.properties.j2 ----------------------------------
@@ -130,6 +131,18 @@ domain_user = "$USER@$DOMAIN"
 allow_folder_selection = False
 extra_eas_properties = {}
 
+# both files -----------------------------------------------------------------------------------------------------
+
+# A value that is set here for everybody is a default: where somebody edited the key on a host, the edit stays. A value
+# in group_data/<group>.py, of a host or with --data counts more than such an edit.
+
+# Copies of each file, from before it was changed, that stay on a host.
+property_copies_kept = 5
+
+# Keys to set in the files that the vendor's package brings (product = "bundles"), all else there stays as it is; ox_url
+# is set too: {"usm": {"key": "value"}, "eas": {"key": "value"}}.
+bundle_properties = {}
+
 # Apache -------------------------------------------------------------------------------------------------
 
 # "http" for this application; "ajp" with port 8009 for the vendor's OSGi bundles inside the groupware.
@@ -145,6 +158,13 @@ proxy_ttl = 60
 proxy_retry = 5
 # Seconds between two questions to each node whether it is well; 0 asks nothing.
 proxy_health_interval = 10
+# Port of Apache's balancer manager, by which nodes are taken out and put back; it listens on 127.0.0.1 of each web host
+# alone. SELinux lets Apache listen on 8008.
+manager_port = 8008
+# Seconds for which a node that was taken out of the balancer may work on its last requests before it is changed.
+drain_timeout = 30
+# Seconds that a node may take to answer each web host before it is put back.
+restore_timeout = 20
 
 # checks -------------------------------------------------------------------------------------------------
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from tasks import balancer, checks, database, nodes, package, properties, services, upgrade
 from tasks.nodes import Node
+from tasks.operations import operation
 
 
 def carry_out() -> None:

@@ -27,15 +27,15 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from pyinfra import logger
-from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
-from pyinfra.api.operation import OperationMeta, operation
+from pyinfra.api.operation import OperationMeta
 from pyinfra.api.state import BaseStateCallback, State
 from pyinfra.context import host, inventory, state
 
 from tasks import nodes, product, report, secrets
+from tasks.operations import failure as failure
+from tasks.operations import operation
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -91,17 +91,6 @@ _attempts: list[OperationMeta] = []
 def attempt(step: Callable[..., OperationMeta], name: str, **arguments: Any) -> None:
     """Adds a step that must not end the run when it fails, because others have to put things right first."""
     _attempts.append(step(name=name, _ignore_errors=True, **arguments))
-
-
-def failure(message: str) -> FunctionCommand:
-    """A command that fails the host with this message."""
-
-    def fail(state: State, host: Host) -> bool:
-        host.log_styled(message, fg="red", log_func=logger.error)
-        report.complain(message, host)
-        return False
-
-    return FunctionCommand(fail, (), {})
 
 
 def all_fine() -> bool:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from tasks import nodes, package, product, report, run, scripts, upgrade
 from tasks.nodes import Node
+from tasks.operations import operation
 
 _stopped: set[str] = set()
 """Nodes whose groupware this run has stopped; it is started again whatever happens."""

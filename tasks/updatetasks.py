@@ -17,11 +17,11 @@ import gevent
 from paramiko import SSHException
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
-from pyinfra.api.operation import operation
 from pyinfra.context import host, inventory, state
 
 from tasks import nodes, run, scripts, upgrade
 from tasks.nodes import Node
+from tasks.operations import operation
 
 SCRIPT = f"{nodes.STATE}/updatetasks.sh"
 BEATS = 5

@@ -24,11 +24,11 @@ from typing import Literal
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
-from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from tasks import nodes, package, product, run, scripts
 from tasks.nodes import Node
+from tasks.operations import operation
 
 Way = Literal["", "install", "replace", "roll"]
 WAYS: tuple[Way, ...] = ("install", "replace", "roll")
