@@ -30,7 +30,9 @@ class Node:
     that of its packages, ``deb`` or ``rpm``. ``owed`` is not empty while a new package still waits for the guide's
     remaining steps (:mod:`tasks.upgrade`). ``started`` is what ran when the service was last started by us
     (:mod:`tasks.services`). ``drained``: a deployment has taken the node out of the balancer (:mod:`tasks.balancer`).
-    ``bundles``: files of the vendor's product are there.
+    ``bundles``: files of the vendor's product are there. By file (``usm``, ``eas``): ``properties``, sha256, mode and
+    owner; ``rendered``, sha256 of what was wanted of it when it was written; ``leftovers``, what a package left beside it
+    (:mod:`tasks.properties`).
     """
 
     generation: int = 0
@@ -49,6 +51,8 @@ class Node:
     parked: bool = False
     watched: bool = False
     properties: dict[str, str] = field(default_factory=dict)
+    rendered: dict[str, str] = field(default_factory=dict)
+    leftovers: dict[str, str] = field(default_factory=dict)
     running: bool = False
     enabled: bool = False
 
@@ -85,7 +89,9 @@ class NodeState(FactBase[Node]):
             daemons=tuple(told.get("daemons", "").split()),
             init=told.get("init", "sysv"),
             family=told.get("family", "deb"),
-            properties={name: told[name] for name in ("usm", "eas") if name in told},
+            properties=_of_files(told, ""),
+            rendered=_of_files(told, "rendered_"),
+            leftovers=_of_files(told, "leftover_"),
             version=told.get("version", ""),
             build=told.get("build", ""),
             broken=told.get("broken", ""),
@@ -99,6 +105,10 @@ class NodeState(FactBase[Node]):
             running="running" in told,
             enabled="enabled" in told,
         )
+
+
+def _of_files(told: dict[str, str], prefix: str) -> dict[str, str]:
+    return {name: told[prefix + name] for name in ("usm", "eas") if prefix + name in told}
 
 
 _known: dict[str, Node] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,28 @@ def property_value(value: object) -> str:
 
 def _unicode_escape(letter: str) -> str:
     """A letter as one ``\\uXXXX`` for each UTF-16 unit."""
-    units = letter.encode("utf-16-be").hex()
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def property_key(key: object) -> str:
+    """The text of a key in a ``.properties`` file."""
+    return re.sub(r"[ :=#!]", r"\\\g<0>", property_value(str(key).strip()))
+
+
+def settings_of(template: str) -> dict[str, str]:
+    """Key -> name of the setting that is its value, of ``templates/<template>``."""
+    text = (TEMPLATES / template).read_text(encoding="ascii")
+    return dict(re.findall(r"(?m)^([\w.]+)=\{\{ (\w+) \| property \}\}$", text))
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
     """The text of ``templates/<template>``. Raises :class:`jinja2.UndefinedError` for a name without a value."""
+    return _environment().get_template(template).render(values)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(  # noqa: S701 (the results are configuration files, not HTML)
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -40,5 +58,5 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["property"] = property_value
-    return environment.get_template(template).render(values)
+    environment.filters.update(property=property_value, property_key=property_key)
+    return environment

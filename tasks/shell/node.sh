@@ -51,6 +51,11 @@ say parked_at "$parking/updatetasks.cfg"
 
 for name in usm eas; do
     file=$etc/$name.properties
+    wanted=$state/rendered/$name.properties
+    [ ! -e "$wanted" ] || say "rendered_$name" "$(sha256sum <"$wanted" | cut -d ' ' -f 1)"
+    for suffix in dpkg-dist dpkg-new ucf-dist rpmnew rpmsave rpmorig; do
+        [ ! -e "$file.$suffix" ] || say "leftover_$name" "$suffix"
+    done
     [ -e "$file" ] || continue
     say "$name" "$(sha256sum <"$file" | cut -d ' ' -f 1) $(stat -c '%a %U:%G' "$file")"
 done

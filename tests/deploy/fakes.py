@@ -49,6 +49,8 @@ class FakeHost:
     answers: dict[str, tuple[bool, str]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Commands that were run to find something out, with their standard input."""
+    given: dict[str, Any] = field(default_factory=dict)
+    """Settings that are given for this host, be it with the value of everybody."""
 
     def get_fact(self, fact: type, **arguments: object) -> Any:
         assert fact in self.facts, f"{self.name} was asked for {fact.__name__}, which the test does not give"
@@ -79,6 +81,15 @@ class FakeInventory:
 
     def get_active_hosts(self) -> list[FakeHost]:
         return list(self.hosts)
+
+    def get_override_data(self) -> dict[str, Any]:
+        return {}
+
+    def get_host_data(self, name: str) -> dict[str, Any]:
+        return self.get_host(name).given
+
+    def get_groups_data(self, groups: list[str]) -> dict[str, Any]:
+        return {}
 
 
 @dataclass

@@ -315,21 +315,6 @@ def test_tables_are_the_business_of_the_first_node() -> None:
         assert commands(database._migrate) == []
 
 
-def properties_of(state: Node, texts: dict[str, str]) -> list[str]:
-    with on(node(state=state)):
-        return commands(properties._configure, texts=texts)
-
-
-def test_settings_are_written_only_where_content_mode_or_owner_differ() -> None:
-    right = f"{hashlib.sha256(b'a').hexdigest()} 640 root:open-xchange"
-    readable = f"{hashlib.sha256(b'b').hexdigest()} 644 root:open-xchange"
-    state = Node(etc=ETC, properties={"usm": right, "eas": readable})
-    assert properties_of(state, {"usm": "a", "eas": "b"}) == [
-        "rm -f /var/lib/open-xchange-usm/started",
-        f"write.sh {ETC}/eas.properties 640 root:open-xchange keep",
-    ]
-
-
 STARTED = "1.0.0 build2 one two"
 RUNNING = Node(
     version="1.0.0",

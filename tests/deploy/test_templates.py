@@ -145,10 +145,10 @@ def test_the_vendors_bundles_are_reached_by_ajp_as_in_the_guide() -> None:
 def test_settings_that_the_application_refuses_are_named_before_anything_is_touched(wrong: str) -> None:
     line = f"com.openexchange.usm.{wrong}\n"
     with pytest.raises(run.DeployError, match=r"Nothing has been touched") as caught:
-        properties.check((("usm", line), ("eas", "")))
+        properties.check_settings((("usm", line), ("eas", "")))
     assert wrong.partition("=")[2] in str(caught.value)
     assert "usm.properties" in str(caught.value)
 
 
 def test_settings_that_the_application_takes_pass() -> None:
-    properties.check((("usm", "com.openexchange.usm.listen.port=8010\n"), ("eas", "")))
+    properties.check_settings((("usm", "com.openexchange.usm.listen.port=8010\n"), ("eas", "")))
