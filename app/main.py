@@ -28,7 +28,7 @@ from app.store.state import SqlStateStore
 from app.usm.errors import SourceUnavailable
 from app.usm.manager import Manager
 from app.usm.model import UsmSettings
-from app.web import admin, application, metrics
+from app.web import admin, application, metrics, release
 from app.web.resource import Gateway
 
 __all__ = ["DatabaseSettingsError", "create_app"]
@@ -84,7 +84,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     gateway = Gateway(eas, manager, clock, tokens, settings.domain_user, settings.max_request_size)
     return application.Application(
         devices=application.device_app(gateway, settings.alias),
-        admin=admin.create(checks(settings, store)),
+        admin=admin.create(checks(settings, store), release.read()),
         admin_port=settings.admin_port,
         stop=stop,
     )

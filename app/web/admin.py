@@ -1,7 +1,8 @@
 """What administrators and monitoring ask, on a listener of its own that Apache does not forward.
 
 ==================  ===============================================================================
-/usm/health         200 when everything that a device needs answers, else 503; says what is down
+/usm/health         200 when everything that a device needs answers, else 503; says what is down, and
+                    which version and build of the package answers
 /usm/health/ready   the same
 /usm/health/live    200 for as long as the process answers at all
 /usm/metrics        Prometheus
@@ -25,16 +26,17 @@ Check = Callable[[], None]
 
 
 class Health:
-    """``checks``: name of the part → how to try it."""
+    """``checks``: name of the part → how to try it. ``release``: what is said of the program itself."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(self, checks: Mapping[str, Check], release: Mapping[str, str]) -> None:
         self._checks = checks
+        self._release = release
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Liveness and readiness, as JSON."""
         reports = {name: self._report(name, check) for name, check in self._checks.items()}
         ready = all(report["up"] for report in reports.values())
-        response.media = {"live": True, "ready": ready, "checks": reports}
+        response.media = {"live": True, "ready": ready, **self._release, "checks": reports}
         response.status = falcon.HTTP_OK if ready else falcon.HTTP_SERVICE_UNAVAILABLE
         response.cache_control = ["no-store"]
 
@@ -64,10 +66,12 @@ class Metrics:
         response.cache_control = ["no-store"]
 
 
-def create(checks: Mapping[str, Check]) -> falcon.App[falcon.Request, falcon.Response]:
+def create(
+    checks: Mapping[str, Check], release: Mapping[str, str] | None = None
+) -> falcon.App[falcon.Request, falcon.Response]:
     """The WSGI application of the admin listener."""
     app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
-    health = Health(checks)
+    health = Health(checks, release or {})
     app.add_route("/usm/health", health)
     app.add_route("/usm/health/ready", health)
     app.add_route("/usm/health/live", health, suffix="live")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from falcon import testing
 
 from app.usm.errors import SourceUnavailable
+from app.web import admin, release
 from tests.web.conftest import ADMIN
 
 
@@ -33,6 +35,16 @@ def test_a_check_that_is_broken_itself_counts_as_down_and_keeps_its_inside(front
     answer = front.request("GET", "/usm/health", port=ADMIN)
     assert answer.status_code == 503
     assert "an inside" not in answer.text
+
+
+def test_health_tells_which_release_answers(tmp_path):
+    file = tmp_path / "release"
+    file.write_text("1.0.0 46bf80ce715d3076\n")
+    about = release.read(file)
+    app = testing.TestClient(admin.create({}, about))
+    assert about == {"version": "1.0.0", "build": "46bf80ce715d3076"}
+    assert app.simulate_get("/usm/health").json == {"live": True, "ready": True, **about, "checks": {}}
+    assert release.read(tmp_path / "absent") == {}
 
 
 def test_liveness_asks_nobody(front):
