@@ -138,14 +138,14 @@ _complaints: dict[str, list[str]] = {}
 
 def note(kind: Kind, text: str, host: Host | None = None) -> None:
     """Remembers a line for the summary; said once, however often it is noted. Never holds a secret."""
-    told = Note(kind, (host or current).name, commands_log.masked(text))
+    told = Note(kind, (current if host is None else host).name, commands_log.masked(text))
     if told not in notes:
         notes.append(told)
 
 
 def complain(message: str, host: Host | None = None) -> None:
     """Remembers why the step that a host is at is about to fail."""
-    _complaints.setdefault((host or current).name, []).append(commands_log.masked(message))
+    _complaints.setdefault((current if host is None else host).name, []).append(commands_log.masked(message))
 
 
 def expect(record: Record | None = None) -> None:
@@ -197,7 +197,7 @@ def section(title: str) -> None:
 
 def prepared(host: Host | None = None) -> None:
     """A host has told what there is to do on it."""
-    run.prepared.add((host or current).name)
+    run.prepared.add((current if host is None else host).name)
     if run.state is not None:
         progress.prepared(len(run.prepared), len(run.state.active_hosts))
 
