@@ -1,10 +1,11 @@
 # Package and deployment; included by the Makefile.
 
 INVENTORY ?= inventory
+PACKAGES ?=
 
 .PHONY: package
-package: $(INSTALLED)  ## Build dist/open-xchange-usm_<version>_all.deb
-	@$(BIN)/python packaging/build.py
+package: $(INSTALLED)  ## Build the .deb and the .rpm into dist/ (PACKAGES=deb: only that one)
+	@$(BIN)/python packaging/build.py $(PACKAGES)
 
 .PHONY: deploy
 deploy: package  ## Carry out the installation guide on the hosts of INVENTORY=inventory/FILE.py

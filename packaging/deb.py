@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
-import shutil
 import subprocess
+from email.utils import formatdate
 from pathlib import Path
 
 import tree
@@ -17,7 +18,7 @@ CONTROL = """\
 Package: open-xchange-usm
 Version: {version}
 Architecture: all
-Maintainer: open-xchange-usm maintainers <open-xchange-usm@example.org>
+Maintainer: {maintainer}
 Installed-Size: {kilobytes}
 Depends: {depends}
 Recommends: logrotate
@@ -32,57 +33,78 @@ Description: Exchange ActiveSync for Open-Xchange
  The pure Python libraries it needs are inside, under /opt/open-xchange/usm.
 """
 
+CHANGELOG = """\
+open-xchange-usm ({version}) stable; urgency=medium
 
-def build(root: Path, version: str, distribution: list[wheels.Locked], epoch: int, output: Path) -> Path:
-    """Makes the package of the staged tree ``root``; returns its path. ``epoch`` (seconds) dates everything in it."""
-    depends = ["python3 (>= 3.11)", "passwd"]
-    depends += sorted({wheels.FROM_DISTRIBUTION[entry.name] for entry in distribution})
-    scripts = b"".join(
-        (tree.PROJECT / "packaging/maintainer" / name).read_bytes() for name in MAINTAINER_SCRIPTS
-    )
-    build_id = hashlib.sha256(f"{version}{depends}{tree.fingerprint(root)}".encode() + scripts).hexdigest()[
-        :16
-    ]
+  * Version {version}; what is new in it is told by the project's CHANGELOG.md.
+
+ -- {maintainer}  {date}
+"""
+
+NAMES = {
+    "gevent": "python3-gevent",
+    "greenlet": "python3-greenlet",
+    "lxml": "python3-lxml",
+    "markupsafe": "python3-markupsafe",
+    "zope-event": "python3-zope.event",
+    "zope-interface": "python3-zope.interface",
+}
+"""What Debian calls the libraries that come from the distribution."""
+
+
+def requirements(distribution: list[wheels.Locked]) -> list[str]:
+    """What the package depends on, as ``Depends`` has it."""
+    libraries = []
+    for entry in distribution:
+        oldest = wheels.FROM_DISTRIBUTION[entry.name]
+        libraries.append(NAMES[entry.name] + (f" (>= {oldest})" if oldest else ""))
+    return [f"python3 (>= {wheels.PYTHON})", "passwd", *sorted(libraries)]
+
+
+def name(version: str) -> str:
+    """The package file's name."""
+    return f"open-xchange-usm_{version}_all.deb"
+
+
+def build(root: Path, version: str, build_id: str, depends: list[str], epoch: int, target: Path) -> None:
+    """Makes the package ``target`` of the staged tree ``root``. ``epoch`` (seconds) dates everything in it."""
+    _write_changelog(root, version, epoch)
     kilobytes = sum(1 + path.stat().st_size // 1024 for path in root.rglob("*"))
     md5sums = _md5sums(root)
     control = root / "DEBIAN"
     control.mkdir(mode=0o755)
-    (control / "control").write_text(
-        CONTROL.format(version=version, kilobytes=kilobytes, depends=", ".join(depends), build=build_id)
-    )
-    (control / "conffiles").write_text("".join(f"/{file.target}\n" for file in tree.FILES if file.config))
+    values = {"version": version, "kilobytes": kilobytes, "depends": ", ".join(depends), "build": build_id}
+    (control / "control").write_text(CONTROL.format(maintainer=tree.MAINTAINER, **values))
+    (control / "conffiles").write_text("".join(f"/{file.deb}\n" for file in tree.FILES if file.config))
     (control / "md5sums").write_text(md5sums)
-    for name in MAINTAINER_SCRIPTS:
-        shutil.copyfile(tree.PROJECT / "packaging/maintainer" / name, control / name)
-        (control / name).chmod(0o755)
+    for each in MAINTAINER_SCRIPTS:
+        (control / each).write_text(tree.script("deb", each))
+        (control / each).chmod(0o755)
     tree.set_times(root, epoch)
-    target = output / f"open-xchange-usm_{version}_all.deb"
     _run_dpkg_deb(root, target, epoch)
-    return target
+
+
+def _write_changelog(root: Path, version: str, epoch: int) -> None:
+    text = CHANGELOG.format(version=version, maintainer=tree.MAINTAINER, date=formatdate(epoch))
+    path = root / "usr/share/doc/open-xchange-usm/changelog.gz"
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    path.chmod(0o644)
 
 
 def _md5sums(root: Path) -> str:
     """What ``dpkg --verify`` compares the installed files with."""
-    conffiles = {file.target for file in tree.FILES if file.config}
+    conffiles = {file.deb for file in tree.FILES if file.config}
     lines = []
     for path in sorted(root.rglob("*")):
-        name = str(path.relative_to(root))
-        if path.is_file() and name not in conffiles:
-            lines.append(f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {name}\n")
+        inside = str(path.relative_to(root))
+        if path.is_file() and inside not in conffiles:
+            lines.append(f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {inside}\n")
     return "".join(lines)
 
 
 def _run_dpkg_deb(root: Path, target: Path, epoch: int) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(f".{os.getpid()}")  # another build may be at the same package
-    command = [
-        "dpkg-deb",
-        "--root-owner-group",
-        "-Zgzip",
-        "--build",
-        str(root),
-        str(unfinished),
-    ]
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(root), str(unfinished)]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -7,13 +7,20 @@ import os
 import runpy
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import wheels
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "opt/open-xchange/usm"
+MAINTAINER = "open-xchange-usm maintainers <open-xchange-usm@example.org>"
+
+Family = Literal["deb", "rpm"]
+FAMILIES: tuple[Family, ...] = ("deb", "rpm")
+
 LIBRARIES = f"{PREFIX}/lib"
 """The folder on PYTHONPATH: the application and the libraries that come with it."""
 
@@ -23,25 +30,43 @@ from tasks.render import render  # noqa: E402 (a script's own folder is first on
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One file of ours: where it lies in the project, where it goes, and its mode. ``config``: an administrator may
-    edit it, and an upgrade asks before it replaces it."""
+    """One file of ours: where it lies in the project, where it goes, and its mode. ``rpm``: where it goes on hosts with
+    rpm, if that is another place. An empty place: it is not in that package. ``config``: an administrator may edit it,
+    and an upgrade keeps it so."""
 
     source: str
-    target: str
+    deb: str
     mode: int = 0o644
     config: bool = False
+    rpm: str | None = None
+
+    def target(self, family: Family) -> str:
+        """Where the file goes, relative to the root; empty if it does not."""
+        return self.rpm if family == "rpm" and self.rpm is not None else self.deb
 
 
 FILES = (
     Placed("packaging/files/open-xchange-usm", f"{PREFIX}/sbin/open-xchange-usm", 0o755),
+    Placed("packaging/files/python", f"{PREFIX}/sbin/python", 0o755),
     Placed("packaging/files/probe", f"{PREFIX}/sbin/probe", 0o755),
     Placed("packaging/files/usmctl", "opt/open-xchange/sbin/usmctl", 0o755),
     Placed("packaging/files/open-xchange-usm.init", "etc/init.d/open-xchange-usm", 0o755, config=True),
-    Placed("packaging/files/open-xchange-usm.default", "etc/default/open-xchange-usm", config=True),
+    Placed(
+        "packaging/files/open-xchange-usm.default",
+        "etc/default/open-xchange-usm",
+        config=True,
+        rpm="etc/sysconfig/open-xchange-usm",
+    ),
     Placed("packaging/files/open-xchange-usm.logrotate", "etc/logrotate.d/open-xchange-usm", config=True),
-    Placed("packaging/files/open-xchange-usm.service", "lib/systemd/system/open-xchange-usm.service"),
+    Placed(
+        "packaging/files/open-xchange-usm.service",
+        "lib/systemd/system/open-xchange-usm.service",
+        rpm="usr/lib/systemd/system/open-xchange-usm.service",
+    ),
     Placed("packaging/files/README", "usr/share/doc/open-xchange-usm/README"),
-    Placed("packaging/files/copyright", "usr/share/doc/open-xchange-usm/copyright"),
+    Placed("packaging/files/copyright", "usr/share/doc/open-xchange-usm/copyright", rpm=""),
+    Placed("packaging/files/lintian-overrides", "usr/share/lintian/overrides/open-xchange-usm", rpm=""),
+    Placed("LICENSE", "", rpm="usr/share/licenses/open-xchange-usm/LICENSE"),
 )
 
 EXAMPLES = ("usm.properties", "eas.properties")
@@ -52,20 +77,39 @@ FOLDERS = ("var/lib/open-xchange-usm",)
 SKIPPED = ("__pycache__", "*.pyc", ".*")
 
 
-def stage(root: Path, cache: Path) -> list[wheels.Locked]:
+def stage(root: Path, cache: Path, family: Family) -> list[wheels.Locked]:
     """Puts every file of the package under ``root``, which must be empty; returns the libraries of the distribution
     that it needs."""
     distribution = _stage_libraries(root / LIBRARIES, cache)
     shutil.copytree(PROJECT / "app", root / LIBRARIES / "app", ignore=shutil.ignore_patterns(*SKIPPED))
     for placed in FILES:
-        target = root / placed.target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PROJECT / placed.source, target)
+        if name := placed.target(family):
+            target = root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / placed.source, target)
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
     _stage_examples(root / PREFIX / "etc")
-    _set_modes(root)
+    _set_modes(root, family)
     return distribution
+
+
+def label(root: Path, version: str, requirements: Sequence[str]) -> str:
+    """Writes which version and which build the staged tree is, for those who look at a host; returns the build.
+
+    The build is sixteen hexadecimal digits that differ whenever anything of the package does: files, scripts, and what
+    it asks for. It is the same for every family."""
+    sources = [PROJECT / placed.source for placed in FILES]
+    sources += [path for path in sorted((PROJECT / "packaging/maintainer").rglob("*")) if path.is_file()]
+    digest = hashlib.sha256(f"{version}\0{requirements}\0{fingerprint(root / PREFIX)}".encode())
+    for path in sources:
+        digest.update(path.read_bytes())
+    build = digest.hexdigest()[:16]
+    for name, text in (("VERSION", version), ("BUILD", build)):
+        path = root / PREFIX / name
+        path.write_text(f"{text}\n")
+        path.chmod(0o644)
+    return build
 
 
 def _stage_libraries(target: Path, cache: Path) -> list[wheels.Locked]:
@@ -85,9 +129,9 @@ def _stage_examples(folder: Path) -> None:
         (folder / name).write_text(render(f"{name}.j2", defaults), encoding="ascii")
 
 
-def _set_modes(root: Path) -> None:
+def _set_modes(root: Path, family: Family) -> None:
     """Whatever the umask was: folders and programs 0755, the rest 0644."""
-    programs = {placed.target for placed in FILES if placed.mode == 0o755}
+    programs = {placed.target(family) for placed in FILES if placed.mode == 0o755}
     for folder, _, names in os.walk(root):
         os.chmod(folder, 0o755)  # noqa: S103 (what the installed folders have)
         for name in names:
@@ -103,6 +147,13 @@ def fingerprint(root: Path) -> str:
         if path.is_file():
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def script(family: Family, name: str) -> str:
+    """A script that the package manager runs: the functions that all of them share, then its own part."""
+    folder = PROJECT / "packaging" / "maintainer"
+    head = "#!/bin/sh\nset -e\n\n" if family == "deb" else ""
+    return f"{head}{(folder / 'functions').read_text()}\n{(folder / family / name).read_text()}"
 
 
 def set_times(root: Path, epoch: int) -> None:

@@ -26,14 +26,14 @@ EXTRAS: tuple[str, ...] = ()
 """Optional dependencies that are bundled too, so that a setting is enough to use them."""
 
 FROM_DISTRIBUTION = {
-    "gevent": "python3-gevent (>= 22.10)",
-    "greenlet": "python3-greenlet (>= 2.0)",
-    "lxml": "python3-lxml (>= 4.9)",
-    "markupsafe": "python3-markupsafe (>= 2.1)",
-    "zope-event": "python3-zope.event",
-    "zope-interface": "python3-zope.interface",
+    "gevent": "22.10",
+    "greenlet": "2.0",
+    "lxml": "4.9",
+    "markupsafe": "2.1",
+    "zope-event": "",
+    "zope-interface": "",
 }
-"""Library with compiled parts (or a part of one) -> the Debian package, with the oldest version that was tried."""
+"""Library with compiled parts (or a part of one) -> the oldest version that was tried."""
 
 
 class BuildError(Exception):

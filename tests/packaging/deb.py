@@ -19,6 +19,7 @@ SOURCES = (
     "packaging",
     "tasks",
     "templates",
+    "LICENSE",
     "pyproject.toml",
     "requirements.lock",
 )
@@ -53,7 +54,7 @@ class Deb:
     @classmethod
     def build(cls, project: Path, folder: Path) -> Deb:
         """The package of the sources in ``project``."""
-        _run(sys.executable, "packaging/build.py", "--output", folder, cwd=project)
+        _run(sys.executable, "packaging/build.py", "--output", folder, "deb", cwd=project)
         (path,) = folder.glob("*.deb")
         return cls(path)
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.packaging.deb import PROJECT, Deb
 
+LINTIAN = "usr/share/lintian/overrides/open-xchange-usm"
+
 
 def test_the_same_sources_make_the_same_bytes(deb: Deb, sources: Path, tmp_path: Path) -> None:
     again = Deb.build(sources, tmp_path)
@@ -31,7 +33,7 @@ def test_nothing_compiled_is_inside(deb: Deb) -> None:
 
 def test_what_is_inside_belongs_to_nobody_else(deb: Deb) -> None:
     """Nothing lies where Open-Xchange keeps its own files, apart from the administrator's tool."""
-    ours = ("opt/open-xchange/usm/", "var/lib/open-xchange-usm", "usr/share/doc/open-xchange-usm/")
+    ours = ("opt/open-xchange/usm/", "var/lib/open-xchange-usm", "usr/share/doc/open-xchange-usm/", LINTIAN)
     others = [name for name in deb.names() if not name.endswith("/") and not name.startswith(ours)]
     assert sorted(others) == [
         "etc/default/open-xchange-usm",
@@ -88,14 +90,18 @@ def test_checksums_of_all_other_files_are_inside(deb: Deb) -> None:
     assert told == files - conffiles
 
 
-@pytest.mark.parametrize(
-    "script", ["postinst", "prerm", "postrm", "init", "usmctl", "open-xchange-usm", "probe"]
-)
-def test_scripts_are_proper_shell(script: str) -> None:
-    places = [*(PROJECT / "packaging").glob(f"*/{script}"), *(PROJECT / "packaging").glob(f"*/*.{script}")]
-    assert places
-    for path in places:
-        subprocess.run(["sh", "-n", str(path)], check=True)
+def test_scripts_are_proper_shell(deb: Deb) -> None:
+    programs = ("sbin/open-xchange-usm", "sbin/python", "sbin/probe")
+    texts = [deb.text(f"opt/open-xchange/usm/{name}") for name in programs]
+    texts += [deb.text("etc/init.d/open-xchange-usm"), deb.text("opt/open-xchange/sbin/usmctl")]
+    texts += [deb.control(name) for name in ("postinst", "prerm", "postrm")]
+    for text in texts:
+        subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+
+
+def test_version_and_build_can_be_read_on_a_host(deb: Deb) -> None:
+    assert deb.text("opt/open-xchange/usm/VERSION").strip() == deb.field("Version")
+    assert deb.text("opt/open-xchange/usm/BUILD").strip() == deb.field("Build-Id")
 
 
 def test_a_wheel_without_a_hash_of_the_lock_is_refused(tmp_path: Path) -> None:
