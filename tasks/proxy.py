@@ -15,10 +15,9 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.operation import operation
 from pyinfra.context import host, inventory
 
-from tasks import nodes, scripts
+from tasks import apache, balancer, nodes
 from tasks.render import render
 
-CONFIGURATION = "000-open-xchange-usm"
 MODULES = {
     "http": ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck", "lbmethod_bybusyness", "slotmem_shm"),
     "ajp": ("proxy", "proxy_ajp", "proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"),
@@ -26,15 +25,15 @@ MODULES = {
 
 
 class Forwarding(FactBase[dict[str, str]]):
-    """What Apache has of our configuration: ``content`` and ``loaded`` (sha256 of what lies there, and of what was read
-    last), ``missing`` modules, ``enabled``, ``running``."""
+    """What Apache has of our configuration: ``family`` and ``home`` (how it is laid out), ``content`` (sha256 of what
+    lies there), ``loaded`` (the version that it runs with), ``missing`` modules, ``enabled``, ``running``."""
 
     @staticmethod
     def default() -> dict[str, str]:
         return {}
 
-    def command(self, configuration: str, modules: str) -> StringCommand:
-        return scripts.command("apache-state", configuration, modules)
+    def command(self, modules: str, port: int) -> StringCommand:
+        return apache.command("apache-state", modules, port)
 
     def process(self, output: list[str]) -> dict[str, str]:
         return dict(line.split("=", 1) for line in output if "=" in line)
@@ -43,13 +42,25 @@ class Forwarding(FactBase[dict[str, str]]):
 def forward() -> None:
     """Apache forwards ActiveSync to every application node of the inventory, and nothing else of ours."""
     if "web" in host.groups:
-        _forward(name="Forward ActiveSync to the application nodes", text=configuration())
+        _forward(name="Forward ActiveSync to the application nodes")
 
 
-def configuration() -> str:
-    """The configuration of the web server at hand."""
+def configuration(home: str = "/etc/apache2/open-xchange-usm") -> str:
+    """The configuration of the web server at hand. ``home`` is where our further files lie on it."""
     values = host.data.dict()  # type: ignore[no-untyped-call]
-    return render("apache.conf.j2", {**values, "nodes": [_member(node) for node in nodes.all_nodes()]})
+    members = [_member(node) for node in nodes.all_nodes()]
+    values = {**values, "nodes": members, "home": home, "direct": _is_direct(members), "version": "0"}
+    return render("apache.conf.j2", {**values, "version": _version(render("apache.conf.j2", values))})
+
+
+def _version(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_direct(members: list[dict[str, Any]]) -> bool:
+    """Whether the guide's own line will do: the vendor's bundles in a groupware on the web server itself."""
+    local = [member["address"] for member in members] == ["127.0.0.1"]
+    return local and str(host.data.proxy_scheme) == "ajp"
 
 
 def address_of(node: Any) -> str:
@@ -64,17 +75,24 @@ def is_only_web_server(node: Any) -> bool:
 
 def _member(node: Any) -> dict[str, Any]:
     address = "127.0.0.1" if is_only_web_server(node) else address_of(node)
-    port = node.data.proxy_port or node.data.listen_port
-    return {"name": node.name, "address": f"[{address}]" if ":" in address else address, "port": port}
+    port = node.data.proxy_port or (8009 if node.data.proxy_scheme == "ajp" else node.data.listen_port)
+    name = balancer.member_name(node)
+    return {"name": name, "address": f"[{address}]" if ":" in address else address, "port": port}
 
 
 @operation()
-def _forward(text: str) -> Generator[PyinfraCommand, None, None]:
+def _forward() -> Generator[PyinfraCommand, None, None]:
     modules = " ".join(MODULES[host.data.proxy_scheme])
-    found = host.get_fact(Forwarding, configuration=CONFIGURATION, modules=modules)
-    wanted = hashlib.sha256(text.encode()).hexdigest()
-    there = {"content": wanted, "loaded": wanted, "enabled": "yes", "running": "yes", "missing": ""}
+    found = host.get_fact(Forwarding, modules=modules, port=host.data.manager_port)
+    text = configuration(found["home"])
+    there = {
+        "content": hashlib.sha256(text.encode()).hexdigest(),
+        "loaded": text.split()[2].rstrip(":"),
+        "enabled": "yes",
+        "running": "yes",
+        "missing": "",
+    }
     if all(found.get(name) == value for name, value in there.items()):
         host.noop("Apache forwards ActiveSync already")
         return
-    yield scripts.command("apache", CONFIGURATION, modules, stdin=text)
+    yield apache.command("apache", modules, stdin=text)

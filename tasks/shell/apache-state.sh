@@ -1,16 +1,16 @@
-# Prints what Apache has of the configuration $1 and of the modules $2, one name=value a line.
-conf=/etc/apache2/conf-available/$1.conf
+# Prints what Apache has of our configuration and of the modules $1, one name=value a line. $2 is the manager's port.
 missing=
-for module in $2; do
+for module in $1; do
     [ -e "/etc/apache2/mods-enabled/$module.load" ] || missing="$missing $module"
 done
+echo "family=$family"
+echo "home=$home"
 echo "missing=${missing# }"
 [ ! -r "$conf" ] || echo "content=$(sha256sum <"$conf" | cut -d ' ' -f 1)"
-[ ! -e "/etc/apache2/conf-enabled/$1.conf" ] || echo enabled=yes
-echo "loaded=$(cat /var/lib/open-xchange-usm/apache-loaded 2>/dev/null)"
-if [ -d /run/systemd/system ]; then
-    systemctl --quiet is-active apache2 && echo running=yes
-else
-    /etc/init.d/apache2 status >/dev/null 2>&1 && echo running=yes
+[ ! -e "/etc/apache2/conf-enabled/${conf##*/}" ] || echo enabled=yes
+if is_running; then
+    echo running=yes
+    loaded=$(manager "$2" | server_of)
+    echo "loaded=${loaded%.usm.invalid}"
 fi
 exit 0

@@ -1,13 +1,17 @@
-# Gives Apache the configuration $1 from the standard input, with the modules $2, and reloads it. If Apache does not
+# Gives Apache our configuration from the standard input, with the modules $1, and reloads it. If Apache does not
 # accept it, everything is as it was before.
 set -u
-name=$1 modules=$2
-conf=/etc/apache2/conf-available/$name.conf
+modules=$1
 state=/var/lib/open-xchange-usm
 
 command -v apache2ctl >/dev/null || { echo "there is no Apache here: apt-get install apache2" >&2; exit 1; }
 umask 022
-mkdir -p "$state"
+mkdir -p "$state" "$home/drained"
+chmod 700 "$home"
+if [ ! -s "$home/token" ]; then
+    (umask 077; echo "Define usm_token $(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$home/token.new")
+    mv "$home/token.new" "$home/token"
+fi
 # Whatever an interrupted run left is not what was there before; the copy is.
 if [ -e "$state/apache.before" ]; then mv "$state/apache.before" "$conf"; fi
 cat >"$conf.new" || exit 1
@@ -52,4 +56,3 @@ else
     /etc/init.d/apache2 start </dev/null || exit 1
 fi
 rm -f "$state/apache.before"
-sha256sum <"$conf" | cut -d ' ' -f 1 >"$state/apache-loaded"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -350,22 +349,6 @@ def test_a_service_that_runs_is_changed_in_its_turn_alone() -> None:
         assert commands(services._run_application) == []
     with on(node(state=replace(RUNNING, running=False))):
         assert commands(services._run_application) == [START]
-
-
-def web(**found: str) -> FakeHost:
-    return FakeHost("web1", ["web"], defaults(), {proxy.Forwarding: found})
-
-
-def test_apache_is_reloaded_only_when_it_has_not_read_the_same_lines() -> None:
-    text = "lines"
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    there = {"content": digest, "loaded": digest, "enabled": "yes", "running": "yes", "missing": ""}
-    with on(web(**there)):
-        assert commands(proxy._forward, text=text) == []
-    for name in there:
-        with on(web(**{**there, name: "other"})):
-            (line,) = commands(proxy._forward, text=text)
-            assert line.startswith("apache.sh 000-open-xchange-usm proxy proxy_http")
 
 
 def hosts(**roles: tuple[str, ...]) -> dict[str, FakeHost]:

@@ -14,10 +14,6 @@ from tasks import properties, run
 from tasks.render import property_value, render
 
 PROJECT = Path(__file__).resolve().parents[2]
-NODES = [
-    {"name": "ox1", "address": "192.0.2.21", "port": 8010},
-    {"name": "ox2", "address": "[2001:db8::2]", "port": 8010},
-]
 
 
 def settings(group: str = "all") -> dict[str, Any]:
@@ -109,33 +105,6 @@ def test_a_value_cannot_become_another_key(tmp_path: Path) -> None:
     found = config.load(written(tmp_path, values)).settings
     assert found.workers == 0
     assert found.log_file == "/tmp/x\ncom.openexchange.usm.workers=99"
-
-
-def apache(**changed: Any) -> str:
-    return render("apache.conf.j2", {**settings(), "nodes": NODES, **changed})
-
-
-def test_the_balancer_has_every_node_and_waits_longer_than_a_phone() -> None:
-    text = apache()
-    members = re.findall(r'BalancerMember "(\S+)" .*timeout=(\d+)', text)
-    assert [member for member, _ in members] == ["http://192.0.2.21:8010", "http://[2001:db8::2]:8010"]
-    assert all(int(timeout) > settings()["max_heartbeat"] for _, timeout in members)
-    assert (
-        'ProxyPass "/Microsoft-Server-ActiveSync" "balancer://usm_cluster/Microsoft-Server-ActiveSync"'
-        in text
-    )
-
-
-def test_health_and_metrics_are_excluded_before_anything_is_forwarded() -> None:
-    text = apache()
-    assert text.index('ProxyPass "/usm/" "!"') < text.index('ProxyPass "/Microsoft')
-
-
-def test_the_vendors_bundles_are_reached_by_ajp_as_in_the_guide() -> None:
-    text = apache(proxy_scheme="ajp", nodes=[{"name": "ox1", "address": "127.0.0.1", "port": 8009}])
-    assert 'BalancerMember "ajp://127.0.0.1:8009"' in text
-    assert "smax=0 ttl=60 retry=5" in text
-    assert "hcmethod" not in text
 
 
 @pytest.mark.parametrize(

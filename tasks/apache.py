@@ -1,0 +1,23 @@
+"""The Apache on a web host: what is asked of it and done to it knows one table of where things are.
+
+``tasks/shell/apache-layout.sh`` tells Debian's, RHEL's and SLES's ways apart by what lies on the host, and stands
+before every script that :func:`command` runs.
+"""
+
+from __future__ import annotations
+
+from pyinfra.api.command import QuoteString, StringCommand
+
+from tasks import scripts
+
+CONFIGURATION = "000-open-xchange-usm"
+"""The name of our configuration. It sorts before that of Open-Xchange's own, because of two matching ProxyPass lines
+Apache takes the first."""
+
+
+def command(name: str, *arguments: object, stdin: str | None = None) -> StringCommand:
+    """Runs ``tasks/shell/<name>.sh`` on a web host, which finds Apache's layout in variables."""
+    words = [QuoteString(str(argument)) for argument in arguments]
+    given = {} if stdin is None else {"_stdin": stdin}
+    text = scripts.text("apache-layout") + scripts.text(name)
+    return StringCommand("sh", "-c", QuoteString(text), f"{name}.sh", *words, **given)  # type: ignore[arg-type]
