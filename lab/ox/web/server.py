@@ -30,7 +30,7 @@ class WsgiServer(BaseApplication):  # type: ignore[misc]
         """Settings in code; environment and files are not read."""
         settings: dict[str, Any] = {
             "bind": self._binds,
-            "worker_class": "gevent",
+            "worker_class": "lab.ox.web.worker.Worker",
             "workers": 1,
             "worker_connections": 2000,
             "timeout": 0,
