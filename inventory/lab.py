@@ -1,4 +1,4 @@
-"""The lab (`make lab-up`): an Apache, two nodes of an OX 6, a MariaDB.
+"""The lab (`make lab-up`): the hosts of its plan; by default an Apache, two nodes of an OX 6, a MariaDB.
 
 Its addresses exist only inside the lab's own network namespace. Outside of it a packet to one of them would leave by
 the machine's default route, so this file loads only inside: `make deploy INVENTORY=inventory/lab.py`, or any command
@@ -24,17 +24,19 @@ with socket.socket() as _probe:
         ) from None
 
 
-def _of_role(role):
+def _of_role(role, **data):
     """The hosts of one role, by name, each with its address."""
     return [
-        (_host.name, {"ssh_hostname": _host.address, "address": _host.address})
-        for _host in _plan.HOSTS
-        if _host.role == role
+        (_host.name, {"ssh_hostname": _host.address, "address": _host.address, **data})
+        for _host in _lab.plan.of_role(role)
     ]
 
 
+# A host of the application alone asks the groupware of another; many of them share one machine.
+_groupware = f"http://{_lab.plan.of_role('ox')[0].address}:8009/ajax/"
+
 web = _of_role("web")
-ox = _of_role("ox")
+ox = _of_role("ox") + _of_role("app", ox_url=_groupware, workers=1)
 db = _of_role("db")
 
 # Named as the file is, so that group_data/lab.py counts however the inventory is called.

@@ -11,17 +11,21 @@ import sys
 from collections.abc import Callable, Sequence
 
 from lab import enter, hosts, machine, roles, standin
-from lab.plan import HOSTS, Lab, chosen_lab, host
+from lab.plan import DEFAULT_PLAN, PLANS, Lab, Plan, chosen_lab, plan_named
 from lab.steps import Interrupted, LabError, interruptible
 
 EXAMPLES = """\
 examples:
   python -m lab up                          four hosts; the first time builds their root file systems (2 minutes)
+  python -m lab --name big up --plan many --count 20
   python -m lab shell ox1                   a shell on ox1, by ssh
   python -m lab run db1 mariadb -e 'SHOW DATABASES'
   python -m lab exec pyinfra inventory/lab.py deploy.py --dry
   python -m lab --name second up            another lab beside the first one
 """
+
+
+MANY = 50
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,14 +46,19 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--seed", choices=standin.SEEDS, default="small", help="how much data the demo users have (small)"
     )
+    plans = f"{', '.join(PLANS)} or many (default: {DEFAULT_PLAN})"
+    up.add_argument("--plan", help=f"which hosts: {plans}")
+    up.add_argument("--count", type=int, help=f"how many hosts the plan many has in all ({MANY})")
     down = commands.add_parser("down", help="end everything of the lab; keeps the root file systems' layers")
     down.add_argument("--keep", action="store_true", help="keep what the hosts have written, for the next up")
-    status = commands.add_parser("status", help="what runs and answers; exit status 1 when the lab is not up")
+    status = commands.add_parser(
+        "status", help="what runs and answers; exit status 1 unless it is up and ssh answers"
+    )
     status.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     shell = commands.add_parser("shell", help="a shell on a host, by ssh")
-    shell.add_argument("host", metavar="HOST", choices=[each.name for each in HOSTS])
+    shell.add_argument("host", metavar="HOST")
     run = commands.add_parser("run", help="run a command on a host as root, without ssh")
-    run.add_argument("host", metavar="HOST", choices=[each.name for each in HOSTS])
+    run.add_argument("host", metavar="HOST")
     run.add_argument("words", metavar="CMD", nargs=argparse.REMAINDER)
     inside = commands.add_parser("exec", help="run a command of this machine inside the lab's network")
     inside.add_argument("words", metavar="CMD", nargs=argparse.REMAINDER)
@@ -81,8 +90,8 @@ def _prepare(lab: Lab, options: argparse.Namespace) -> int:
 
 
 def _base(lab: Lab, options: argparse.Namespace) -> int:
-    report = hosts.steps(lab, "base")
     machine.require_root()
+    report = hosts.steps(lab, "base")
     machine.install(report)
     roles.ensure_layers(report)
     hosts.prune_layers(report)
@@ -90,35 +99,48 @@ def _base(lab: Lab, options: argparse.Namespace) -> int:
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
-    hosts.up(lab, hosts.steps(lab, "up"), options.seed)
+    machine.require_root()
+    hosts.up(lab, hosts.steps(lab, "up"), options.seed, _plan(options))
     print(
-        f"{lab.name}: up. Hosts: {', '.join(f'{each.name} {each.address}' for each in HOSTS)}",
+        f"{lab.name}: up. Hosts: {', '.join(f'{each.name} {each.address}' for each in lab.hosts)}",
         file=sys.stderr,
     )
     return 0
 
 
+def _plan(options: argparse.Namespace) -> Plan | None:
+    """The plan that was asked for; ``--plan many --count 12`` is ``many12``."""
+    if options.count is not None and options.plan != "many":
+        raise LabError("--count belongs to --plan many")
+    if options.plan is None:
+        return None
+    return plan_named(f"many{options.count or MANY}" if options.plan == "many" else options.plan)
+
+
 def _down(lab: Lab, options: argparse.Namespace) -> int:
+    machine.require_root()
     hosts.down(lab, hosts.steps(lab, "down"), options.keep)
     return 0
 
 
 def _status(lab: Lab, options: argparse.Namespace) -> int:
+    machine.require_root()
     found = hosts.status(lab)
     if options.json:
         print(json.dumps(found))
     else:
         print("\n".join(hosts.status_table(found)))
-    return 0 if found["up"] else 1
+    return 0 if hosts.is_well(found) else 1
 
 
 def _shell(lab: Lab, options: argparse.Namespace) -> int:
+    there = lab.host(options.host)
     hosts.require_up(lab)
-    return _become(lab, enter.command_inside(lab, ["ssh", "-F", str(lab.ssh_config), "-t", options.host]))
+    return _become(lab, enter.command_inside(lab, ["ssh", "-F", str(lab.ssh_config), "-t", there.name]))
 
 
 def _run(lab: Lab, options: argparse.Namespace) -> int:
-    return _become(lab, enter.command_on(lab, host(options.host), _words(options)))
+    return _become(lab, enter.command_on(lab, lab.host(options.host), _words(options)))
 
 
 def _exec(lab: Lab, options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,14 @@ RECIPES = (
     ),
     Recipe("db", _install("mariadb-server mariadb-client"), "base"),
     Recipe("ox", _install(f"mariadb-client {APPLICATION_PACKAGES}"), "base"),
+    # The user is there because its group reads the settings with the database's password.
+    Recipe(
+        "app",
+        "useradd --system --user-group --no-create-home --home-dir /opt/open-xchange "
+        "--shell /usr/sbin/nologin open-xchange\n",
+        "ox",
+    ),
+    Recipe("ox7", "true\n", "ox"),
     Recipe("rpm", _install("rpm") + _rpm_database(), "ox"),
 )
 
@@ -105,14 +113,23 @@ def layer(name: str) -> Path:
     return LAYERS / f"{name}-{fingerprint(wanted)}"
 
 
-def layers_of(role: str) -> list[Path]:
-    """The layers of a role's root file system, the uppermost first."""
+def chain(name: str) -> list[str]:
+    """The recipe of that name and those below it, the uppermost first."""
     found = []
-    name: str | None = role
-    while name:
-        found.append(layer(name))
-        name = recipe(name).below
+    above: str | None = name
+    while above:
+        found.append(above)
+        above = recipe(above).below
     return found
+
+
+def layers_of(name: str) -> list[Path]:
+    """The layer of that name and those below it, the uppermost first."""
+    return [layer(each) for each in chain(name)]
+
+
+def _with_those_below(names: Collection[str]) -> set[str]:
+    return {each for name in names for each in chain(name)}
 
 
 @contextmanager
@@ -128,15 +145,18 @@ def locked(steps: Steps) -> Iterator[None]:
         yield
 
 
-def ensure(steps: Steps) -> bool:
-    """Builds every layer that is not there yet; whether there were such."""
-    if all(layer(recipe.name).is_dir() for recipe in RECIPES):
+def ensure(steps: Steps, needed: Collection[str] | None = None) -> bool:
+    """Builds the layers of the ``needed`` recipes (all, if not said) that are not there yet, and those below them;
+    whether there were such."""
+    wanted_names = {each.name for each in RECIPES} if needed is None else _with_those_below(needed)
+    recipes = [each for each in RECIPES if each.name in wanted_names]
+    if all(layer(each.name).is_dir() for each in recipes):
         return False
     with locked(steps):
         _clear_unfinished()
         ARCHIVES.mkdir(parents=True, exist_ok=True)
         machine.update_lists(steps)
-        for wanted in RECIPES:
+        for wanted in recipes:
             if not layer(wanted.name).is_dir():
                 _build(steps, wanted)
     return True

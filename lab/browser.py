@@ -12,8 +12,6 @@ from typing import Any
 
 import requests
 
-from lab.plan import HOSTS
-
 CLIENT = "com.openexchange.ox.gui.dhtml"
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) Lab/1.0"
 INBOX = "default0/INBOX"
@@ -59,8 +57,7 @@ class Browser:
     @property
     def node(self) -> str:
         """The OX host that this session sticks to, by the route of JSESSIONID; empty where there is none."""
-        route = str(self._http.cookies.get("JSESSIONID", "")).rpartition(".")[2]
-        return next((each.name for each in HOSTS if each.route and each.route == route), "")
+        return str(self._http.cookies.get("JSESSIONID", "")).rpartition(".")[2].lower()
 
     def contacts_folder(self) -> str:
         """The user's own address book."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lab import deployment, hosts, machine, netns, phone_story
 from lab.deployment import Deployment
-from lab.plan import HOSTS, LOGS, PROJECT, STATE, Lab, chosen_lab
+from lab.plan import LOGS, PROJECT, STATE, Lab, chosen_lab
 from lab.steps import Interrupted, LabError, Steps, interruptible, undisturbed
 
 NAME = "oxdemo"
@@ -104,7 +104,7 @@ def _play(lab: Lab, report: Steps) -> str:
     if lab.directory.exists():
         hosts.down(lab, at_work)  # an earlier demo left it up (--keep), or was killed
     hosts.up(lab, at_work)
-    for host in HOSTS:
+    for host in lab.hosts:
         report.say(f"    {host.name:5} {host.address}  {ROLES[host.role]}")
 
     report.say("\n3. The deployment")

@@ -10,11 +10,12 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import enter
-from lab.plan import HOSTS, PROJECT, Lab
+from lab.plan import PROJECT, Lab
 from lab.steps import LabError, end, tail
 
 INVENTORY = "inventory/lab.py"
@@ -57,15 +58,15 @@ class Deployment:
         by_host: dict[str, list[str]] = getattr(self, outcome)
         return sum(len(names) for name, names in by_host.items() if host in (None, name))
 
-    def problem(self) -> str:
-        """Why this run must not pass as a success; empty when it may."""
+    def problem(self, expected: Collection[str]) -> str:
+        """Why this run must not pass as a success on the ``expected`` hosts; empty when it may."""
         if self.status:
             return f"pyinfra ended with {self.status}"
         if self.failed:
             return "failed: " + "; ".join(
                 f"{', '.join(names)} on {host}" for host, names in self.failed.items()
             )
-        missing = {host.name for host in HOSTS if host.role != "db"} - self.hosts()
+        missing = set(expected) - self.hosts()
         return f"pyinfra did nothing on {', '.join(sorted(missing))}" if missing else ""
 
 
@@ -109,7 +110,7 @@ def run(lab: Lab, log: Path, *arguments: str) -> Deployment:
     found = read_output(log.read_text(errors="replace").splitlines())
     found.seconds = time.monotonic() - began
     found.status = process.returncode
-    if problem := found.problem():
+    if problem := found.problem([host.name for host in lab.hosts if host.role != "db"]):
         raise LabError(
             f"the deployment did not succeed: {problem}; its last output (all of it: {log}):\n{tail(log)}"
         )
@@ -124,7 +125,7 @@ def _without_secrets(environment: dict[str, str]) -> dict[str, str]:
 def listening(lab: Lab) -> dict[str, set[str]]:
     """By host, which process listens on which port: different after a restart, the same after a reload."""
     found = {}
-    for host in HOSTS:
+    for host in lab.hosts:
         command = enter.command_on(
             lab, host, ["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes"]
         )

@@ -1,10 +1,10 @@
 """Bring the hosts of a lab up, take them down, and say how they are.
 
 A host is a process tree in network, mount, process, UTS, IPC and cgroup namespaces of its own. Its root is an
-overlay: the layers of its role below (``lab.base``), its own layer above. That overlay, and everything else mounted
-for it, is mounted inside its own mount namespace, so it goes away with the host's last process and the machine's
-list of mounts never shows it. What is left to clean up after the worst death of ``up`` is therefore known: processes
-inside the lab's network namespaces, these namespaces, and a directory.
+overlay: the layers of its role below (``lab.base``), its own layer above (``lab.disk``). That overlay, and everything
+else mounted for it, is mounted inside its own mount namespace, so it goes away with the host's last process and the
+machine's list of mounts never shows it. What is left to clean up after the worst death of ``up`` is therefore known:
+processes inside the lab's network namespaces, these namespaces, and a directory.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import base, keys, machine, netns, roles
+from lab import base, disk, keys, machine, netns, network, roles
 from lab.enter import SSH_PORT, answers
-from lab.plan import BRIDGE, CONTROLLER, FILES, HOSTS, LOGS, PREFIX_LENGTH, STATE, Host, Lab, hosts_file
+from lab.plan import FILES, LOGS, STATE, Host, Lab, Plan
 from lab.steps import LabError, Steps, tail, undisturbed
 
-LAYERS_IN_USE = "layers.json"
 START_SECONDS = 60.0
 # How long programs inside the controller's namespace (a deployment, a phone) get to end by themselves.
 CONTROLLER_PATIENCE = 3.0
@@ -36,7 +35,7 @@ def steps(lab: Lab, command: str) -> Steps:
 
 @contextmanager
 def locked(lab: Lab) -> Iterator[None]:
-    """One ``up`` or ``down`` at a time."""
+    """One command that starts or ends hosts at a time."""
     STATE.mkdir(exist_ok=True)
     with (STATE / f"{lab.name}.lock").open("w") as lock:
         try:
@@ -51,11 +50,6 @@ def _record(lab: Lab) -> Path:
     return lab.directory / "up.json"
 
 
-def _layers_in_use(lab: Lab) -> Path:
-    """Written before the first host starts: the layers that must not be removed."""
-    return lab.directory / LAYERS_IN_USE
-
-
 def _kept(lab: Lab) -> Path:
     """Written by ``down --keep``: the layers that the hosts' own layers were made on."""
     return lab.directory / "kept.json"
@@ -65,7 +59,7 @@ def is_up(lab: Lab) -> bool:
     """Whether every host runs and ``up`` had come to its end."""
     if not _record(lab).exists():
         return False
-    return all(netns.first_process(lab.namespace_of(host)) for host in HOSTS)
+    return all(netns.first_process(lab.namespace_of(host)) for host in lab.hosts)
 
 
 def require_up(lab: Lab) -> None:
@@ -78,8 +72,7 @@ def require_up(lab: Lab) -> None:
 
 def _foreign(lab: Lab) -> list[str]:
     """The namespaces with this lab's names that another clone has."""
-    found = [name for name in lab.namespaces if netns.exists(name)]
-    return [name for name in found if not netns.belongs_to(name, lab.directory)]
+    return [name for name in netns.names_of(lab.name) if not netns.belongs_to(name, lab.directory)]
 
 
 def is_ours(lab: Lab) -> bool:
@@ -95,22 +88,26 @@ def _require_ours(lab: Lab) -> None:
         )
 
 
-def up(lab: Lab, report: Steps, seed: str = "small") -> None:
+def up(lab: Lab, report: Steps, seed: str = "small", plan: Plan | None = None) -> None:
     """Brings the lab up from whatever state it is in; on failure or interruption nothing of it remains.
 
-    ``seed`` says how much data new hosts hold (``lab.standin.SEEDS``).
+    ``seed`` says how much data new hosts hold (``lab.standin.SEEDS``). Without a plan it is the one that the lab was
+    brought up by before, else that of the guide.
     """
     machine.require_root()
     machine.install(report)
     with locked(lab):
         _require_ours(lab)
+        wanted = plan or lab.plan
         if is_up(lab):
+            _require_plan(lab, wanted, "is up")
             report.say("is up already")
             return
-        if roles.ensure_layers(report):
+        if roles.ensure_layers(report, wanted):
             prune_layers(report)
-        fresh = _clear(lab, report)
+        fresh = _clear(lab, report, wanted)
         try:
+            lab.choose(wanted)
             _bring_up(lab, report, seed if fresh else None)
         except BaseException:
             report.say("taking down what had come up")
@@ -119,10 +116,20 @@ def up(lab: Lab, report: Steps, seed: str = "small") -> None:
             raise
 
 
-def _clear(lab: Lab, report: Steps) -> bool:
+def _require_plan(lab: Lab, wanted: Plan, state: str) -> None:
+    if lab.has_plan and lab.plan != wanted:
+        raise LabError(
+            f"the lab {lab.name} {state} with the hosts of the plan {lab.plan.name!r}: take it down first "
+            f"(python -m lab --name {lab.name} down), or give {wanted.name!r} another name (--name)"
+        )
+
+
+def _clear(lab: Lab, report: Steps, wanted: Plan) -> bool:
     """Removes what an earlier run left; whether the hosts start from nothing."""
-    leftovers = any(netns.exists(name) for name in lab.namespaces)
-    kept = _kept(lab).exists() and json.loads(_kept(lab).read_text()) == roles.layer_names()
+    kept = _kept(lab).exists() and json.loads(_kept(lab).read_text()) == roles.layer_names(lab.plan)
+    if kept:
+        _require_plan(lab, wanted, "was kept")
+    leftovers = bool(netns.names_of(lab.name))
     if leftovers:
         report.say("an earlier run was cut off: removing what it left")
     if leftovers or not kept:
@@ -133,44 +140,49 @@ def _clear(lab: Lab, report: Steps) -> bool:
 
 
 def _bring_up(lab: Lab, report: Steps, seed: str | None) -> None:
-    """Without a seed the hosts have their data already."""
-    lab.directory.mkdir(parents=True, exist_ok=True)
-    _layers_in_use(lab).write_text(json.dumps(roles.layer_names()) + "\n")
+    """Without a seed the hosts have their files already."""
+    roles.record_layers(lab)
     with report.step("keys, certificates, network"):
         keys.make_ssh(lab)
         keys.make_certificates(lab)
         keys.passwords(lab)
-        lab.hosts_file.write_text(hosts_file())
-        _make_network(lab)
-    for stage in roles.START_ORDER:
-        names = ", ".join(host.name for host in HOSTS if host.role in stage)
-        with report.step(f"starting {names}"):
-            for host in HOSTS:
-                if host.role in stage:
-                    _start(lab, host, report)
-            for host in HOSTS:
-                if host.role in stage:
-                    _wait(lab, host)
-        for host in HOSTS:
-            if host.role in stage and seed is not None:
-                roles.finish(lab, host, seed, report)
-    _record(lab).write_text(json.dumps({"since": time.time()}) + "\n")
+        lab.hosts_file.write_text(lab.plan.hosts_file())
+        network.make(lab)
+    if seed is not None:
+        with report.step("the hosts' own files"):
+            for host in sorted(lab.hosts, key=roles.preparation_order):
+                disk.make(lab, host)
+                roles.prepare(lab, host, disk.upper(lab, host), report)
+                disk.seal(lab, host)
+    start(lab, report, seed=seed)
     _kept(lab).unlink(missing_ok=True)
 
 
-def _make_network(lab: Lab) -> None:
-    netns.add(lab.namespace, lab.directory)
-    netns.ip("link", "add", BRIDGE, "type", "bridge", namespace=lab.namespace)
-    netns.ip("address", "add", f"{CONTROLLER}/{PREFIX_LENGTH}", "dev", BRIDGE, namespace=lab.namespace)
-    netns.ip("link", "set", BRIDGE, "up", namespace=lab.namespace)
-    for host in HOSTS:
-        inside = lab.namespace_of(host)
-        netns.add(inside, lab.directory)
-        pair = ("link", "add", host.name, "type", "veth", "peer", "name", "eth0", "netns", inside)
-        netns.ip(*pair, namespace=lab.namespace)
-        netns.ip("link", "set", host.name, "master", BRIDGE, "up", namespace=lab.namespace)
-        netns.ip("address", "add", f"{host.address}/{PREFIX_LENGTH}", "dev", "eth0", namespace=inside)
-        netns.ip("link", "set", "eth0", "up", namespace=inside)
+def start(lab: Lab, report: Steps, seed: str | None = None) -> None:
+    """Starts all hosts, which have their files and their network, and waits until they answer."""
+    for stage in roles.START_ORDER:
+        hosts = lab.plan.of_role(*stage)
+        if not hosts:
+            continue
+        with report.step(f"starting {named(hosts)}"):
+            for host in hosts:
+                _start(lab, host)
+            for host in hosts:
+                wait(lab, host)
+        if seed is not None:
+            for host in hosts:
+                roles.finish(lab, host, seed, report)
+    _record(lab).write_text(json.dumps({"since": time.time()}) + "\n")
+
+
+def named(hosts: Collection[Host]) -> str:
+    """The names of hosts for a line on the terminal: of many, the first and the last."""
+    names = [host.name for host in hosts]
+    return (
+        ", ".join(names)
+        if len(names) <= 8
+        else f"{', '.join(names[:3])} ... {names[-1]} ({len(names)} hosts)"
+    )
 
 
 def console(lab: Lab, host: Host) -> Path:
@@ -178,27 +190,15 @@ def console(lab: Lab, host: Host) -> Path:
     return LOGS / f"{lab.name}-{host.name}.console"
 
 
-def _start(lab: Lab, host: Host, report: Steps) -> None:
-    place = lab.root_of(host)
-    for name in ("upper", "work", "root"):
-        (place / name).mkdir(parents=True, exist_ok=True)
-    roles.prepare(lab, host, place / "upper", report)
-    overlay = base.overlay_options(roles.layers(host), place / "upper", place / "work")
+def _start(lab: Lab, host: Host) -> None:
+    disks, overlay = disk.mounts(lab, host)
     spaces = ["--mount", "--pid", "--uts", "--ipc", "--cgroup"]
     enter = ["nsenter", f"--net={netns.RUN / lab.namespace_of(host)}"]
     unshare = ["unshare", *spaces, "--fork", "--kill-child", "--"]
+    root = str(lab.place_of(host) / "root")
     with console(lab, host).open("w") as output:
         subprocess.Popen(
-            [
-                *enter,
-                *unshare,
-                "sh",
-                str(FILES / "host.sh"),
-                host.name,
-                str(place / "root"),
-                overlay,
-                "/sbin/init",
-            ],
+            [*enter, *unshare, "sh", str(FILES / "host.sh"), host.name, root, overlay, disks, "/sbin/init"],
             cwd=STATE,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -207,9 +207,10 @@ def _start(lab: Lab, host: Host, report: Steps) -> None:
         )
 
 
-def _wait(lab: Lab, host: Host) -> None:
+def wait(lab: Lab, host: Host) -> None:
+    """Waits until ssh and the service of a host that starts answer."""
     deadline = time.monotonic() + START_SECONDS
-    waiting = [SSH_PORT, host.port]
+    waiting = [SSH_PORT, *([host.port] if host.port else [])]
     while waiting:
         if answers(lab, host, waiting[0]):
             waiting.pop(0)
@@ -222,17 +223,73 @@ def _wait(lab: Lab, host: Host) -> None:
         time.sleep(0.05)
 
 
+def halt(lab: Lab, hosts: Collection[Host]) -> None:
+    """Ends hosts at once, as a power cut does; their files and their network stay."""
+    for host in hosts:
+        first = netns.first_process(lab.namespace_of(host))
+        if first:
+            netns.signal_all([first])
+    for host in hosts:
+        netns.empty(lab.namespace_of(host), 0)
+        disk.detached(lab, host)
+
+
+def reboot(lab: Lab, host: Host) -> None:
+    """Ends one host as a power cut does, and starts it again with its files; one whose cable is cut is not waited
+    for."""
+    with locked(lab):
+        halt(lab, [host])
+        _start(lab, host)
+    if not network.is_cut(lab, host):
+        wait(lab, host)
+
+
+def snapshot(lab: Lab, label: str, report: Steps) -> None:
+    """Keeps the files of all hosts as they are now. The hosts end for it (databases properly, all else at once) and
+    start again."""
+    disk.check_label(label)
+    with locked(lab):
+        require_up(lab)
+        _record(lab).unlink()
+        with report.step(f"snapshot {label}"):
+            databases = lab.plan.of_role("db")
+            halt(lab, [host for host in lab.hosts if host not in databases])
+            for host in databases:
+                roles.shut_down(lab, host, report)
+            halt(lab, databases)
+            disk.set_aside(lab, label)
+        _renew_network(lab)
+        start(lab, report)
+
+
+def reset(lab: Lab, label: str, report: Steps) -> None:
+    """All hosts as they were in the snapshot of that label: files, processes of a host just started, and network."""
+    disk.require_snapshot(lab, label)
+    with locked(lab):
+        _record(lab).unlink(missing_ok=True)
+        with report.step(f"back to {label}"):
+            halt(lab, lab.hosts)
+            disk.go_back(lab, label)
+        _renew_network(lab)
+        start(lab, report)
+
+
+def _renew_network(lab: Lab) -> None:
+    for host in lab.hosts:
+        network.disconnect(lab, host)
+        network.connect(lab, host)
+
+
 def down(lab: Lab, report: Steps, keep: bool = False) -> None:
     """Ends everything of the lab; ``keep`` leaves the hosts' own layers for the next ``up``."""
     machine.require_root()
     with locked(lab):
         _require_ours(lab)
-        running = any(netns.exists(name) for name in lab.namespaces)
-        if not running and not lab.directory.exists():
+        if not netns.names_of(lab.name) and not lab.directory.exists():
             report.say("is not up")
             return
         if keep and is_up(lab):
-            _kept(lab).write_text(json.dumps(roles.layer_names()))
+            _kept(lab).write_text(json.dumps(roles.layer_names(lab.plan)))
         with report.step("taking the lab down"), undisturbed():
             _take_down(lab, keep)
 
@@ -241,18 +298,22 @@ def _take_down(lab: Lab, keep: bool) -> None:
     _record(lab).unlink(missing_ok=True)
     if netns.exists(lab.namespace):
         netns.empty(lab.namespace, CONTROLLER_PATIENCE)
-    for name in reversed(lab.namespaces):
+    names = [name for name in netns.names_of(lab.name) if name != lab.namespace]
+    netns.signal_all([first for name in names if (first := netns.first_process(name))])
+    for name in [*names, lab.namespace]:
         if netns.exists(name):
             netns.empty(name, 0)
             netns.remove(name)
+    for host in lab.hosts:
+        disk.detached(lab, host)
     if not keep and lab.directory.exists():
         shutil.rmtree(lab.directory)
 
 
 def status(lab: Lab) -> dict[str, object]:
-    """How the lab is: its name, whether it is up, and for each host address, role, PID and what answers."""
+    """How the lab is: its name, its plan, whether it is up, and for each host address, role, PID and what answers."""
     rows = []
-    for host in HOSTS:
+    for host in lab.hosts:
         name = lab.namespace_of(host)
         first = netns.first_process(name)
         rows.append(
@@ -263,31 +324,36 @@ def status(lab: Lab) -> dict[str, object]:
                 "pid": first,
                 "processes": len(netns.processes(name)),
                 "ssh": bool(first) and answers(lab, host, SSH_PORT),
-                "service": bool(first) and answers(lab, host, host.port),
+                "service": bool(first and host.port) and answers(lab, host, host.port),
                 "port": host.port,
             }
         )
-    return {"name": lab.name, "up": is_up(lab), "directory": str(lab.directory), "hosts": rows}
+    found = {"name": lab.name, "plan": lab.plan.name, "up": is_up(lab), "directory": str(lab.directory)}
+    return {**found, "hosts": rows}
+
+
+def is_well(found: dict[str, object]) -> bool:
+    """Whether by its ``status`` the lab is up and every host of it can be reached by ssh."""
+    rows = found["hosts"]
+    assert isinstance(rows, list)
+    return bool(found["up"]) and all(row["ssh"] for row in rows)
 
 
 def status_table(found: dict[str, object]) -> list[str]:
     """``status`` as lines for a person."""
     rows = found["hosts"]
     assert isinstance(rows, list)
-    lines = [f"lab {found['name']}: {'up' if found['up'] else 'not up'}"]
+    lines = [f"lab {found['name']} ({found['plan']}): {'up' if found['up'] else 'not up'}"]
     for row in rows:
         state = "stopped"
         if row["pid"]:
             ssh = "ssh ok" if row["ssh"] else "ssh silent"
-            service = "ok" if row["service"] else "silent"
-            state = f"{row['processes']:3d} processes, {ssh}, port {row['port']} {service}"
+            service = f", port {row['port']} {'ok' if row['service'] else 'silent'}" if row["port"] else ""
+            state = f"{row['processes']:3d} processes, {ssh}{service}"
         lines.append(f"  {row['name']:6}{row['address']:12}{row['role']:5}{state}")
     return lines
 
 
 def prune_layers(report: Steps) -> None:
     """Removes layers that no recipe stands for and no lab of this clone runs on."""
-    records = STATE.glob(f"*/{LAYERS_IN_USE}")
-    used = {name for record in records for name in json.loads(record.read_text())}
-    used |= set(roles.layer_names())
-    base.prune(report, used)
+    base.prune(report, roles.layers_in_use())

@@ -53,6 +53,14 @@ def exists(name: str) -> bool:
     return (RUN / name).exists()
 
 
+def names_of(lab: str) -> list[str]:
+    """The namespaces there are with the name of that lab: its own, then those of its hosts."""
+    if not RUN.is_dir():
+        return []
+    found = [path.name for path in RUN.iterdir() if path.name.partition("-")[0] == lab]
+    return sorted(found, key=lambda name: (name != lab, name))
+
+
 def add(name: str, owner: Path) -> None:
     """Makes a namespace with its loopback up."""
     with _one_at_a_time():
@@ -128,7 +136,8 @@ def _ancestors() -> set[int]:
     return found
 
 
-def _signal(pids: list[int], number: signal.Signals) -> None:
+def signal_all(pids: list[int], number: signal.Signals = signal.SIGKILL) -> None:
+    """Sends a signal to those of the processes that still are there."""
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -147,14 +156,14 @@ def empty(name: str, patience: float) -> None:
         return [pid for pid in processes(name) if pid not in spared]
 
     if patience and remaining():
-        _signal(remaining(), signal.SIGTERM)
+        signal_all(remaining(), signal.SIGTERM)
         deadline = time.monotonic() + patience
         while remaining() and time.monotonic() < deadline:
             time.sleep(0.05)
     deadline = time.monotonic() + 20
     while pids := remaining():
         first = first_process(name)
-        _signal([first] if first else pids, signal.SIGKILL)
+        signal_all([first] if first else pids)
         if time.monotonic() > deadline:
             raise LabError(f"processes {pids} in the namespace {name} do not end")
         time.sleep(0.02)

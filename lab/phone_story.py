@@ -19,7 +19,7 @@ from app.wbxml import Element
 from lab import netns
 from lab.browser import Browser, BrowserError
 from lab.device import AccessRefused, Folder, Phone, PhoneError, PingResult
-from lab.plan import Lab, host
+from lab.plan import Lab
 from lab.steps import Steps
 
 LOGIN = "anton@example.org"
@@ -61,7 +61,7 @@ class _Story:
         self.report = report
         self.now = ""
         self.synced = Synced()
-        self.address = f"https://{host('web1').address}"
+        self.address = f"https://{lab.host('web1').address}"
         self.authority = str(lab.authority)
         self.phone = self._phone(LOGIN)
 

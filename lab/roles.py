@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab import base, keys, standin
 from lab.enter import command_on
-from lab.plan import FILES, HOSTS, Host, Lab, hosts_file
+from lab.plan import FILES, PLANS, STATE, Host, Lab, Plan
 from lab.steps import Steps
+
+LAYERS_IN_USE = "layers.json"
 
 
 def put(root: Path, path: str, content: str, mode: int = 0o644) -> None:
@@ -20,20 +24,58 @@ def put(root: Path, path: str, content: str, mode: int = 0o644) -> None:
 
 
 def layers(host: Host) -> list[Path]:
-    """The layers that the host's root file system stands on, the uppermost first."""
-    below = base.layers_of(host.role)
-    return [standin.layer(), *below] if host.role == "ox" else below
+    """The layers that a new host's root file system stands on, the uppermost first."""
+    if host.role == "ox":
+        return [standin.layer(host.generation), *base.layers_of(standin.below(host.generation))]
+    return base.layers_of(host.role)
 
 
-def layer_names() -> list[str]:
-    """The layers in use, by name."""
-    return [*(base.layer(recipe.name).name for recipe in base.RECIPES), standin.layer().name]
+def layer_names(plan: Plan | None = None) -> list[str]:
+    """The layers that the hosts of a plan stand on, or those of every plan, by name."""
+    if plan is None:
+        return sorted({base.layer(each.name).name for each in base.RECIPES} | _names(_hosts_of_all_plans()))
+    return sorted(_names(plan.hosts))
 
 
-def ensure_layers(report: Steps) -> bool:
-    """Builds the layers that are not there yet; whether there were such."""
-    built = [base.ensure(report), standin.ensure(report)]
+def _names(hosts: Iterable[Host]) -> set[str]:
+    return {layer.name for host in hosts for layer in layers(host)}
+
+
+def _hosts_of_all_plans() -> list[Host]:
+    return [host for plan in PLANS.values() for host in plan.hosts]
+
+
+def record_layers(lab: Lab) -> None:
+    """Writes down which layers the lab's hosts stand on: these must not be removed, nor changed for others."""
+    (lab.directory / LAYERS_IN_USE).write_text(json.dumps(layer_names(lab.plan)) + "\n")
+
+
+def recorded_layers(lab: Lab, host: Host) -> list[Path]:
+    """The layers that the host's root file system was made on, whatever the recipes say now."""
+    names = json.loads((lab.directory / LAYERS_IN_USE).read_text())
+    by_recipe = {name.rpartition("-")[0]: name for name in names}
+    return [base.LAYERS / by_recipe[layer.name.rpartition("-")[0]] for layer in layers(host)]
+
+
+def layers_in_use() -> set[str]:
+    """The layers that recipes stand for or that any lab of this clone runs on, by name."""
+    records = STATE.glob(f"*/{LAYERS_IN_USE}")
+    return {name for record in records for name in json.loads(record.read_text())} | set(layer_names())
+
+
+def ensure_layers(report: Steps, plan: Plan | None = None) -> bool:
+    """Builds the layers that the plan's hosts need, or all, if they are not there yet; whether there were such."""
+    hosts = plan.hosts if plan else _hosts_of_all_plans()
+    generations = {host.generation for host in hosts if host.role == "ox"}
+    needed = {host.role for host in hosts if host.role != "ox"} | set(map(standin.below, generations))
+    built = [base.ensure(report, needed if plan else None)]
+    built += [standin.ensure(report, generation) for generation in sorted(generations)]
     return any(built)
+
+
+def preparation_order(host: Host) -> int:
+    """A host of the application alone is given what the groupware's administrator would copy from an OX host."""
+    return host.role == "app"
 
 
 def prepare(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
@@ -41,7 +83,7 @@ def prepare(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     upper.mkdir(parents=True, exist_ok=True)
     upper.chmod(0o755)
     put(upper, "etc/hostname", host.name + "\n")
-    put(upper, "etc/hosts", hosts_file())
+    put(upper, "etc/hosts", lab.plan.hosts_file())
     put(upper, "etc/inittab", (FILES / "inittab").read_text())
     put(upper, "etc/ssh/sshd_config.d/lab.conf", (FILES / "sshd.conf").read_text())
     key = keys.host_key(lab, host.name)
@@ -57,13 +99,12 @@ def prepare(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
 
 def _prepare_web(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     certificates = lab.authority.parent
-    put(upper, "etc/apache2/tls/ox.pem", (certificates / "web1.pem").read_text())
-    put(upper, "etc/apache2/tls/ox.key", (certificates / "web1.key").read_text(), 0o600)
+    put(upper, "etc/apache2/tls/ox.pem", (certificates / f"{host.name}.pem").read_text())
+    put(upper, "etc/apache2/tls/ox.key", (certificates / f"{host.name}.key").read_text(), 0o600)
     members = "".join(
         f"    BalancerMember http://{each.address}:{each.port} timeout=100 smax=0 ttl=60 retry=60 loadfactor=50 "
         f"route={each.route}\n"
-        for each in HOSTS
-        if each.role == "ox"
+        for each in lab.plan.of_role("ox")
     )
     put(upper, "etc/apache2/conf-available/proxy_ox.conf", _fill("proxy_ox.conf", MEMBERS=members))
     put(upper, "etc/apache2/sites-available/ox.conf", (FILES / "site.conf").read_text())
@@ -88,17 +129,22 @@ def _fill(name: str, **values: str) -> str:
 
 
 def _prepare_db(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
-    put(upper, "etc/mysql/mariadb.conf.d/60-lab.cnf", (FILES / "mariadb.cnf").read_text())
+    put(upper, "etc/mysql/mariadb.conf.d/60-lab.cnf", _fill("mariadb.cnf", ADDRESS=host.address))
 
 
 def _prepare_ox(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     standin.write_settings(lab, host, upper, report)
 
 
-PREPARE = {"web": _prepare_web, "db": _prepare_db, "ox": _prepare_ox}
+def _prepare_app(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
+    first = lab.plan.of_role("ox")[0]
+    standin.copy_database_settings(lab.place_of(first) / "own" / "upper", upper)
+
+
+PREPARE = {"web": _prepare_web, "db": _prepare_db, "ox": _prepare_ox, "app": _prepare_app}
 
 # OX starts on a database that holds its data already, as it would in a data centre.
-START_ORDER = (("db", "web"), ("ox",))
+START_ORDER = (("db", "web"), ("ox", "app"))
 
 
 def finish(lab: Lab, host: Host, seed: str, report: Steps) -> None:
@@ -108,6 +154,11 @@ def finish(lab: Lab, host: Host, seed: str, report: Steps) -> None:
             _make_accounts(lab, host, report)
         with report.step("the groupware's databases, users, mails, contacts"):
             standin.fill_database(lab, seed, report)
+
+
+def shut_down(lab: Lab, host: Host, report: Steps) -> None:
+    """Ends a host's service properly where its files want that: MariaDB's."""
+    report.run(command_on(lab, host, ["/etc/init.d/mariadb", "stop"]))
 
 
 def _make_accounts(lab: Lab, host: Host, report: Steps) -> None:

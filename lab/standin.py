@@ -27,6 +27,7 @@ LOCK = PROJECT / "requirements.lock"
 WHEELS = PROJECT / "build" / "wheels"
 SETTINGS = Path("opt/open-xchange/etc")
 USER = "open-xchange"
+DATABASE_SETTINGS = ("configdb.properties", "system.properties")
 # How much data the demo users have; lab.ox knows what each means.
 SEEDS = ("small", "large", "empty")
 # What the stand-in imports; what these need in turn is read from the lock.
@@ -46,32 +47,48 @@ def _program_files() -> list[Path]:
     return sorted([*found, BUILDER, LOCK])
 
 
+# The layer that the stand-in of each generation stands on.
+BELOW = {6: "ox", 7: "ox7"}
+
+
+def below(generation: int) -> str:
+    """The recipe of ``lab.base`` that a groupware host of that generation is made by."""
+    return BELOW[generation]
+
+
 @cache
-def layer() -> Path:
+def layer(generation: int) -> Path:
     """Where the layer is, or will be: under the fingerprint of program, libraries and the layer below.
 
     Read once: whoever edits the program while a lab comes up gets the edit at the next one.
     """
-    digest = hashlib.sha256(base.layer("ox").name.encode())
+    digest = hashlib.sha256(base.layer(below(generation)).name.encode())
     for path in _program_files():
         digest.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
-    return base.LAYERS / f"standin-{digest.hexdigest()[:12]}"
+    return base.LAYERS / f"standin{generation}-{digest.hexdigest()[:12]}"
 
 
-def ensure(steps: Steps) -> bool:
+def ensure(steps: Steps, generation: int) -> bool:
     """Builds the layer unless it is there; whether it was not."""
-    place = layer()
+    place = layer(generation)
     if place.is_dir():
         return False
-    with base.locked(steps), steps.step("root file system: the stand-in for the groupware (once a version)"):
+    with (
+        base.locked(steps),
+        steps.step(f"root file system: the stand-in for OX {generation} (once a version)"),
+    ):
         partial = place.with_name(place.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         for name in ("system", "work", "root"):
             (partial / name).mkdir(parents=True)
-        options = base.overlay_options(base.layers_of("ox"), partial / "system", partial / "work")
+        lower = base.layers_of(below(generation))
+        options = base.overlay_options(lower, partial / "system", partial / "work")
         wheels = partial / "wheels"
         _collect_wheels(wheels)
-        base.isolated("sh", BUILDER, partial / "root", options, PROJECT, python(), wheels, steps=steps)
+        base.isolated(
+            *("sh", BUILDER, partial / "root", options, PROJECT, python(), wheels, str(generation)),
+            steps=steps,
+        )
         (partial / "system").rename(place)
         shutil.rmtree(partial)
     return True
@@ -103,38 +120,55 @@ def _load_packaging() -> Any:
 
 
 def write_settings(lab: Lab, host: Host, upper: Path, steps: Steps) -> None:
-    """Writes this host's settings of the groupware into its own layer, unless it has them from an earlier life."""
+    """Writes this host's settings of the groupware into its own layer."""
     target = upper / SETTINGS
-    if target.exists():
-        return
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         scratch = Path(folder)
         secrets = keys.passwords(lab)
         steps.run(
             [
                 *(python(), "-m", "lab.ox", "install", "--root", scratch, "--server-name", host.name),
-                *("--database", keys.database_url(lab), "--master-password", secrets["oxadminmaster"]),
+                *("--generation", str(host.generation)),
             ],
             cwd=PROJECT,
+            env={
+                **os.environ,
+                "LAB_OX_INSTALL_DATABASE": keys.database_url(lab),
+                "LAB_OX_INSTALL_MASTER_PASSWORD": secrets["oxadminmaster"],
+            },
         )
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(scratch / SETTINGS, target)
-    group = _group()
+    group = _group(layer(host.generation))
     for path in target.rglob("*"):
         if path.is_file():
             os.chown(path, 0, group)
 
 
-def _group() -> int:
-    """The daemons' group as the layer has it."""
-    for line in (layer() / "etc/passwd").read_text().splitlines():
+def _group(place: Path) -> int:
+    """The daemons' group as a layer has it."""
+    for line in (place / "etc/passwd").read_text().splitlines():
         name, _, _, group, *_ = line.split(":")
         if name == USER:
             return int(group)
-    raise LabError(f"the stand-in's layer has no user {USER}")
+    raise LabError(f"the layer {place.name} has no user {USER}")
+
+
+def copy_database_settings(source: Path, target: Path) -> None:
+    """Copies from an OX host's own layer what says where the databases are, for the application without a groupware."""
+    group = _group(base.layer("app"))
+    folder = target / SETTINGS
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in DATABASE_SETTINGS:
+        found = next((source / SETTINGS).rglob(name))
+        shutil.copy(found, folder / name)
+        os.chown(folder / name, 0, group)
 
 
 def fill_database(lab: Lab, seed: str, steps: Steps) -> None:
     """Makes configdb, schemas and the demo users' data (one of SEEDS) on db1; asked from inside the lab."""
-    command = [str(python()), "-m", "lab.ox", "init", "--database", keys.database_url(lab), "--seed", seed]
-    steps.run(enter.command_inside(lab, command), cwd=PROJECT, env=enter.environment(lab))
+    command = [str(python()), "-m", "lab.ox", "init", "--seed", seed]
+    for host in lab.plan.of_role("ox"):
+        command += ["--server-name", host.name]
+    secret = {"LAB_OX_INIT_DATABASE": keys.database_url(lab)}
+    steps.run(enter.command_inside(lab, command), cwd=PROJECT, env={**enter.environment(lab), **secret})

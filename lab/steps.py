@@ -42,7 +42,7 @@ class Steps:
 
     def __init__(self, log: Path, label: str, out: TextIO | None = None) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        # Command lines of the lab hold the lab's passwords.
+        # What programs print is their own business.
         log.parent.chmod(0o700)
         self.log = log
         self.prefix = f"{label}: " if label else ""

@@ -19,7 +19,7 @@ from typing import TypeVar
 import pytest
 
 from lab import enter, hosts, keys, netns, roles
-from lab.plan import HOSTS, PROJECT, STATE, Lab, host
+from lab.plan import LOGS, PROJECT, STATE, Lab
 from lab.root import Root, mounted
 
 T = TypeVar("T")
@@ -37,7 +37,9 @@ class LabHosts:
         self, name: str, *command: str, check: bool = True, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command on a host as root, without ssh."""
-        return self._run(enter.command_on(self.lab, host(name), command), check, stdin, 120, PROJECT, {})
+        return self._run(
+            enter.command_on(self.lab, self.lab.host(name), command), check, stdin, 120, PROJECT, {}
+        )
 
     def sh(self, name: str, script: str, check: bool = True) -> str:
         """What a shell script on a host prints."""
@@ -70,7 +72,7 @@ class LabHosts:
 
     def root(self, name: str) -> Path:
         """The root directory of a host, as a path of this machine; absolute symlinks in it lead astray."""
-        return enter.root_of(self.lab, host(name))
+        return enter.root_of(self.lab, self.lab.host(name))
 
     def mysql(self, statement: str) -> list[list[str]]:
         """The rows of a query, asked on db1 as the database's root."""
@@ -79,8 +81,9 @@ class LabHosts:
 
     def renew(self) -> None:
         """Every host anew, as they were when the lab came up; takes seconds."""
+        plan = self.lab.plan
         hosts.down(self.lab, hosts.steps(self.lab, "down"))
-        hosts.up(self.lab, hosts.steps(self.lab, "up"))
+        hosts.up(self.lab, hosts.steps(self.lab, "up"), plan=plan)
 
     @property
     def passwords(self) -> dict[str, str]:
@@ -128,8 +131,8 @@ def forget(lab: Lab) -> None:
     (STATE / f"{lab.name}.lock").unlink(missing_ok=True)
     report.log.unlink(missing_ok=True)
     hosts.steps(lab, "up").log.unlink(missing_ok=True)
-    for each in HOSTS:
-        hosts.console(lab, each).unlink(missing_ok=True)
+    for console in LOGS.glob(f"{lab.name}-*.console"):
+        console.unlink(missing_ok=True)
     shutil.rmtree(lab.directory, ignore_errors=True)
 
 

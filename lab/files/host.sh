@@ -1,11 +1,17 @@
 #!/bin/sh
 # Becomes PID 1 of a host. Runs in network, mount, process, UTS, IPC and cgroup namespaces of its own.
-#   host.sh NAME ROOT OVERLAY_OPTIONS INIT...
+#   host.sh NAME ROOT OVERLAY_OPTIONS DISKS INIT...
+# DISKS: words FILE:DIRECTORY, file systems in files that parts of the overlay lie on; the first is written to.
 # Every mount made here is the host's own and goes away with its last process.
 set -eu
-name=$1 root=$2 overlay=$3
-shift 3
+name=$1 root=$2 overlay=$3 disks=$4
+shift 4
 
+access=rw
+for disk in $disks; do
+    mount -o "loop,noatime,$access" "${disk%%:*}" "${disk#*:}"
+    access=ro
+done
 mount -t overlay -o "$overlay" "lab-$name" "$root"
 cd "$root"
 mount -t proc -o nosuid,nodev,noexec proc proc

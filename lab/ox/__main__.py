@@ -10,4 +10,5 @@ monkey.patch_all()
 from lab.ox.cli import main  # noqa: E402
 
 if __name__ == "__main__":
-    main(prog_name="python -m lab.ox")
+    # Options may come from the environment (LAB_OX_INSTALL_DATABASE): a command line shows its passwords to everybody.
+    main(prog_name="python -m lab.ox", auto_envvar_prefix="LAB_OX")

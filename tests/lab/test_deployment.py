@@ -2,6 +2,7 @@
 
 from lab.deployment import Deployment, first_pid, read_output
 
+NAMES = ("web1", "ox1", "ox2")
 OUTPUT = """\
 --> Connecting to hosts...
     [web1] Connected
@@ -38,17 +39,17 @@ def test_connecting_is_no_operation() -> None:
 
 def test_a_failed_operation_is_a_problem_even_when_pyinfra_ends_with_0() -> None:
     found = read_output(OUTPUT.splitlines())
-    assert found.problem() == "failed: services | start on ox1"
+    assert found.problem(NAMES) == "failed: services | start on ox1"
 
 
 def test_a_run_that_touched_no_host_is_a_problem_even_when_pyinfra_ends_with_0() -> None:
-    assert Deployment().problem() == "pyinfra did nothing on ox1, ox2, web1"
+    assert Deployment().problem(NAMES) == "pyinfra did nothing on ox1, ox2, web1"
 
 
 def test_an_exit_status_is_a_problem_whatever_was_printed() -> None:
     everywhere = {"web1": ["step"], "ox1": ["step"], "ox2": ["step"]}
-    assert Deployment(unchanged=everywhere).problem() == ""
-    assert Deployment(unchanged=everywhere, status=1).problem() == "pyinfra ended with 1"
+    assert Deployment(unchanged=everywhere).problem(NAMES) == ""
+    assert Deployment(unchanged=everywhere, status=1).problem(NAMES) == "pyinfra ended with 1"
 
 
 def test_the_oldest_process_holds_the_socket() -> None:

@@ -5,11 +5,12 @@ import ssl
 
 import pytest
 
-from lab.plan import CONTROLLER, HOSTS
+from lab.plan import CONTROLLER, PLANS
 from lab.testing import LabHosts
 
 pytestmark = pytest.mark.lab
 
+HOSTS = PLANS["guide"].hosts
 NAMES = [host.name for host in HOSTS]
 
 

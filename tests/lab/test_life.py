@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import netns
+from lab import hosts, netns
 from lab.plan import PROJECT, Lab
 from lab.testing import forget
 
@@ -102,7 +102,7 @@ def test_status_tells_a_running_lab_from_none(own_lab: Lab) -> None:
 @pytest.mark.parametrize("moment", ["web1", "ox1"])
 def test_a_killed_up_is_healed_by_the_next(own_lab: Lab, moment: str) -> None:
     process = start(own_lab, "up")
-    wait_for(moment, own_lab.directory / "hosts" / moment / "work", process)
+    wait_for(moment, hosts.console(own_lab, own_lab.host(moment)), process)
     process.kill()
     process.communicate()
     assert traces(own_lab)
@@ -114,7 +114,7 @@ def test_a_killed_up_is_healed_by_the_next(own_lab: Lab, moment: str) -> None:
 
 def test_down_removes_what_a_killed_up_left(own_lab: Lab) -> None:
     process = start(own_lab, "up")
-    wait_for("db1", own_lab.directory / "hosts" / "db1" / "work", process)
+    wait_for("db1", hosts.console(own_lab, own_lab.host("db1")), process)
     process.kill()
     process.communicate()
     assert finish(own_lab, "down").returncode == 0
@@ -124,7 +124,7 @@ def test_down_removes_what_a_killed_up_left(own_lab: Lab) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_up_takes_everything_down_again(own_lab: Lab, number: signal.Signals) -> None:
     process = start(own_lab, "up")
-    wait_for("db1", own_lab.directory / "hosts" / "db1" / "work", process)
+    wait_for("db1", hosts.console(own_lab, own_lab.host("db1")), process)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
@@ -181,7 +181,7 @@ def test_a_namespace_whose_clone_is_gone_is_taken_over(own_lab: Lab, tmp_path: P
 
 
 def test_an_unknown_host_and_a_bad_name_are_refused_in_words(own_lab: Lab) -> None:
-    assert "invalid choice: 'ox9'" in finish(own_lab, "shell", "ox9").stderr
+    assert "no host 'ox9' in the lab" in finish(own_lab, "shell", "ox9").stderr
     bad = finish(Lab("Not-A-Name"), "up")
     assert bad.returncode == 1
     assert "is no name for a lab" in bad.stderr

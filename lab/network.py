@@ -1,0 +1,51 @@
+"""The network of a lab: a bridge in the lab's own namespace, and a cable from it to each host."""
+
+from __future__ import annotations
+
+import subprocess
+
+from lab import netns
+from lab.plan import BRIDGE, CONTROLLER, PREFIX_LENGTH, Host, Lab
+
+
+def make(lab: Lab) -> None:
+    """The namespace of the lab with the bridge, and those of the hosts."""
+    netns.add(lab.namespace, lab.directory)
+    netns.ip("link", "add", BRIDGE, "type", "bridge", namespace=lab.namespace)
+    netns.ip("address", "add", f"{CONTROLLER}/{PREFIX_LENGTH}", "dev", BRIDGE, namespace=lab.namespace)
+    netns.ip("link", "set", BRIDGE, "up", namespace=lab.namespace)
+    for host in lab.hosts:
+        connect(lab, host)
+
+
+def connect(lab: Lab, host: Host) -> None:
+    """The namespace of a host, with its end of the cable."""
+    inside = lab.namespace_of(host)
+    netns.add(inside, lab.directory)
+    pair = ("link", "add", host.name, "type", "veth", "peer", "name", "eth0", "netns", inside)
+    netns.ip(*pair, namespace=lab.namespace)
+    netns.ip("link", "set", host.name, "master", BRIDGE, "up", namespace=lab.namespace)
+    netns.ip("address", "add", f"{host.address}/{PREFIX_LENGTH}", "dev", "eth0", namespace=inside)
+    netns.ip("link", "set", "eth0", "up", namespace=inside)
+
+
+def disconnect(lab: Lab, host: Host) -> None:
+    """Removes the cable and the namespace of a host that has no processes; whatever was set in there is gone."""
+    netns.ip("link", "delete", host.name, namespace=lab.namespace)
+    netns.remove(lab.namespace_of(host))
+
+
+def cut(lab: Lab, host: Host) -> None:
+    """Unplugs a host: what is sent to it or by it is lost, and no side is told."""
+    netns.ip("link", "set", host.name, "nomaster", namespace=lab.namespace)
+
+
+def join(lab: Lab, host: Host) -> None:
+    """Plugs a host in again."""
+    netns.ip("link", "set", host.name, "master", BRIDGE, namespace=lab.namespace)
+
+
+def is_cut(lab: Lab, host: Host) -> bool:
+    command = ["ip", "-n", lab.namespace, "-o", "link", "show", host.name]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return f" master {BRIDGE} " not in shown
