@@ -6,7 +6,7 @@ From whatever state a host is in to the one that the settings (group_data/) desc
 restarts nothing; interrupted anywhere, the next run completes it. At each section all hosts wait for each other.
 """
 
-from tasks import accounts, checks, database, package, properties, proxy, run, services, updatetasks, upgrade
+from tasks import accounts, checks, database, package, proxy, rollout, run, services, updatetasks, upgrade
 
 run.begin()
 upgrade.check()
@@ -26,9 +26,7 @@ updatetasks.put_back()
 upgrade.settle()
 
 run.section("Configuration")
-properties.configure()
-database.migrate()
-services.run_application()
+rollout.carry_out()
 
 run.section("Apache Configuration")
 proxy.forward()

@@ -11,7 +11,7 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -44,8 +44,12 @@ def ask() -> None:
 
 @operation()
 def _ask_node() -> Generator[PyinfraCommand, None, None]:
-    if not state.is_executing:
-        return
+    if state.is_executing:
+        yield from node()
+
+
+def node() -> Iterator[PyinfraCommand]:
+    """Asks the node at hand for its health, and fails it where it is not well."""
     succeeded, output, complaint = scripts.ask(host, StringCommand(PROBE, "--wait", "10"))
     if problem := _problem_of_node(succeeded, output, complaint):
         yield run.failure(problem)

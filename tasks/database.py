@@ -7,7 +7,7 @@ Both are done once for all nodes, by the first of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
@@ -70,12 +70,18 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
 @operation()
 def _migrate() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
-    if not nodes.is_first():
-        host.noop("another node brings the tables up to date")
+    if not nodes.is_first() or upgrade.way(node) == "roll":
+        host.noop("another node brings the tables up to date, or this one in its turn")
         return
     if not state.is_executing and (package.is_pending(node) or "usm" not in node.properties):
         yield _usmctl(node, "upgrade")
         return
+    yield from migration()
+
+
+def migration() -> Iterator[PyinfraCommand]:
+    """Brings the tables up to date with the package on the node at hand, if they are not."""
+    node = nodes.state_of(host)
     up_to_date, output, _ = scripts.ask(host, _usmctl(node, "status"))
     if up_to_date:
         host.noop(f"the tables are up to date: {output}")
