@@ -171,5 +171,13 @@ restore_timeout = 20
 # Where a phone reaches the service, asked after the deployment: an URL without path. Empty: each web host by its own
 # address on port 80.
 public_url = ""
-# A login that may synchronise, for a check with a password (the secret USM_TEST_PASSWORD); empty: no such check.
+# The authority that signed the certificate of public_url: a file with certificates on the machine that runs the
+# deployment. Empty: the authorities that this machine trusts.
+public_ca = ""
+# A login that may synchronise, for a check with a password (the secret USM_TEST_PASSWORD): a phone is played that
+# synchronises the folders and the beginning of the inbox, and writes nothing. Empty: no such check.
 test_login = ""
+# Seconds within which a node, or a web server, must give all the right answers.
+check_timeout = 30
+# A certificate that ends in fewer days is a warning.
+certificate_warning_days = 21

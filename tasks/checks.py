@@ -1,37 +1,42 @@
 """Afterwards the deployment asks what a phone would ask, and fails where the answer is wrong.
 
-Each node is asked for its health. Each web server is asked from the machine that runs the deployment: OPTIONS without a
-password must be refused with 401 and a challenge, a wrong password too, health must not be forwarded; and where a test
-account is given, OPTIONS must name the versions of the protocol. Nothing is changed by asking.
+Each node is asked, on the node itself: whether it is well, whether what answers is what was installed, whether the
+right server answers at ``ox_url``, and what a phone would ask (:mod:`tasks.phone`). Each web server is asked from the
+machine that runs the deployment; besides, health must not be forwarded, and a certificate that ends soon is a warning.
+
+A test account (``test_login`` and the secret ``USM_TEST_PASSWORD``) makes the phone a real one: it synchronises folders
+and the beginning of the inbox. Nothing is changed by asking, but that the server knows this device, whose id is always
+the same for the same host.
 """
 
 from __future__ import annotations
 
-import base64
-import http.client
+import dataclasses
+import hashlib
+import http
 import json
-import ssl
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
 
-from pyinfra.api.command import PyinfraCommand, StringCommand
+import gevent
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from tasks import nodes, proxy, run, scripts, secrets
+from tasks import nodes, phone, product, progress, proxy, report, run, scripts, secrets
+from tasks.nodes import Node
 
-SECONDS = 30
 PROBE = "/opt/open-xchange/usm/sbin/probe"
-NOBODY = "nobody-by-this-name@invalid"
 
+PAUSE = 1.0
+"""Seconds between two questions whether a node is well."""
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: the status and the headers, their names in lower case."""
+DEVICE = "USMDEPLOYCHECK"
+"""How the ids of our devices begin."""
 
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+DAY = 86400
 
 
 def ask() -> None:
@@ -42,26 +47,56 @@ def ask() -> None:
         _ask_web(name="Ask the web server what a phone would ask")
 
 
+def node() -> Iterator[PyinfraCommand]:
+    """The node at hand answers, as what is installed there, within ``check_timeout`` seconds; otherwise the host
+    fails. Asks nothing before the run."""
+    if not state.is_executing or not product.wanted(host.data).has_service:
+        return
+    deadline = time.monotonic() + float(host.data.check_timeout)
+    problem = _await_health(nodes.state_of(host), deadline)
+    problems = [problem] if problem else _of_phone(nodes.state_of(host), deadline)
+    for each in problems:
+        yield run.failure(each)
+
+
 @operation()
 def _ask_node() -> Generator[PyinfraCommand, None, None]:
-    if state.is_executing:
-        yield from node()
+    yield from node()
 
 
-def node() -> Iterator[PyinfraCommand]:
-    """Asks the node at hand for its health, and fails it where it is not well."""
-    succeeded, output, complaint = scripts.ask(host, StringCommand(PROBE, "--wait", "10"))
-    if problem := _problem_of_node(succeeded, output, complaint):
+@operation()
+def _ask_web() -> Generator[PyinfraCommand, None, None]:
+    if not state.is_executing:
+        return
+    for problem in _problems_of_web(host.data.public_url or f"http://{proxy.address_of(host)}"):
         yield run.failure(problem)
 
 
-def _problem_of_node(answered: bool, output: str, complaint: str) -> str:
+def _await_health(found: Node, deadline: float) -> str:
+    """What is wrong with the node's health when it is well or the time is over."""
+    try:
+        while True:
+            left = deadline - time.monotonic()
+            wait = str(max(1, int(left)))
+            succeeded, output, complaint = scripts.ask(host, StringCommand(PROBE, "--wait", wait))
+            problem = _problem_of_health(found, succeeded, output, complaint)
+            if not problem or deadline - time.monotonic() < PAUSE:
+                return problem
+            progress.doing(host, problem)
+            gevent.sleep(PAUSE)
+    finally:
+        progress.doing(host)
+
+
+def _problem_of_health(found: Node, answered: bool, output: str, complaint: str) -> str:
     if not answered:
         return f"the service does not answer: {complaint or output}"
     try:
         health = json.loads(output)
     except ValueError:
         return f"the service says {output!r} about its health"
+    if problem := _problem_of_release(found, health):
+        return problem
     if health.get("ready") is True:
         return ""
     down = [
@@ -72,64 +107,69 @@ def _problem_of_node(answered: bool, output: str, complaint: str) -> str:
     return f"the service is not ready: {'; '.join(down) or health}"
 
 
-@operation()
-def _ask_web() -> Generator[PyinfraCommand, None, None]:
-    if not state.is_executing:
-        return
-    url = host.data.public_url or f"http://{proxy.address_of(host)}"
+def _problem_of_release(found: Node, health: dict[str, Any]) -> str:
+    """Whether something else answers than what is installed, such as a process of before the installation."""
+    answers, build = health.get("version"), health.get("build")
+    # A version of before this was told says nothing.
+    if answers is None or (
+        build == found.build if build and found.build else _is_version(answers, found.version)
+    ):
+        return ""
+    return (
+        f"version {answers} ({build or 'no build'}) answers, but {found.version} ({found.build or 'no build'}) is"
+        " installed: the service was not restarted, or another one answers at its port"
+    )
+
+
+def _is_version(answers: str, installed: str) -> bool:
+    """The package may have a revision of its own behind the program's version."""
+    return installed == answers or installed.startswith(f"{answers}-")
+
+
+def _of_phone(found: Node, deadline: float) -> list[str]:
+    """What a phone finds wrong with the node, asked on the node itself."""
+    seconds = max(5.0, deadline - time.monotonic())
+    question = dataclasses.asdict(_question(seconds=seconds, etc=found.etc))
+    text = Path(phone.__file__).read_text(encoding="utf-8")
+    command = StringCommand(scripts.PYTHON, QuoteString(text), _stdin=json.dumps(question))
+    succeeded, output, complaint = scripts.ask(host, command)
     try:
-        problems = list(_problems_of_web(url))
-    except OSError as error:
-        problems = [f"{url} does not answer: {error}"]
-    for problem in problems:
-        yield run.failure(problem)
+        told = json.loads(output.splitlines()[-1])
+    except (ValueError, IndexError):
+        return [f"a phone cannot be tried on the node: {complaint or output or succeeded}"]
+    return [f"asked on the node itself: {problem}" for problem in told["problems"]]
 
 
-def _problems_of_web(url: str) -> Generator[str, None, None]:
-    path = host.data.alias
-    for what, login in (("without a password", None), ("with a wrong password", f"{NOBODY}:wrong")):
-        answer = fetch(url, "OPTIONS", path, login)
-        if answer.status != http.HTTPStatus.UNAUTHORIZED:
-            yield f"OPTIONS {what} is answered with {answer.status} instead of 401"
-        elif not answer.headers.get("www-authenticate", "").startswith("Basic"):
-            yield f"OPTIONS {what} is refused without asking for a password (WWW-Authenticate)"
-    health = fetch(url, "GET", "/usm/health")
+def _problems_of_web(url: str) -> Iterator[str]:
+    question = _question(url=url, path=str(host.data.alias), seconds=float(host.data.check_timeout))
+    found = phone.ask(question)
+    yield from found.problems
+    try:
+        health = phone.Line(question).send("GET", "/usm/health")
+    except OSError:
+        # Told already.
+        return
     if health.status != http.HTTPStatus.NOT_FOUND:
         yield f"/usm/health is answered with {health.status} to the outside; it must not be forwarded"
-    yield from _problems_of_account(url, path)
+    if found.certificate_ends:
+        _warn_of_certificate(found.certificate_ends)
 
 
-def _problems_of_account(url: str, path: str) -> Generator[str, None, None]:
-    login, password = host.data.test_login, secrets.find("USM_TEST_PASSWORD", host.data)
-    if not login or not password:
-        return
-    answer = fetch(url, "OPTIONS", path, f"{login}:{password}")
-    if answer.status != http.HTTPStatus.OK:
-        yield f"OPTIONS as {login} is answered with {answer.status} instead of 200"
-    elif "14.1" not in answer.headers.get("ms-asprotocolversions", ""):
-        yield f"OPTIONS as {login} does not name the versions of the protocol (MS-ASProtocolVersions)"
-
-
-def fetch(url: str, method: str, path: str, login: str | None = None) -> Answer:
-    """One request, straight to the web server. ``login`` is ``name:password``. Raises :class:`OSError`."""
-    parts = urlsplit(url)
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(
-            parts.hostname or "", parts.port, timeout=SECONDS, context=context
+def _warn_of_certificate(ends: float) -> None:
+    days = int((ends - time.time()) // DAY)
+    if days < int(host.data.certificate_warning_days):
+        report.note(
+            "warning", f"the certificate ends in {days} days ({time.strftime('%Y-%m-%d', time.gmtime(ends))})"
         )
-    else:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=SECONDS)
-    headers = {"User-Agent": "open-xchange-usm deployment"}
-    if login is not None:
-        headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
-    try:
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-    except http.client.HTTPException as error:
-        raise OSError(f"no proper HTTP: {error!r}") from error
-    finally:
-        connection.close()
-    return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()})
+
+
+def _question(seconds: float, **more: Any) -> phone.Question:
+    login, password = str(host.data.test_login), secrets.find("USM_TEST_PASSWORD", host.data) or ""
+    return phone.Question(
+        device=DEVICE + hashlib.sha256(host.name.encode()).hexdigest()[:8].upper(),
+        login=login if password else "",
+        password=password if login else "",
+        authority="" if "etc" in more else str(host.data.public_ca),
+        seconds=seconds,
+        **more,
+    )

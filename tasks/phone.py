@@ -3,7 +3,8 @@ remembers of the asking device, whose id is always the same.
 
 It needs the standard library and the codec of the application (:mod:`app.wbxml`), so it runs on the machine of the
 deployment, where it is imported, and on a node with the libraries of the installed package: there it reads a
-:class:`Question` as JSON from standard input, because that holds a password, and prints the answer as JSON.
+:class:`Question` as JSON from standard input, because that holds a password, and prints the answer as JSON. Where the
+node listens, and its ``ox_url``, come from the node's own settings.
 
 OPTIONS without and with a wrong password must be refused with 401 and a challenge. With an account: OPTIONS must name a
 version of the protocol, and Provision (where it is asked for), FolderSync and a first window of the inbox must succeed.
@@ -16,6 +17,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import pathlib
 import socket
 import ssl
 import sys
@@ -56,17 +58,19 @@ class Wrong(Exception):
 class Question:
     """Whom to ask. ``url`` has no path; ``name`` is what the certificate must be for, else the host of ``url``;
     ``authority`` a file of certificates to trust, else those of the machine. Without ``login`` and ``password`` nothing
-    is asked that needs an account. ``ox_url``: see :func:`wrong_with_ox`; empty, it is not asked."""
+    is asked that needs an account. ``ox_url``: see :func:`wrong_with_ox`; empty, it is not asked. ``etc``: on a node,
+    the folder of the settings that tell ``url``, ``path`` and ``ox_url``."""
 
-    url: str
-    path: str
     device: str
+    url: str = ""
+    path: str = ""
     login: str = ""
     password: str = field(default="", repr=False)
     name: str = ""
     authority: str = ""
     seconds: float = 30.0
     ox_url: str = ""
+    etc: str = ""
 
 
 @dataclass
@@ -187,7 +191,7 @@ def wrong_with_ox(url: str, seconds: float) -> Iterator[str]:
     """Whether what answers at ``ox_url`` is Open-Xchange: asked for folders without a session it says, in JSON, which
     error that is."""
     parts = urlsplit(url)
-    line = Line(Question(f"{parts.scheme}://{parts.netloc}", parts.path, "", seconds=seconds))
+    line = Line(Question("", f"{parts.scheme}://{parts.netloc}", seconds=seconds))
     try:
         answer = line._send("GET", f"{parts.path.rstrip('/')}/folders?action=root", None, b"", {})
     except OSError as error:
@@ -236,7 +240,12 @@ class _Phone:
         """Asks which versions of the protocol there are."""
         answer = self._line.send("OPTIONS", self._asked.path, self._login)
         if answer.status != http.HTTPStatus.OK:
-            raise Wrong(f"OPTIONS as {self._asked.login} is answered with {answer.status} instead of 200")
+            hint = {401: ": the password is wrong", 403: ": the account may not synchronise"}.get(
+                answer.status, ""
+            )
+            raise Wrong(
+                f"OPTIONS as {self._asked.login} is answered with {answer.status} instead of 200{hint}"
+            )
         offered = [each.strip() for each in answer.headers.get("ms-asprotocolversions", "").split(",")]
         self._version = next((each for each in VERSIONS if each in offered), "")
         if not self._version:
@@ -359,5 +368,16 @@ def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+def of_node(question: Question) -> Question:
+    """The question with what the settings of this node tell. Works on a node alone, where the package brings the
+    module that reads them."""
+    from app import config
+
+    settings = config.load(pathlib.Path(question.etc)).settings
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen_host, settings.listen_host)  # noqa: S104
+    url = f"http://{_bracketed(own)}:{settings.listen_port}"
+    return dataclasses.replace(question, url=url, path=settings.alias, ox_url=settings.ox_url)
+
+
 if __name__ == "__main__":
-    print(json.dumps(dataclasses.asdict(ask(Question(**json.load(sys.stdin))))))
+    print(json.dumps(dataclasses.asdict(ask(of_node(Question(**json.load(sys.stdin)))))))
