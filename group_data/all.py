@@ -22,8 +22,12 @@ secrets_file = ""
 
 # package --------------------------------------------------------------------------------------------------
 
-# The package to install; a path relative to the project. `make package` builds it.
-package_file = "dist/open-xchange-usm_1.0.0_all.deb"
+# The package to install: a .deb or an .rpm, a path relative to the project. Empty: the one of the project's own version
+# that `make package` builds, a .deb or an .rpm as the host needs it.
+package_file = ""
+
+# Whether a host that has a newer version gets this one all the same; otherwise the run refuses before it begins.
+allow_downgrade = False
 
 # Its name, and the name of the service that it brings.
 package_name = "open-xchange-usm"

@@ -105,7 +105,6 @@ def begin() -> None:
     _check_names()
     _check_product()
     _check_accounts()
-    _check_package()
     if absent := secrets.missing(host.data):
         raise DeployError(
             f"missing: {', '.join(absent)}. Set the environment variable, or name it in the JSON file that"
@@ -163,19 +162,6 @@ def _check_accounts() -> None:
             f"activesync is {chosen!r}; it must name context ids with a list of users or the word all, such as"
             ' {1: ["anton"], 2: "all"}. Nothing has been touched'
         )
-
-
-def _check_package() -> None:
-    path = package_file(host.data)
-    if not path.is_file():
-        raise DeployError(
-            f"there is no package {path}: build it with `make package`. Nothing has been touched"
-        )
-
-
-def package_file(data: Any) -> Path:
-    """The package on this machine that is to be installed."""
-    return PROJECT / str(data.package_file)
 
 
 @operation()

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.packaging.deb import PROJECT, Deb
 
 LINTIAN = "usr/share/lintian/overrides/open-xchange-usm"
