@@ -6,6 +6,7 @@ import http
 import http.client
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,8 +39,11 @@ _log = logging.getLogger(__name__)
 MIN_DOUBT = 30
 """Least seconds for which OX may still be carrying out what it never answered."""
 
-CHECK_SECONDS = 3.0
-"""How long OX may take to give a sign of life."""
+CHECK_SECONDS = 2.5
+"""How long OX may take to give a sign of life; a little less than the health check waits for it."""
+
+GOODBYE = 0.5
+"""Share of the graceful timeout within which all waiting devices are sent home when the service ends."""
 
 
 class SystemClock:
@@ -77,16 +81,19 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
     eas = ActiveSync(eas_settings(settings), clock, tokens)
 
+    ending = threading.Event()
+
     def stop() -> None:
-        hub.close()
-        sources.close()
+        ending.set()
+        hub.close(settings.graceful_timeout * GOODBYE)
 
     gateway = Gateway(eas, manager, clock, tokens, settings.domain_user, settings.max_request_size)
     return application.Application(
         devices=application.device_app(gateway, settings.alias),
-        admin=admin.create(checks(settings, store), release.read()),
+        admin=admin.create(checks(settings, store), release.read(), ending.is_set),
         admin_port=settings.admin_port,
         stop=stop,
+        close=sources.close,
     )
 
 

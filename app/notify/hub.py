@@ -17,6 +17,7 @@ Rules of this file:
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,12 @@ UserKey = tuple[int, int]
 
 _EARLY = 0.02
 """A wait ends early by at most this share of it."""
+
+_TOGETHER = 25
+"""So many requests at least end at the same moment when the service stops."""
+
+_PAUSE = 0.05
+"""Seconds between these moments."""
 
 _SPREAD = 0.1
 """The time between two looks grows by at most this share of it."""
@@ -298,12 +305,20 @@ class Hub:
         """See :class:`app.usm.ports.Waiter`."""
         self._bus.publish(Announcement(context_id, user_id, tuple(folders), by))
 
-    def close(self) -> None:
-        """The service stops: every parked request ends now, and later ones at once."""
+    def close(self, seconds: float = 0.0) -> None:
+        """The service stops: every parked request ends, and later ones at once. Many are spread over a time, of at most
+        ``seconds``, for those who end come back at once, to the other nodes."""
         with self.guard:
             self._closed = True
-            for place in self._places.values():
-                place.finish()
+            places = list(self._places.values())
+        step = max(_TOGETHER, math.ceil(len(places) * _PAUSE / seconds)) if seconds > 0 else len(places)
+        pause = threading.Event()
+        for start in range(0, len(places), step or 1):
+            if start:
+                pause.wait(_PAUSE)
+            with self.guard:
+                for place in places[start : start + step]:
+                    place.finish()
 
     def look(self, source: DataSource, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """One call to the source, no more of them at the same time than allowed."""

@@ -35,15 +35,21 @@ def _no_body(request: falcon.Request, response: falcon.Response, error: falcon.H
 
 
 class Application:
-    """Both listeners as one WSGI application. ``stop`` is called once when the process is to end."""
+    """Both listeners as one WSGI application. ``stop`` and ``close`` are called once each when the process ends."""
 
     def __init__(
-        self, devices: WSGIApplication, admin: WSGIApplication, admin_port: int, stop: Callable[[], None]
+        self,
+        devices: WSGIApplication,
+        admin: WSGIApplication,
+        admin_port: int,
+        stop: Callable[[], None],
+        close: Callable[[], None],
     ) -> None:
         self._devices = devices
         self._admin = admin
         self._admin_port = str(admin_port)
         self._stop = stop
+        self._close = close
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI (PEP 3333)."""
@@ -52,5 +58,9 @@ class Application:
         return chosen(environ, start_response)
 
     def stop(self) -> None:
-        """Send waiting requests home; called when no new ones are taken."""
+        """Send waiting requests home; called when no new connections are taken. May take a while."""
         self._stop()
+
+    def close(self) -> None:
+        """Let go of everything; called when no request is left."""
+        self._close()

@@ -12,6 +12,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from app.web import log
+from app.web.parent import Parent
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._now = settings()
         self._parent = os.getpid()
         self._shared = Path(tempfile.mkdtemp(prefix="open-xchange-usm-"))
+        self._end = self._shared / "ending"
         self._metrics = self._shared / "metrics"
         self._metrics.mkdir()
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
@@ -98,6 +101,20 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         """The WSGI application; called in a worker."""
         return self._load(self._shared)
+
+    def note_end(self) -> None:
+        """The whole service ends: tell the workers; called in the parent."""
+        with suppress(OSError):
+            self._end.touch()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the whole service ends, and not just the worker that asks."""
+        return self._end.exists()
+
+    def run(self) -> None:
+        """Run gunicorn until told to stop; ends the process."""
+        Parent(self).run()
 
     def serve(self) -> None:
         """Run until told to stop; ends the process."""

@@ -1,22 +1,40 @@
-"""The worker process: gunicorn's gevent worker, one greenlet a request, with three habits of its own.
+"""The worker process: gunicorn's gevent worker, one greenlet a request, with habits of its own.
 
-* When it is told to end, waiting devices are answered at once, and connections without a request are closed, instead
-  of holding it up for the time of their wait.
+* It listens when it can serve, and not before: while a node starts, or its application cannot be loaded, a connection
+  is refused at once, and the proxy takes it to another node.
 * A client that neither sends what it announced nor takes its answer is let go after a while.
 * An answer can ask for the end of its connection (``Connection: close``), which gunicorn leaves to the server alone.
+
+Its end, when it is told to (``TERM``), in this order, so that no request is lost on the way:
+
+1. Connections that wait in the queue are taken, and no others: the proxy's next one is refused, and the proxy leaves
+   the node alone for a while.
+2. Waiting devices are answered at once, and go on at another node; what is under way is finished. After each answer the
+   connection is closed, and the answer says so.
+3. Connections without a request are kept for a moment, in case the proxy has just sent one, and then closed.
+4. When nobody is left, or the time for it is over, the application closes what it holds.
+
+Administrators are answered until then, unless other workers of the service go on and answer them.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
+
+from app.web.parent import ENDS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -24,51 +42,126 @@ if TYPE_CHECKING:
 SILENCE: Final = 120.0
 """Seconds that a client may neither send nor take anything while the server waits for just that."""
 
+BEAT: Final = 1.0
+"""Seconds between two signs of life for the parent."""
+
+LINGER: Final = 0.5
+"""Seconds that a connection without a request is kept when the worker ends. A proxy with anything to do finds out
+within that time that the node takes no connections, and uses none of the old ones any more."""
+
+LAST_WORDS: Final = 4.0
+"""Seconds that the application may take to close what it holds."""
+
+_TICK: Final = 0.02
+
 
 class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """See the module. The WSGI application must have a method ``stop``."""
+    """See the module. The WSGI application must have the methods ``stop`` (send waiting devices home) and ``close``."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._idle: set[Any] = set()
+        self._idle: dict[Any, float] = {}
+        self._told_to_end: Event | None = None
+
+    def init_signals(self) -> None:
+        """The worker's own handlers. From here on it hears what the parent has held back for it since the fork."""
+        super().init_signals()
+        ENDS.release()
 
     def load_wsgi(self) -> None:
         """Load the application and put the closing of connections around it."""
         super().load_wsgi()
-        application: Any = self.__dict__["wsgi"]
-        self._stop_application: Callable[[], None] = application.stop
-        self.wsgi = _closing(application, lambda: not self.alive)
+        self._application: Any = self.__dict__["wsgi"]
+        self.wsgi = _closing(self._application, lambda: not self.alive)
+
+    def run(self) -> None:
+        """Serve until told to end; in place of ``GeventWorker.run``, which looks once a second."""
+        self._told_to_end = Event()
+        servers = [self._serve(listener) for listener in self.sockets] if self.alive else []
+        while self.alive:
+            self.notify()
+            self._told_to_end.wait(BEAT)
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        # Where other workers go on (the settings were read again), they are the ones to say how the service is.
+        first = 1 if self.app.is_ending else len(servers)
+        for server in servers[:first]:
+            _take_no_more(server)
+        self._finish([server.pool for server in servers[:first]], deadline)
+        for server in servers[first:]:
+            _take_no_more(server)
+        self._hang_up(time.monotonic())
+        with gevent.Timeout(LAST_WORDS, False):
+            self._application.close()
+        for server in servers:
+            server.stop(timeout=BEAT)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection; in place of ``GeventWorker.handle``, which waits for ever."""
         client.settimeout(SILENCE)
-        self._idle.add(client)
+        self._idle[client] = time.monotonic()
         try:
             AsyncWorker.handle(self, listener, client, addr)
         finally:
-            self._idle.discard(client)
+            self._idle.pop(client, None)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         """Serve one request of a connection."""
-        self._idle.discard(sock)
+        self._idle.pop(sock, None)
         try:
             return super().handle_request(listener_name, req, sock, addr)
         finally:
-            self._idle.add(sock)
+            self._idle[sock] = time.monotonic()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """``TERM``: no new connections, and waiting devices go home."""
+        """``TERM``."""
         super().handle_exit(sig, frame)
-        # Not in the signal handler itself: it may have interrupted a holder of the lock that is needed.
-        gevent.spawn(self._send_home)
+        if self._told_to_end is not None:
+            # Not in the signal handler itself, which may have interrupted anything.
+            gevent.spawn(self._told_to_end.set)
 
-    def _send_home(self) -> None:
-        self._stop_application()
-        for connection in list(self._idle):
+    def _serve(self, listener: Any) -> StreamServer:
+        listener.setblocking(True)
+        listener.listen(self.cfg.backlog)
+        server = StreamServer(
+            listener, handle=partial(self.handle, listener), spawn=Pool(self.worker_connections)
+        )
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        server.start()
+        return server
+
+    def _finish(self, pools: list[Pool], deadline: float) -> None:
+        """Until the last request is answered, or the time is over."""
+        gevent.spawn(self._application.stop)
+        while any(map(len, pools)):
+            now = time.monotonic()
+            if now > deadline:
+                self.log.warning(
+                    "%d requests are still under way after %d seconds; they are given up",
+                    sum(map(len, pools)),
+                    self.cfg.graceful_timeout,
+                )
+                return
+            self._hang_up(now - LINGER)
+            self.notify()
+            gevent.sleep(_TICK)
+
+    def _hang_up(self, before: float) -> None:
+        """Close the connections without a request since some moment before this one."""
+        for connection in [each for each, since in self._idle.items() if since <= before]:
             # Reading only: a request that has just arrived is still read, answered, and then closed. By a duplicate,
             # because gevent's own would raise in the greenlet that reads instead of letting it see the end.
             with suppress(OSError), connection.dup() as duplicate:
                 duplicate.shutdown(socket.SHUT_RD)
+
+
+def _take_no_more(server: StreamServer) -> None:
+    """Take the connections that wait already, and close the listening socket before there are others."""
+    server.stop_accepting()
+    with suppress(OSError):
+        while not server.full() and (accepted := server.do_read()):
+            server.do_handle(*accepted)
+    server.close()
 
 
 def _closing(

@@ -297,6 +297,18 @@ def test_closing_ends_every_wait_and_later_ones_at_once():
     assert late.took < 1
 
 
+@pytest.mark.parametrize(("allowed", "least", "most"), [(10.0, 0.3, 3.0), (0.01, 0.0, 0.3)])
+def test_closing_spreads_the_ends_of_many_waits_over_the_time_allowed(allowed, least, most):
+    hub, mailbox = hub_with(NEVER), Mailbox(INBOX)
+    phones = [Phone(hub, mailbox, device=f"phone{number}") for number in range(200)]
+    with parked(*phones):
+        began = time.monotonic()
+        hub.close(allowed)
+        took = time.monotonic() - began
+    assert least < took < most
+    assert {phone.told for phone in phones} == {frozenset()}
+
+
 def test_the_number_of_parked_requests_is_told():
     counts: list[int] = []
     hub, mailbox = hub_with(NEVER, parked_changed=counts.append), Mailbox(INBOX)

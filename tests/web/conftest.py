@@ -44,12 +44,19 @@ class Front:
         self.waiter = ScriptedWaiter(self.clock)
         self.down: dict[str, Exception] = {}
         self.stopped = 0
+        self.closed = 0
         tokens = CountingTokens()
         manager = Manager(self.provider, self.store, self.waiter, self.clock, tokens)
         eas = ActiveSync(EasSettings(provisioning=Provisioning.OFF), self.clock, tokens)
         gateway = Gateway(eas, manager, self.clock, tokens, "$USER@$DOMAIN", max_body=100_000)
         checks = {name: lambda name=name: self._check(name) for name in ("ox", "database")}
-        self.app = Application(device_app(gateway, ALIAS), admin.create(checks), ADMIN, self._stop)
+        self.app = Application(
+            device_app(gateway, ALIAS),
+            admin.create(checks, is_ending=lambda: self.stopped > 0),
+            ADMIN,
+            self._stop,
+            self._close,
+        )
 
     def _check(self, name: str) -> None:
         if name in self.down:
@@ -57,6 +64,9 @@ class Front:
 
     def _stop(self) -> None:
         self.stopped += 1
+
+    def _close(self) -> None:
+        self.closed += 1
 
     def request(
         self,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from types import SimpleNamespace
+
 import pytest
 from falcon import testing
 
 from app.usm.errors import SourceUnavailable
 from app.web import admin, release
 from tests.web.conftest import ADMIN
+
+PROGRAM = {"draining": False, "pid": os.getppid(), "worker": os.getpid()}
 
 
 @pytest.mark.parametrize("path", ["/usm/health", "/usm/health/ready"])
@@ -17,6 +24,7 @@ def test_all_is_well_when_everything_answers(front, path):
     assert answer.json == {
         "live": True,
         "ready": True,
+        **PROGRAM,
         "checks": {"ox": {"up": True}, "database": {"up": True}},
     }
 
@@ -43,7 +51,8 @@ def test_health_tells_which_release_answers(tmp_path):
     about = release.read(file)
     app = testing.TestClient(admin.create({}, about))
     assert about == {"version": "1.0.0", "build": "46bf80ce715d3076"}
-    assert app.simulate_get("/usm/health").json == {"live": True, "ready": True, **about, "checks": {}}
+    told = {"live": True, "ready": True, **PROGRAM, **about, "checks": {}}
+    assert app.simulate_get("/usm/health").json == told
     assert release.read(tmp_path / "absent") == {}
 
 
@@ -51,7 +60,50 @@ def test_liveness_asks_nobody(front):
     front.down["ox"] = SourceUnavailable("down")
     answer = front.request("GET", "/usm/health/live", port=ADMIN)
     assert answer.status_code == 200
-    assert answer.json == {"live": True}
+    assert answer.json == {"live": True, **PROGRAM}
+
+
+def test_a_service_that_ends_says_so_and_is_not_ready(front):
+    front.app.stop()
+    answer = front.request("GET", "/usm/health", port=ADMIN)
+    assert answer.status_code == 503
+    assert (answer.json["live"], answer.json["ready"], answer.json["draining"]) == (True, False, True)
+    assert front.request("GET", "/usm/health/live", port=ADMIN).status_code == 200
+
+
+@pytest.fixture
+def hanging(monkeypatch):
+    """A part that answers when it is told to, and how often it was asked."""
+    monkeypatch.setattr(admin, "PATIENCE", 0.2)
+    answered, asked = threading.Event(), []
+
+    def check():
+        asked.append(time.monotonic())
+        answered.wait(10)
+
+    yield SimpleNamespace(check=check, answered=answered, asked=asked)
+    answered.set()
+
+
+def test_a_part_that_hangs_counts_as_down_and_keeps_the_answer_for_a_moment_only(hanging):
+    app = testing.TestClient(
+        admin.create({"ox": hanging.check, "other": hanging.check, "well": lambda: None})
+    )
+    began = time.monotonic()
+    answer = app.simulate_get("/usm/health")
+    assert time.monotonic() - began < 0.35, "the parts are asked one after the other"
+    assert answer.status_code == 503
+    down = {"up": False, "error": "no answer within 0.2 s"}
+    assert answer.json["checks"] == {"ox": down, "other": down, "well": {"up": True}}
+
+
+def test_a_part_that_hangs_is_not_asked_again_meanwhile_and_counts_again_once_it_answers(hanging):
+    app = testing.TestClient(admin.create({"ox": hanging.check}))
+    for _ in range(3):
+        assert app.simulate_get("/usm/health").status_code == 503
+    assert len(hanging.asked) == 1
+    hanging.answered.set()
+    assert app.simulate_get("/usm/health").status_code == 200
 
 
 def test_metrics_count_commands_by_version_and_status(front):

@@ -217,4 +217,6 @@ def test_a_device_cannot_forge_lines_of_the_log(front, caplog):
 
 def test_stopping_is_passed_on(front):
     front.app.stop()
-    assert front.stopped == 1
+    assert (front.stopped, front.closed) == (1, 0)
+    front.app.close()
+    assert (front.stopped, front.closed) == (1, 1)
