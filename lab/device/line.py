@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -55,15 +54,23 @@ class Line(requests.Session):
         command = _command(str(method), str(url))
         refused: float | None = None
         while True:
-            response, exchange = self._once(command, method, url, *args, **more)
-            if not exchange.is_refusal or self.is_cut.is_set():
+            began = self._record.now()
+            try:
+                response = self._once(command, began, method, url, *args, **more)
+            except requests.RequestException:
+                if refused is not None and self.waits and self.is_cut.is_set():
+                    self._record.served(self._phone, refused + self._record.now() - began)
+                raise
+            if _retry_after(response) is None:
                 break
-            refused = exchange.began if refused is None else refused
-            if self._record.now() - refused > PATIENCE:
-                break
-            self._record.add(exchange)
-            self.is_cut.wait(min(exchange.retry_after or 0, LONGEST_PAUSE))
-        self._record.add(exchange if refused is None else _served(exchange, refused))
+            refused = began if refused is None else refused
+            if self.is_cut.is_set() or began - refused > PATIENCE:
+                return response
+            self.is_cut.wait(min(_retry_after(response) or 0, LONGEST_PAUSE))
+        if refused is not None:
+            # Who waits for news was served when the server let it wait.
+            waited = self._record.now() - began if self.waits else 0.0
+            self._record.served(self._phone, refused + waited)
         return response
 
     def cut(self) -> None:
@@ -80,35 +87,33 @@ class Line(requests.Session):
         self._sockets.clear()
         self.is_cut.clear()
 
-    def _once(self, command: str, *args: Any, **more: Any) -> tuple[requests.Response, Exchange]:
+    def _once(self, command: str, began: float, *args: Any, **more: Any) -> requests.Response:
         if time.monotonic() - self._used > IDLE_SECONDS:
             self.close()
             self._sockets.clear()
-        began = self._record.now()
         try:
             response = super().request(*args, **more)
         except requests.RequestException as error:
             if not self.is_cut.is_set():
-                seconds = self._record.now() - began
-                self._record.add(
-                    Exchange(self._phone, command, began, seconds, 0, self.waits, _problem(error))
-                )
+                self._note(command, began, 0, _problem(error))
             raise
         finally:
             self._used = time.monotonic()
+        self._note(command, began, response.status_code, "", _retry_after(response))
+        return response
+
+    def _note(
+        self, command: str, began: float, status: int, problem: str, retry_after: int | None = None
+    ) -> None:
         seconds = self._record.now() - began
-        after = response.headers.get("Retry-After", "")
-        retry_after = int(after) if response.status_code == 503 and after.isdecimal() else None
-        return response, Exchange(
-            self._phone, command, began, seconds, response.status_code, self.waits, "", retry_after
+        self._record.add(
+            Exchange(self._phone, command, began, seconds, status, self.waits, problem, retry_after)
         )
 
 
-def _served(exchange: Exchange, refused: float) -> Exchange:
-    """The exchange that came after refusals, with the time since the first of them. A phone that waits for news is
-    served as soon as it is let in."""
-    end = exchange.began + (0.0 if exchange.waits else exchange.seconds)
-    return replace(exchange, waited=end - refused)
+def _retry_after(response: requests.Response) -> int | None:
+    text = response.headers.get("Retry-After", "")
+    return int(text) if response.status_code == 503 and text.isdecimal() else None
 
 
 def _command(method: str, url: str) -> str:

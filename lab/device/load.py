@@ -4,8 +4,8 @@
 
 All phones are set up first; then one JSON line says so, ``{"ready": true, ...}``. They live until ``--seconds`` are
 over or ``TERM`` or Ctrl-C comes, fetch what is left, and are compared with OX. The result is a table on the standard
-error output, and one JSON line on the standard output. The exit status is 0 if no request failed other than with 503 and
-``Retry-After``, no phone was told to start over, and nothing is lost or there twice; else 1.
+error output, and one JSON line on the standard output. The exit status is 0 if no request failed other than with 503
+and ``Retry-After``, no phone was told to start over, and nothing is lost or there twice; else 1.
 """
 
 from __future__ import annotations

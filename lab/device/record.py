@@ -22,8 +22,7 @@ SHOWN = 50
 class Exchange:
     """One HTTP request. ``began`` in seconds since the record began; ``status`` 0 and ``problem`` where no answer came.
 
-    ``waits``: the server was asked to wait for news. ``retry_after``: seconds that a 503 named. ``waited``: seconds from the first refusal until the phone was served,
-    for the request that was.
+    ``waits``: the server was asked to wait for news. ``retry_after``: seconds that a 503 named.
     """
 
     phone: str
@@ -34,7 +33,6 @@ class Exchange:
     waits: bool = False
     problem: str = ""
     retry_after: int | None = None
-    waited: float | None = None
 
     @property
     def is_refusal(self) -> bool:
@@ -52,6 +50,15 @@ class Mishap:
     phone: str
     moment: float
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A phone was served so many ``seconds`` after it was refused for the first time."""
+
+    phone: str
+    moment: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class Record:
     """Taken down by all phones at once."""
 
     exchanges: list[Exchange] = field(default_factory=list)
+    delays: list[Delay] = field(default_factory=list)
     restarts: list[Mishap] = field(default_factory=list)
     oddities: list[Mishap] = field(default_factory=list)
     _origin: float = field(default_factory=time.monotonic)
@@ -92,6 +100,11 @@ class Record:
     def add(self, exchange: Exchange) -> None:
         with self._guard:
             self.exchanges.append(exchange)
+
+    def served(self, phone: str, refused: float) -> None:
+        """A phone that was refused for now at ``refused`` is served, or let in to wait."""
+        with self._guard:
+            self.delays.append(Delay(phone, self.now(), self.now() - refused))
 
     def started_over(self, phone: str, what: str) -> None:
         """A phone was told to start over."""
@@ -107,6 +120,7 @@ class Record:
         """Everything from a moment on."""
         with self._guard:
             rows = [each for each in self.exchanges if each.began >= since]
+            delays = [each.seconds for each in self.delays if each.moment >= since]
             restarts = [each for each in self.restarts if each.moment >= since]
             oddities = [each for each in self.oddities if each.moment >= since]
         failures = [each for each in rows if each.is_failure]
@@ -119,7 +133,7 @@ class Record:
             by_command=dict(Counter(each.command for each in rows).most_common()),
             by_status=dict(Counter(str(each.status or "none") for each in rows).most_common()),
             refused_for_now=sum(each.is_refusal for each in rows),
-            worst_wait=round(max((each.waited or 0.0 for each in rows), default=0.0), 3),
+            worst_wait=round(max(delays, default=0.0), 3),
             slowest=slowest,
             failures=len(failures),
             failed=[_told(each) for each in failures[:SHOWN]],
