@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import signal
 import sys
 import threading
@@ -61,9 +62,11 @@ class Load:
         self._began = 0.0
         self._ended = 0.0
         self._post: Post | None = None
+        # Names of an earlier load must not be taken for this one's.
+        run = secrets.token_hex(3)
         self.owners = [
             Owner(
-                f"phone{number:04d}",
+                f"{run}p{number:04d}",
                 site.url,
                 logins[(number - 1) % len(logins)],
                 site.password,
