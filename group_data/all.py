@@ -84,6 +84,13 @@ context_admin = "oxadmin"
 # taken away by leaving them out.
 activesync = {}
 
+# Who must not synchronise, told in the same way: the rights are taken away. A user who is named in one of the two counts
+# more than the word "all" in the other.
+activesync_off = {}
+
+# Whether each run reports who may synchronise, in these contexts, though no setting names them.
+accounts_report = True
+
 # usm.properties; the meaning of each is told in templates/usm.properties.j2 ----------------------------------
 
 ox_url = "http://127.0.0.1:8009/ajax/"

@@ -152,16 +152,17 @@ def _check_product() -> None:
 
 
 def _check_accounts() -> None:
-    chosen = host.data.activesync
-    right = isinstance(chosen, dict) and all(
-        str(context).isdigit() and (who == "all" or isinstance(who, list | tuple))
-        for context, who in chosen.items()
-    )
-    if not right:
-        raise DeployError(
-            f"activesync is {chosen!r}; it must name context ids with a list of users or the word all, such as"
-            ' {1: ["anton"], 2: "all"}. Nothing has been touched'
+    for setting in ("activesync", "activesync_off"):
+        chosen = host.data.get(setting)
+        right = isinstance(chosen, dict) and all(
+            str(context).isdigit() and (who == "all" or isinstance(who, list | tuple))
+            for context, who in chosen.items()
         )
+        if not right:
+            raise DeployError(
+                f"{setting} is {chosen!r}; it must name context ids with a list of users or the word all, such as"
+                ' {1: ["anton"], 2: "all"}. Nothing has been touched'
+            )
 
 
 @operation()

@@ -65,9 +65,10 @@ def missing(data: Any) -> list[str]:
     file that cannot be used, needed or not."""
     _file(data)
     names = []
-    if data.activesync and data.master_admin and master_password(data) is None:
+    contexts = {*data.activesync, *data.activesync_off}
+    if contexts and data.master_admin and master_password(data) is None:
         names.append("OX_MASTER_PASSWORD")
-    asked = [context for context in data.activesync if context_admin(context, data)]
+    asked = [context for context in contexts if context_admin(context, data)]
     if any(context_password(context, data) is None for context in asked):
         names.append("OX_CONTEXT_PASSWORD")
     return names

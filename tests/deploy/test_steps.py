@@ -10,7 +10,6 @@ import pytest
 from pyinfra.api.operation import OperationMeta
 
 from tasks import (
-    accounts,
     database,
     nodes,
     package,
@@ -398,65 +397,3 @@ def test_a_database_address_with_a_password_comes_from_the_secrets(monkeypatch: 
     with on(FakeHost("a", ["web", "ox"], defaults())):
         usm = properties.texts(properties.settings())["usm"]
     assert "com.openexchange.usm.database.url=mysql+pymysql://usm:hush@db/usm\n" in usm
-
-
-LISTING = """\
-Id,Name,Access calendar,Access USM,access-active-sync
-"2","oxadmin","true","false","false"
-"3","anton","true","false","true"
-"4","berta","true","true","true"
-"""
-ON = "--access-usm on --access-active-sync on"
-CHANGE = "admin.sh 180 300 /opt/open-xchange/sbin/changeuser -A oxadmin -c 1"
-
-
-def enabling(who: object, listing: str = LISTING, succeeds: bool = True) -> list[str]:
-    host = node(state=DONE)
-    host.answers = {"listuser": (succeeds, listing)}
-    with on(host):
-        return commands(accounts._enable, context=1, who=who)
-
-
-def test_only_users_who_lack_a_right_are_changed() -> None:
-    assert enabling(["anton", "berta"]) == [f"{CHANGE} -u anton {ON}"]
-    assert enabling(["berta"]) == []
-
-
-def test_an_unknown_user_is_named_and_nobody_is_changed() -> None:
-    (line,) = enabling(["anton", "zoe"])
-    assert line == "fail: context 1 has no user zoe: correct the setting activesync"
-
-
-def test_a_whole_context_is_changed_by_one_call_that_names_every_right() -> None:
-    master = "admin.sh 180 300 /opt/open-xchange/sbin/changecontext -A oxadminmaster -c 1"
-    assert enabling("all") == [f"{master} --access-calendar on {ON}"]
-
-
-def test_a_context_whose_users_differ_is_changed_user_by_user() -> None:
-    """changecontext would give everybody the same rights."""
-    listing = LISTING + '"5","caesar","false","false","false"\n'
-    assert enabling("all", listing) == [f"{CHANGE} -u {name} {ON}" for name in ("oxadmin", "anton", "caesar")]
-
-
-def test_a_context_that_has_the_rights_is_left_alone() -> None:
-    assert enabling("all", "Name,usm,active_sync\n" + '"anton","true","true"\n') == []
-
-
-def test_a_listing_that_fails_is_told_and_changes_nothing() -> None:
-    (line,) = enabling(["anton"], "Error: invalid credentials", succeeds=False)
-    assert line == "fail: the users of context 1 cannot be listed: Error: invalid credentials"
-
-
-def test_passwords_travel_on_the_standard_input_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OX_CONTEXT_PASSWORD", "hush-context")
-    monkeypatch.setenv("OX_MASTER_PASSWORD", "hush-master")
-    host = node(state=DONE)
-    host.answers = {"listuser": (True, LISTING)}
-    with on(host):
-        found = list(accounts._enable._inner(context=1, who="all"))
-    assert host.asked == [
-        ("admin.sh 180 300 /opt/open-xchange/sbin/listuser -A oxadmin -c 1 --csv", "hush-context")
-    ]
-    (command,) = found
-    assert command.connector_arguments["_stdin"] == "hush-master"
-    assert "hush" not in command.get_raw_value() + str(command) + repr(command)

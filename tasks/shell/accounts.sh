@@ -1,0 +1,47 @@
+# Calls of Open-Xchange's account tools, several in one go. Passwords come on the standard input, and stand in the
+# environment of the tool alone (ADMIN_PASSWORD).
+#
+# accounts.sh list PATIENCE LIMIT LISTUSER
+#   standard input: for each context its id, the name of its administrator (may be empty) and the password, a line each.
+#   Prints "=context ID", what the tool prints, and "=status N" for each; on the standard error "=context ID" too.
+#
+# accounts.sh change PATIENCE LIMIT CALLS
+#   standard input: the password. CALLS: a command a line, quoted for the shell. Ends with the first one that fails.
+#
+# PATIENCE: seconds for which an admin daemon that is still starting (exit status 105) is waited for; LIMIT: seconds that
+# one call may take.
+set -u
+action=$1 patience=$2 limit=$3
+
+call() {
+    deadline=$(($(date +%s) + patience))
+    while :; do
+        timeout "$limit" "$@" </dev/null
+        status=$?
+        [ "$status" -eq 105 ] && [ "$(date +%s)" -lt "$deadline" ] || return "$status"
+        sleep 1
+    done
+}
+
+case $action in
+    list)
+        while IFS= read -r context && IFS= read -r admin && IFS= read -r ADMIN_PASSWORD; do
+            export ADMIN_PASSWORD
+            echo "=context $context"
+            echo "=context $context" >&2
+            call "$4" ${admin:+-A "$admin"} -c "$context" --csv
+            echo "=status $?"
+        done
+        ;;
+    change)
+        IFS= read -r ADMIN_PASSWORD
+        export ADMIN_PASSWORD
+        # Not a pipe: the loop must be able to end all of it.
+        while IFS= read -r line; do
+            eval "set -- $line"
+            call "$@" || { status=$?; echo "this call failed with status $status: $line" >&2; exit "$status"; }
+        done <<END
+$4
+END
+        ;;
+esac
