@@ -1,7 +1,8 @@
-"""Guide, "New Installation": the database version of each schema is reset, so that its update tasks run once more.
+"""The guide's steps in the database: what an earlier product left there is saved and dropped, the database version of
+each schema is reset so that its update tasks run once more, and our own tables are brought up to date.
 
-And our own tables are brought up to date in every schema, so that the first login of a user need not wait for that.
-Both are done once for all nodes, by the first of them.
+All of it is done once for all nodes, by one of them. Dumps lie on that node, beside what was kept of its files
+(:mod:`tasks.backup`), together with the program that made them (:mod:`tasks.tool`).
 """
 
 from __future__ import annotations
@@ -10,25 +11,68 @@ import json
 from collections.abc import Generator, Iterator
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from tasks import administration, nodes, package, run, scripts, upgrade
+from tasks import administration, backup, nodes, package, product, report, run, scripts, tool, upgrade
 from tasks.nodes import Node
+from tasks.operations import operation
 
 USMCTL = "/opt/open-xchange/sbin/usmctl"
 
 
+def save() -> None:
+    """What the earlier product has in each schema is dumped, and the dump tried out, before any of it is dropped."""
+    if nodes.is_node():
+        run.attempt(_save, "Save the tables of the earlier product")
+
+
+def drop() -> None:
+    """Guide, "Upgrade from a previous BETA version": its tables and procedures are dropped in each schema, and the
+    version is reset. Only what a verified dump holds is dropped."""
+    if nodes.is_node():
+        run.attempt(_drop, "Drop the tables of the earlier product")
+
+
 def reset_version() -> None:
-    """The database version is reset for one context of each schema."""
+    """Guide, "New Installation": the database version is reset for one context of each schema."""
     if nodes.is_node():
         run.attempt(_reset_version, "Reset the database version of each schema")
 
 
 def migrate() -> None:
-    """The tables of USM are there, and of this version, in each schema."""
+    """The tables of USM are there, and of this version, in each schema; where all nodes serve, that is the business of
+    :mod:`tasks.rollout`."""
     if nodes.is_node():
         _migrate(name="Bring the tables of USM up to date")
+
+
+def _replaces_here() -> bool:
+    """Whether a product is replaced, and the host at hand does for all nodes what is done once."""
+    return upgrade.replaces() and upgrade.first_that_owes() == host.name
+
+
+@operation()
+def _save() -> Generator[PyinfraCommand, None, None]:
+    if upgrade.skipped() or not _replaces_here():
+        host.noop("no tables of an earlier product are to be saved from here")
+        return
+    folder = backup.tables(upgrade.run_id())
+    yield from tool.bring()
+    yield tool.command(nodes.state_of(host), "legacy", "save", folder)
+    if state.is_executing:
+        report.note("kept", f"the tables of the earlier product, in {folder}")
+
+
+@operation()
+def _drop() -> Generator[PyinfraCommand, None, None]:
+    if upgrade.skipped() or not _replaces_here():
+        host.noop("no tables of an earlier product are to be dropped from here")
+        return
+    node = nodes.state_of(host)
+    reset = ("--reset-version", str(host.data.database_version)) if node.generation == 6 else ()
+    # What a rollback has brought back is about to go again.
+    yield StringCommand("rm", "-f", backup.restored(upgrade.run_id()))
+    yield tool.command(node, "legacy", "drop", backup.tables(upgrade.run_id()), *reset)
 
 
 def _schemas(node: Node) -> tuple[list[tuple[str, int]], str]:
@@ -44,7 +88,7 @@ def _usmctl(node: Node, command: str) -> StringCommand:
 @operation()
 def _reset_version() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
-    if upgrade.skipped() or node.generation != 6 or not upgrade.owes(node):
+    if upgrade.skipped() or node.generation != 6 or upgrade.replaces() or not upgrade.owes(node):
         host.noop("the database version need not be reset")
         return
     if upgrade.first_that_owes() != host.name:
@@ -70,8 +114,8 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
 @operation()
 def _migrate() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
-    if not nodes.is_first() or upgrade.way(node) == "roll":
-        host.noop("another node brings the tables up to date, or this one in its turn")
+    if not product.wanted(host.data).has_service or host.name != _that_migrates():
+        host.noop("no tables are to be brought up to date from here")
         return
     if not state.is_executing and (package.is_pending(node) or "usm" not in node.properties):
         yield _usmctl(node, "upgrade")
@@ -79,8 +123,16 @@ def _migrate() -> Generator[PyinfraCommand, None, None]:
     yield from migration()
 
 
+def _that_migrates() -> str:
+    """The first node that does not wait for its turn to get another version; empty if all do."""
+    for node in nodes.nodes():
+        if upgrade.way(nodes.state_of(node)) != "roll":
+            return node.name
+    return ""
+
+
 def migration() -> Iterator[PyinfraCommand]:
-    """Brings the tables up to date with the package on the node at hand, if they are not."""
+    """Brings the tables to the version of the package on the node at hand, if they are of an older one."""
     node = nodes.state_of(host)
     up_to_date, output, _ = scripts.ask(host, _usmctl(node, "status"))
     if up_to_date:

@@ -20,7 +20,7 @@ import click
 import javaproperties
 
 from app import config
-from app.cli.opening import TO_DO
+from app.cli.exits import TO_DO
 from app.config import ConfigError
 from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError

@@ -1,11 +1,10 @@
-"""What the commands have in common: exit statuses, and the way to settings and databases."""
+"""The way of the commands to settings and databases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -13,9 +12,6 @@ from app import config, main
 from app.config import ConfigError, Loaded, Settings
 from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError
-
-WRONG: Final = 1
-TO_DO: Final = 3
 
 
 def loaded(etc: Path) -> Loaded:

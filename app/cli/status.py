@@ -10,7 +10,7 @@ from typing import Final, TypedDict
 import click
 
 from app.cli import opening
-from app.cli.statuses import TO_DO, WRONG
+from app.cli.exits import TO_DO, WRONG
 from app.store import migrations
 from app.store.database import Database, Databases, Schema
 from app.store.migrations import Status

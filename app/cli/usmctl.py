@@ -22,8 +22,9 @@ import click
 
 from app import config, main
 from app.cli import opening
+from app.cli.exits import TO_DO, WRONG
 from app.cli.legacy import legacy
-from app.cli.opening import TO_DO, WRONG
+from app.cli.status import status
 from app.store import migrations
 from app.store.database import Databases, Schema
 from app.usm.errors import UsmError
@@ -49,6 +50,7 @@ def usmctl(context: click.Context, etc: Path | None, verbose: bool) -> None:
 
 
 usmctl.add_command(legacy)
+usmctl.add_command(status)
 
 
 @usmctl.group()
