@@ -6,7 +6,7 @@ From whatever state a host is in to the one that the settings (group_data/) desc
 restarts nothing; interrupted anywhere, the next run completes it. At each section all hosts wait for each other.
 """
 
-from tasks import accounts, checks, database, package, proxy, rollout, run, services, updatetasks, upgrade
+from tasks import accounts, backup, checks, database, package, proxy, rollout, run, services, updatetasks, upgrade
 
 run.begin()
 upgrade.check()
@@ -16,9 +16,12 @@ run.section("New Installation")
 updatetasks.heal()
 upgrade.announce()
 services.withdraw()
+backup.keep()
 package.install()
 updatetasks.park()
 services.stop()
+database.save()
+database.drop()
 database.reset_version()
 services.restart_groupware()
 services.come_back()
@@ -32,7 +35,7 @@ run.section("Apache Configuration")
 proxy.forward()
 
 run.section("Enabling ActiveSync for user accounts")
-accounts.enable()
+accounts.apply()
 
 run.section("Checks")
 checks.ask()

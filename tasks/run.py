@@ -110,6 +110,11 @@ def begin() -> None:
             f"missing: {', '.join(absent)}. Set the environment variable, or name it in the JSON file that"
             " USM_SECRETS_FILE names; tasks/secrets.py lists all of them. Nothing has been touched"
         )
+    note_begin()
+
+
+def note_begin() -> None:
+    """Notes that the run begins."""
     _note_begin(name="Begin")
 
 

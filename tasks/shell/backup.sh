@@ -25,36 +25,6 @@ configuration() {
     echo "$etc/eas.properties"
 }
 
-version_of() {
-    case $1 in
-        *.deb) dpkg-deb -f "$1" Version ;;
-        *.rpm) rpm -qp --nosignature --queryformat '%{VERSION}' "$1" ;;
-    esac
-}
-
-build_of() {
-    case $1 in
-        *.deb) dpkg-deb -f "$1" Build-Id ;;
-        *.rpm) rpm -qp --nosignature --queryformat '[%{PROVIDENAME}=%{PROVIDEVERSION}\n]' "$1" | sed -n 's/.*(build)=//p' ;;
-    esac
-}
-
-# The package as a file: as it was installed, if the host still has it, else made of what is installed.
-keep_package() {
-    mkdir "$folder/package"
-    for kept in "$state"/packages/*."$family"; do
-        [ -e "$kept" ] && [ "$(version_of "$kept")" = "$version" ] && [ "$(build_of "$kept")" = "$build" ] || continue
-        cp -p "$kept" "$folder/package/"
-        return
-    done
-    sh -c "$repack" repack.sh "$package" "$folder/package"
-    for made in "$folder"/package/*; do
-        [ -s "$made" ] && return
-    done
-    echo "the package $package $version cannot be kept as a file" >&2
-    exit 1
-}
-
 if [ -e "$folder/complete" ]; then
     exit 0
 fi
@@ -66,10 +36,11 @@ sh -c "$node" node.sh "$package" "$service" "$parking" >"$folder/state"
 value() {
     sed -n "s/^$1=//p" "$folder/state" | head -n 1
 }
-family=$(value family) etc=$(value etc) version=$(value version) build=$(value build)
+family=$(value family) etc=$(value etc) version=$(value version)
 
 if [ -n "$version" ]; then
-    keep_package
+    mkdir "$folder/package"
+    sh -c "$repack" repack.sh "$family" "$package" "$state/packages" "$folder/package"
 fi
 mkdir "$folder/files"
 configuration | sort -u | while read -r file; do
