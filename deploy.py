@@ -6,7 +6,19 @@ From whatever state a host is in to the one that the settings (group_data/) desc
 restarts nothing; interrupted anywhere, the next run completes it. At each section all hosts wait for each other.
 """
 
-from tasks import accounts, backup, checks, database, package, proxy, rollout, run, services, updatetasks, upgrade
+from tasks import (
+    accounts,
+    backup,
+    checks,
+    database,
+    package,
+    proxy,
+    rollout,
+    run,
+    services,
+    updatetasks,
+    upgrade,
+)
 
 run.begin()
 upgrade.check()
