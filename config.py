@@ -14,6 +14,8 @@ from pyinfra import config
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.util import PYTHON_CODES
 
+from tasks import report, verify
+
 # The cache used below is private to pyinfra, and tasks/ rests on how 3.10 treats errors: tests/deploy holds both.
 config.REQUIRE_PYINFRA_VERSION = "==3.10.0"
 
@@ -40,3 +42,9 @@ if _FOLDER.is_dir():
     _path = _chosen()
     for _typed in ("inventory", "inventory/", "./inventory", "./inventory/"):
         PYTHON_CODES[_typed] = compile(_path.read_text(encoding="utf-8"), str(_path), "exec")
+
+# Called for tasks/verify.py, pyinfra would end where a host cannot be reached.
+verify.instead_of_pyinfra()
+
+# A deployment that is ended before its first step, such as by Ctrl-C, is no success either.
+report.expect()

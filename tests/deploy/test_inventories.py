@@ -42,8 +42,9 @@ def project(tmp_path: Path) -> Path:
     for name in ("tasks", "templates", "inventory", "group_data"):
         shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PROJECT / "lab", tmp_path / "lab", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("deploy.py", "config.py"):
+    for name in ("deploy.py", "config.py", "pyproject.toml"):
         shutil.copyfile(PROJECT / name, tmp_path / name)
+    (tmp_path / "app").symlink_to(PROJECT / "app")
     return tmp_path
 
 
