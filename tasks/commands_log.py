@@ -140,7 +140,11 @@ class Logged:
             self._failed(number, began, error)
             raise
         marks = {"stdout": "|", "stderr": "!"}
-        lines = [(marks.get(line.buffer_name, "|"), line.line) for line in done[1].combined_lines]
+        told = done[1].combined_lines
+        if getattr(command, "confidential", False):
+            # What tasks.scripts.ask was told in confidence; complaints are for everybody.
+            told = [line for line in told if line.buffer_name != "stdout"]
+        lines = [(marks.get(line.buffer_name, "|"), line.line) for line in told]
         how = f"exit {status.code}" if status.code is not None else "done" if done[0] else "failed"
         self._log.end(self._host.name, number, how, time.monotonic() - began, lines)
         return done
@@ -222,7 +226,7 @@ def said(command: Any) -> str:
         return _on_one_line(str(command))
     words = [_word(bit) for bit in command.bits]
     # sh -c TEXT name.sh arguments: the name says it all.
-    if words[:2] == ["sh", "-c"] and len(words) > 3 and words[2] in _names():
+    if words[:2] == ["sh", "-c"] and len(words) > 3 and words[3].endswith(".sh"):
         words = words[3:]
     return str(command.separator).join(words)
 
@@ -253,13 +257,9 @@ def _on_one_line(text: str) -> str:
 
 @functools.cache
 def _scripts() -> dict[str, str]:
-    """The text of each script of ours, with its name."""
-    return {path.read_text(encoding="utf-8"): path.name for path in scripts.SHELL.iterdir() if path.is_file()}
-
-
-@functools.cache
-def _names() -> frozenset[str]:
-    return frozenset(_scripts().values())
+    """The text of each script and program of ours, with its name."""
+    files = [*scripts.SHELL.iterdir(), *Path(__file__).parent.glob("*.py")]
+    return {path.read_text(encoding="utf-8"): path.name for path in files if path.is_file()}
 
 
 def _as_run(command: Any, options: dict[str, Any]) -> str:

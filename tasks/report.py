@@ -378,7 +378,7 @@ def summary() -> list[str]:
         return [*_told_of_hosts(f"--> Done in {_took()}: {_how_many()}"), *_end()]
     if not _began():
         return [*_refused(), *_end()]
-    return [*_how_it_ended(), *_told_of_failures(), *_told_of_hosts("--> Until then"), *_end()]
+    return [*_how_it_ended(), *_told_of_failures(), *_told_of_hosts("--> Done until then"), *_end()]
 
 
 def _took() -> str:
