@@ -17,11 +17,10 @@ from lab.ox.admin.service import AdminService
 from lab.ox.control import add_control
 from lab.ox.database.servers import DatabaseServer
 from lab.ox.generation import GENERATIONS
-from lab.ox.install.tree import Installation, install
+from lab.ox.install.tree import RELEASES, Installation, install
 from lab.ox.modules import MODULES
 from lab.ox.seed.people import PASSWORD, SEEDS
 from lab.ox.seed.populate import SERVER_NAMES, populate
-from lab.ox.settings import Settings
 from lab.ox.storage.platform import Platform
 from lab.ox.web import server
 from lab.ox.web.app import make_app
@@ -80,7 +79,13 @@ def init(database: str, seed: str, users: int, rights: str, server_names: tuple[
 @click.option("--session-idle", type=float, help="Seconds after which an unused session expires.")
 @click.option("--max-rate", type=int, help="Requests a window; 0: no limit.")
 @click.option("--max-sessions-per-user", type=int, help="Sessions one user may have.")
-@click.option("--admin-port", type=int, help="Serve the admin tools too, on this port of loopback.")
+@click.option(
+    "--admin-port",
+    "admin_ports",
+    type=int,
+    multiple=True,
+    help="Serve the admin tools too, on this port of loopback; may be named twice.",
+)
 @_node_options
 def serve(
     host: str | None,
@@ -89,7 +94,7 @@ def serve(
     generation: str,
     etc: Path | None,
     control: bool,
-    admin_port: int | None,
+    admin_ports: tuple[int, ...],
     ready_file: Path | None,
     **changes: Any,
 ) -> None:
@@ -107,12 +112,11 @@ def serve(
         bundles.start(groupware, app)
         if control or settings.control:
             add_control(app, groupware)
-        return _with_admin(app, platform, settings, admin_port) if admin_port else app
+        return _with_admin(app, groupware, admin_ports) if admin_ports else app
 
     binds = [f"{host or settings.host}:{port if port is not None else settings.port}"]
-    if admin_port:
-        binds.append(f"127.0.0.1:{admin_port}")
-    server.run(load, binds, ready_file)
+    binds += [f"127.0.0.1:{admin_port}" for admin_port in admin_ports]
+    server.run(load, binds, ready_file, ajp=GENERATIONS[int(generation)].ajp)
 
 
 @main.command()
@@ -135,6 +139,11 @@ def admin(host: str, port: int, database: str | None, etc: Path | None, ready_fi
 @click.option("--database", required=True, help=_DATABASE_HELP)
 @click.option("--server-name", default="ox1", show_default=True)
 @click.option("--generation", type=_GENERATION, default="6", show_default=True)
+@click.option(
+    "--release",
+    type=click.Choice(sorted({release for releases in RELEASES.values() for release in releases})),
+    help="Which release's tools for update tasks; by default the oldest of the generation.",
+)
 @click.option("--python", default="/usr/bin/python3", show_default=True)
 @click.option("--wheels", type=_FOLDER, help="A folder of pure Python wheels to unpack beside the program.")
 @click.option(
@@ -148,6 +157,7 @@ def install_command(
     database: str,
     server_name: str,
     generation: str,
+    release: str | None,
     python: str,
     wheels: Path | None,
     user: str,
@@ -156,12 +166,15 @@ def install_command(
     control: bool,
 ) -> None:
     """Lay down tools, init scripts and settings on a host."""
+    if release and release not in RELEASES[int(generation)]:
+        raise click.UsageError(f"generation {generation} has no release {release}")
     install(
         Installation(
             root=root,
             database=database,
             server_name=server_name,
             generation=int(generation),
+            release=release or "",
             python=python,
             wheels=wheels,
             user=user,
@@ -172,12 +185,13 @@ def install_command(
     )
 
 
-def _with_admin(app: Any, platform: Platform, settings: Settings, admin_port: int) -> Any:
-    """One process, two ports: what came by the admin port goes to the tools' endpoint."""
-    tools = daemon.make_app(AdminService(platform, settings))
+def _with_admin(app: Any, groupware: Groupware, admin_ports: tuple[int, ...]) -> Any:
+    """One process, several ports: what came by an admin port goes to the tools' endpoint."""
+    tools = daemon.make_app(AdminService(groupware.platform, groupware.settings, groupware.updater))
+    numbers = {str(port) for port in admin_ports}
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
-        chosen = tools if environ.get("SERVER_PORT") == str(admin_port) else app
+        chosen = tools if environ.get("SERVER_PORT") in numbers else app
         return chosen(environ, start_response)
 
     return dispatch

@@ -14,6 +14,7 @@ class Generation:
 
     ``single_delete``: contact and task ``delete`` take one object instead of an array.
     ``precise_session_errors``: a wrong secret is SES-0206 and not SES-0203.
+    ``ajp``: the connector speaks AJP too (the stand-in's speaks HTTP always).
     ``four_byte_text``: the database stores characters beyond the basic multilingual plane.
     """
 
@@ -30,6 +31,7 @@ class Generation:
     text_ids: bool
     precise_session_errors: bool
     four_byte_text: bool
+    ajp: bool
     update_on_pending_tasks: bool
 
 
@@ -48,6 +50,7 @@ GENERATIONS = {
         text_ids=False,
         precise_session_errors=True,
         four_byte_text=False,
+        ajp=True,
         update_on_pending_tasks=False,
     ),
     7: Generation(
@@ -64,6 +67,7 @@ GENERATIONS = {
         text_ids=False,
         precise_session_errors=True,
         four_byte_text=False,
+        ajp=False,
         update_on_pending_tasks=True,
     ),
     8: Generation(
@@ -80,6 +84,7 @@ GENERATIONS = {
         text_ids=True,
         precise_session_errors=False,
         four_byte_text=True,
+        ajp=False,
         update_on_pending_tasks=True,
     ),
 }

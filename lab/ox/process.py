@@ -79,7 +79,7 @@ class StandIn:
     def start(self) -> StandIn:
         """Make the data if needed, start the server, wait until it listens. Raises ``RuntimeError``."""
         self._run_init()
-        command = [*_dies_with_parent(), sys.executable, "-m", "lab.ox", "serve", "--database", self.database]
+        command = [*_dies_with_parent(), sys.executable, "-m", "lab.ox", "serve"]
         command += ["--host", self.host, "--port", str(self.port), "--generation", str(self.generation)]
         command += ["--control"] if self._control else []
         command += ["--etc", str(self._etc)] if self._etc else []
@@ -88,7 +88,7 @@ class StandIn:
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "LAB_OX_SERVE_DATABASE": self.database},
             start_new_session=True,
         )
         self._await_ready()
@@ -128,9 +128,12 @@ class StandIn:
         self.stop()
 
     def _run_init(self) -> None:
-        command = [sys.executable, "-m", "lab.ox", "init", "--database", self.database, "--seed", self._seed]
+        command = [sys.executable, "-m", "lab.ox", "init", "--seed", self._seed]
         command += ["--users", str(self._users), "--rights", self._rights]
-        made = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "LAB_OX_INIT_DATABASE": self.database}
+        made = subprocess.run(
+            command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False
+        )
         if made.returncode:
             raise RuntimeError(f"the stand-in's data could not be made:\n{made.stderr}")
 

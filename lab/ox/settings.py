@@ -32,6 +32,7 @@ class Settings:
     minimum_search: int = 0
     check_addresses: bool = False
     update_tasks: tuple[str, ...] | None = None
+    excluded_tasks: tuple[str, ...] = ()
     bundles: Path | None = None
     mpasswd: Path | None = None
     master_authentication: bool = True
@@ -44,7 +45,7 @@ class Settings:
 
 def load(etc: Path | None, **changes: Any) -> Settings:
     """The settings found in a folder of properties; without a folder the defaults. ``changes`` replace single ones.
-    ``updatetasks.cfg`` is read here, that is when the daemon starts."""
+    ``updatetasks.cfg`` and ``excludedupdatetasks.properties`` are read here, that is when the daemon starts."""
     server = properties.read(etc / "server.properties") if etc else {}
     system = properties.read(etc / "system.properties") if etc else {}
     sessiond = properties.read(etc / "sessiond.properties") if etc else {}
@@ -68,6 +69,7 @@ def load(etc: Path | None, **changes: Any) -> Settings:
         minimum_search=_number(server, "com.openexchange.MinimumSearchCharacters", 0),
         check_addresses=server.get("com.openexchange.IPCheck", "false") == "true",
         update_tasks=_listed_tasks(etc / "updatetasks.cfg") if etc else None,
+        excluded_tasks=(_listed_tasks(etc / "excludedupdatetasks.properties") or ()) if etc else (),
         bundles=bundles_folder(etc) if etc else None,
         mpasswd=etc.parent / "mpasswd" if etc and etc.name == "groupware" else etc and etc / "mpasswd",
         master_authentication=daemon.get("MASTER_AUTHENTICATION_DISABLED", "false") != "true",

@@ -183,8 +183,9 @@ def test_failures_have_exit_codes_and_say_so_on_stderr(
 
 
 def test_a_daemon_that_is_down_is_105(tool: Tool) -> None:
-    done = tool("listuser", *_CONTEXT, "-c", "1", RMI_HOSTNAME=f"rmi://127.0.0.1:{free_port()}/")
-    assert done.returncode == 105
+    down = {"RMI_HOSTNAME": f"rmi://127.0.0.1:{free_port()}/"}
+    assert tool("listuser", *_CONTEXT, "-c", "1", **down).returncode == 105
+    assert tool("resetversion", "-v", "33", "-c", "1", **down).returncode == 105
 
 
 def test_help_and_environment_need_no_daemon(tool: Tool) -> None:

@@ -12,9 +12,14 @@ from lab.ox.admin.outcome import AdminFailure
 _PORT = 1099
 
 
-def call(method: str, arguments: dict[str, Any], timeout: float | None = None) -> Any:
-    """Call a method of the daemon that ``RMI_HOSTNAME`` names, by default the local one."""
-    host, port = _address(os.environ.get("RMI_HOSTNAME", ""))
+def call(
+    method: str,
+    arguments: dict[str, Any],
+    timeout: float | None = None,
+    address: tuple[str, int] | None = None,
+) -> Any:
+    """Call a method of the daemon at ``address``, by default the one that ``RMI_HOSTNAME`` names or the local one."""
+    host, port = address or _address(os.environ.get("RMI_HOSTNAME", ""))
     connection = http.client.HTTPConnection(host, port, timeout=timeout or None)
     try:
         connection.request(

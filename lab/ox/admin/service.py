@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +13,13 @@ from lab.ox.admin.outcome import AdminFailure
 from lab.ox.database import configdb, groupware
 from lab.ox.database.configdb import Context
 from lab.ox.database.servers import CONFIGDB
+from lab.ox.errors import OXError
 from lab.ox.modules.capabilities import of_user
 from lab.ox.settings import Settings
 from lab.ox.storage import users
 from lab.ox.storage.platform import Platform
 from lab.ox.storage.users import CAPABILITY_PREFIX, CONTEXT_ADMIN, SWITCH_PREFIX, User
+from lab.ox.update_tasks.runner import Updater
 
 Arguments = Mapping[str, Any]
 _USER_COLUMNS = {"display_name": "displayName", "timezone": "timeZone", "language": "preferredLanguage"}
@@ -26,9 +28,11 @@ _USER_COLUMNS = {"display_name": "displayName", "timezone": "timeZone", "languag
 class AdminService:
     """One method for each thing a tool may ask for; each checks the credentials first."""
 
-    def __init__(self, platform: Platform, settings: Settings) -> None:
+    def __init__(self, platform: Platform, settings: Settings, updater: Updater | None = None) -> None:
+        """``updater``: there where groupware and administration are one process (from generation 7 on)."""
         self._platform = platform
         self._settings = settings
+        self._updater = updater
 
     def perform(self, method: str, arguments: Arguments) -> Any:
         """Call one method by its name. Raises ``AdminFailure``."""
@@ -41,10 +45,64 @@ class AdminService:
             "reset_version": self.reset_version,
             "check_database": self.check_database,
             "unblock_database": self.unblock_database,
+            **(self._update_methods(self._updater) if self._updater else {}),
         }.get(method)
         if handle is None:
             raise AdminFailure("remote", f"no such method: {method}")
         return handle(arguments)
+
+    def _update_methods(self, updater: Updater) -> dict[str, Callable[[Arguments], Any]]:
+        """What only a process with an updater can do. Management (JMX) asks for no credentials, as it is shipped."""
+
+        def schemas(arguments: Arguments) -> list[str]:
+            if not arguments.get("management"):
+                self._authenticate_master(arguments)
+            return [self._schema(arguments)] if "schema" in arguments else self._platform.schemas()
+
+        def run_update(arguments: Arguments) -> Any:
+            return {schema: self._update(updater, schema) for schema in schemas(arguments)}
+
+        def force_update_task(arguments: Arguments) -> Any:
+            found = schemas(arguments)
+            for schema in found:
+                try:
+                    updater.force(schema, str(arguments["task"]))
+                except KeyError as error:
+                    raise AdminFailure("invalid data", f"Unknown update task: {error.args[0]}") from error
+                except OXError as error:
+                    raise AdminFailure("storage", error.text) from error
+            return found
+
+        def list_update_tasks(arguments: Arguments) -> Any:
+            (schema,) = schemas(arguments)
+            return {
+                "pending": updater.pending(schema),
+                "excluded": updater.excluded(),
+                "executed": updater.executed(schema),
+            }
+
+        return {
+            "run_update": run_update,
+            "force_update_task": force_update_task,
+            "list_update_tasks": list_update_tasks,
+        }
+
+    def _update(self, updater: Updater, schema: str) -> dict[str, list[str]]:
+        """Run what is pending in a schema: the tasks that ran, and those of them that failed."""
+        try:
+            ran = updater.run(schema)
+        except OXError as error:
+            raise AdminFailure("storage", error.text) from error
+        succeeded = {name for name, successful, _ in updater.executed(schema) if successful}
+        return {"ran": ran, "failed": [name for name in ran if name not in succeeded]}
+
+    def _schema(self, arguments: Arguments) -> str:
+        """The schema that is named itself, or by one of its contexts."""
+        wanted = arguments["schema"]
+        schema = wanted["name"] if "name" in wanted else self._context({"context": wanted}).schema
+        if schema not in self._platform.schemas():
+            raise AdminFailure("invalid data", f"no such schema: {schema}")
+        return str(schema)
 
     def change_user(self, arguments: Arguments) -> Any:
         """Change rights and settings of one user."""
@@ -134,7 +192,10 @@ class AdminService:
         for schema in self._platform.schemas():
             with self._platform.databases.read(schema) as connection:
                 row = connection.execute(sa.select(groupware.version)).one()
-            state = "Needs update" if row.version < groupware.NEWEST_VERSION else "OK"
+            is_pending = row.version < groupware.NEWEST_VERSION
+            if self._updater:
+                is_pending = is_pending or bool(self._updater.pending(schema))
+            state = "Needs update" if is_pending else "OK"
             rows.append(
                 {
                     "schema": schema,

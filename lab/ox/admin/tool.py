@@ -37,12 +37,13 @@ _ENVIRONMENT = (
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One tool. ``failure``: what it says when it could not do its work. ``plain_exit``: it ends with 1 on every
-    failure, as the older update tools do."""
+    failure but that the daemon is down, as the older update tools do. ``generations``: where it is installed."""
 
     options: tuple[Option, ...]
     run: Callable[[Options], list[str]]
     failure: str
     plain_exit: bool = False
+    generations: tuple[int, ...] = (6, 7, 8)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,7 +88,7 @@ def _fail(name: str, tool: Tool, options: Sequence[Option], failure: AdminFailur
         print(failure.text, file=sys.stderr)
     else:
         print(f"{tool.failure}: \nServer response:\n {failure.text}", file=sys.stderr)
-    return 1 if tool.plain_exit else failure.exit_code
+    return 1 if tool.plain_exit and failure.kind != "communication" else failure.exit_code
 
 
 def _call(method: str, given: Options, arguments: dict[str, Any]) -> Any:
@@ -281,6 +282,7 @@ TOOLS = {
         _resetversion,
         "version could not be reset",
         plain_exit=True,
+        generations=(6,),
     ),
     "checkdatabase": Tool((CSV,), _checkdatabase, "database could not be checked"),
     "unblockdatabase": Tool(

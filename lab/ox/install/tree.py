@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 
 from lab.ox import passwords
 from lab.ox.admin.tool import TOOLS
+from lab.ox.admin.update_tool import RELEASES as UPDATE_TOOLS
 from lab.ox.database.servers import CONFIGDB, DatabaseServer
 from lab.ox.generation import GENERATIONS
 from lab.ox.update_tasks.registry import CORE_TASKS
@@ -29,16 +30,19 @@ PREFIX = Path("opt/open-xchange")
 LIBRARY = PREFIX / "lib/standin"
 LOGS = Path("var/log/open-xchange")
 MASTER = "oxadminmaster"
+# Generation → its releases that differ in the tools for update tasks, the oldest first.
+RELEASES: dict[int, tuple[str, ...]] = {6: (), 7: tuple(UPDATE_TOOLS), 8: ("7.10",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What to lay down, and where."""
+    """What to lay down, and where. ``release``: one of RELEASES; empty: the oldest of the generation."""
 
     root: Path
     database: str
     server_name: str = "ox1"
     generation: int = 6
+    release: str = ""
     python: str = "/usr/bin/python3"
     wheels: Path | None = None
     user: str = "open-xchange"
@@ -79,7 +83,7 @@ DAEMONS = {
             Daemon(
                 "open-xchange",
                 "Open-Xchange server (stand-in)",
-                f"serve --generation {number} --admin-port 1099",
+                f"serve --generation {number} --admin-port 1099 --admin-port 9999",
                 "open-xchange.log.0",
             ),
         )
@@ -97,13 +101,41 @@ def install(wanted: Installation) -> None:
     if wanted.wheels:
         _unpack_wheels(wanted.wheels, root / LIBRARY)
     values = _values(wanted)
-    for name in TOOLS:
-        _write(root / PREFIX / "sbin" / name, _filled("tool.sh", {**values, "tool": name}), 0o755)
+    for name, program in _tools(wanted).items():
+        script = _filled("tool.sh", {**values, "tool": name, "program": program})
+        _write(root / PREFIX / "sbin" / name, script, 0o755)
     for daemon in DAEMONS[wanted.generation]:
         script = _filled("init.sh", {**values, **_daemon_values(daemon)})
         _write(root / "etc/init.d" / daemon.name, script, 0o755)
+    if wanted.generation > 6:
+        _write_unit(root, {**values, **_daemon_values(DAEMONS[wanted.generation][0])})
     _write_settings(wanted, values)
     _give_to_user(wanted)
+
+
+def _tools(wanted: Installation) -> dict[str, str]:
+    """Name of a tool → what Python runs for it."""
+    found = {
+        name: f"lab.ox.admin.tool {name}"
+        for name, tool in TOOLS.items()
+        if wanted.generation in tool.generations
+    }
+    release = wanted.release or next(iter(RELEASES[wanted.generation]), "")
+    return found | {
+        name: f"lab.ox.admin.update_tool {release} {name}" for name in UPDATE_TOOLS.get(release, ())
+    }
+
+
+def _write_unit(root: Path, values: dict[str, str]) -> None:
+    """The daemon as systemd has it: enabled, and a program that runs in the foreground."""
+    unit = f"{values['name']}.service"
+    _write(root / PREFIX / "sbin" / values["name"], _filled("daemon.sh", values), 0o755)
+    folder, wants = Path("lib/systemd/system"), root / "etc/systemd/system/multi-user.target.wants"
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    _write(root / folder / unit, _filled("unit.service", values), 0o644)
+    wants.mkdir(parents=True, exist_ok=True)
+    if not (wants / unit).is_symlink():
+        (wants / unit).symlink_to(f"/{folder}/{unit}")
 
 
 def _values(wanted: Installation) -> dict[str, str]:
@@ -141,8 +173,7 @@ def _daemon_values(daemon: Daemon) -> dict[str, str]:
 def _write_settings(wanted: Installation, values: dict[str, str]) -> None:
     etc = wanted.root / wanted.etc
     names = ["configdb.properties", "system.properties", "server.properties", "sessiond.properties"]
-    if wanted.generation == 6:
-        names.append("updatetasks.cfg")
+    names.append("updatetasks.cfg" if wanted.generation == 6 else "excludedupdatetasks.properties")
     for name in names:
         _write_new(etc / name, _filled(name, values), 0o640)
     base = wanted.root / PREFIX / "etc"

@@ -1,11 +1,12 @@
-"""Running pending update tasks on the first login into a schema.
+"""Running pending update tasks: on the first login into a schema, or when an administrator asks for it.
 
 Rules. A schema needs an update when its ``version`` is lower than the newest number (in generation 6), or when
-tasks are pending (from 7 on). If ``updatetasks.cfg`` was there when the daemon started, only the tasks listed in
-it run; without the file all do. A task that ran with success is recorded in ``updateTask`` and never repeated, unless
-it has a number (generation 6): such a task runs again whenever the version is lower, and must bear it.
-While tasks run the schema is locked, other logins are refused, and exactly one node runs them; a failed task is
-recorded as such and tried with the next update. Afterwards ``version`` holds the newest number, whatever ran.
+tasks are pending (from 7 on). Tasks named in ``excludedupdatetasks.properties`` do not run. If ``updatetasks.cfg``
+was there when the daemon started, only the tasks listed in it run; without the file all do. A task that ran with
+success is recorded in ``updateTask`` and never repeated, unless it has a number (generation 6): such a task runs
+again whenever the version is lower, and must bear it. While tasks run the schema is locked, other logins are refused,
+and exactly one node runs them; a failed task is recorded as such and tried with the next update. Afterwards
+``version`` holds the newest number, whatever ran.
 """
 
 from __future__ import annotations
@@ -61,6 +62,45 @@ class Updater:
         finally:
             self._unlock(schema)
 
+    def run(self, schema: str) -> list[str]:
+        """Run what is pending; returns the names of the tasks that ran. Raises CTX-0007 while others do it."""
+        if not self._lock(schema):
+            raise fault("CTX-0007", schema)
+        try:
+            return self._run(schema)
+        finally:
+            self._unlock(schema)
+
+    def force(self, schema: str, name: str) -> None:
+        """Run one task again. Raises ``KeyError`` where there is no such task, CTX-0007, UPD-0002."""
+        task = {each.name: each for each in self._tasks}[name]
+        if not self._lock(schema):
+            raise fault("CTX-0007", schema)
+        try:
+            error = self._perform(schema, task)
+            self._record(schema, task, error is None)
+        finally:
+            self._unlock(schema)
+        if error:
+            raise fault("UPD-0002", name, type(error).__name__)
+
+    def pending(self, schema: str) -> list[str]:
+        """The names of the tasks that would run."""
+        with self._databases.read(schema) as connection:
+            return [task.name for task in self._pending(connection)]
+
+    def excluded(self) -> list[str]:
+        """The names of the tasks that are kept from running."""
+        return [task.name for task in self._tasks if task.name in self._settings.excluded_tasks]
+
+    def executed(self, schema: str) -> list[tuple[str, bool, int]]:
+        """What ran, each with whether it succeeded, and when (ms)."""
+        chosen = sa.select(update_task).order_by(update_task.c.taskName)
+        with self._databases.read(schema) as connection:
+            return [
+                (row.taskName, bool(row.successful), row.lastModified) for row in connection.execute(chosen)
+            ]
+
     def _state(self, schema: str) -> tuple[bool, bool]:
         """Whether the schema needs an update, and whether it is locked."""
         with self._databases.read(schema) as connection:
@@ -83,6 +123,7 @@ class Updater:
             for task in self._tasks
             if (task.name not in done or self._is_repeated(task, number))
             and (listed is None or task.name in listed)
+            and task.name not in self._settings.excluded_tasks
         ]
 
     def _is_repeated(self, task: UpdateTask, number: int) -> bool:

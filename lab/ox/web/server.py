@@ -30,7 +30,7 @@ class WsgiServer(BaseApplication):  # type: ignore[misc]
         """Settings in code; environment and files are not read."""
         settings: dict[str, Any] = {
             "bind": self._binds,
-            "worker_class": "lab.ox.web.worker.Worker",
+            "worker_class": "gevent",
             "workers": 1,
             "worker_connections": 2000,
             "timeout": 0,
@@ -52,8 +52,11 @@ class WsgiServer(BaseApplication):  # type: ignore[misc]
         return self._load()
 
 
-def run(load: Callable[[], Any], binds: Sequence[str], ready_file: Path | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. Once it listens it prints ``ready`` on stdout and makes the ready file."""
+def run(
+    load: Callable[[], Any], binds: Sequence[str], ready_file: Path | None = None, ajp: bool = False
+) -> None:
+    """Serve until SIGTERM or SIGINT, also by AJP if ``ajp`` is set. Once it listens it prints ``ready`` on stdout and
+    makes the ready file."""
 
     def tell(_worker: Any) -> None:
         sys.stdout.write("ready\n")
@@ -61,7 +64,8 @@ def run(load: Callable[[], Any], binds: Sequence[str], ready_file: Path | None =
         if ready_file:
             ready_file.touch()
 
-    WsgiServer(load, binds, {"post_worker_init": tell}).run()
+    worker = "lab.ox.web.worker.Worker" if ajp else "gevent"
+    WsgiServer(load, binds, {"post_worker_init": tell, "worker_class": worker}).run()
 
 
 def free_port(host: str = "127.0.0.1") -> int:

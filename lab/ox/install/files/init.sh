@@ -26,6 +26,15 @@ export PATH PYTHONPATH PYTHONUNBUFFERED
 
 test -x "$$PYTHON" || exit 5
 
+# Where systemd rules, it keeps the daemon; whoever calls this script is sent there, as Debian's own scripts do.
+if [ -d /run/systemd/system ] && [ -e "/lib/systemd/system/$$NAME.service" ] && [ "$$PPID" != 1 ] &&
+    [ -z "$${SYSTEMCTL_SKIP_REDIRECT-}" ]; then
+    case "$$1" in
+        start | stop | restart | status) exec systemctl "$$1" "$$NAME.service" ;;
+        force-reload) exec systemctl restart "$$NAME.service" ;;
+    esac
+fi
+
 pid() {
     cat "$$PIDFILE" 2>/dev/null
 }
