@@ -75,10 +75,6 @@ def make(family: tree.Family, output: Path) -> Path:
         distribution = tree.stage(root, tree.PROJECT / "build" / "wheels", family)
         everything = [line for each in KINDS.values() for line in each.requirements(distribution)]
         build = tree.label(root, version(), everything)
-        # What the running service says of itself (app/web/release.py).
-        release = root / tree.PREFIX / "release"
-        release.write_text(f"{version()} {build}\n", encoding="ascii")
-        release.chmod(0o644)
         output.mkdir(parents=True, exist_ok=True)
         target = output / kind.name(version())
         kind.build(root, version(), build, kind.requirements(distribution), epoch(), target)

@@ -41,8 +41,10 @@ GHOSTS = tuple(
     for etc in ("/opt/open-xchange/etc/groupware", "/opt/open-xchange/etc")
     for name in ("usm", "eas")
 )
-"""The settings: not in the package, but its own, so that rpm does not remove them with a version before (the vendor's)
-that brought them, and keeps them as .rpmsave when the package is removed."""
+"""The settings: not in the package, but its own, so that rpm does not take them away together with a version before (the
+vendor's) that brought them."""
+
+DOCUMENTS = ("usr/share/doc/open-xchange-usm", "usr/share/licenses/open-xchange-usm")
 
 OPTIONS = {
     "_buildhost": "localhost",
@@ -148,7 +150,7 @@ def _script(scriptlet: str) -> str:
 
 def _files() -> list[str]:
     """The lines of ``%files``. Folders that Open-Xchange has too belong to nobody here, so that they outlive us."""
-    lines = [f"/{tree.PREFIX}", *(f"%dir /{folder}" for folder in tree.FOLDERS)]
+    lines = [f"/{tree.PREFIX}", *(f"%dir /{folder}" for folder in (*tree.FOLDERS, *DOCUMENTS))]
     for placed in tree.FILES:
         path = placed.target("rpm")
         if not path or path.startswith(f"{tree.PREFIX}/"):

@@ -105,7 +105,8 @@ def label(root: Path, version: str, requirements: Sequence[str]) -> str:
     for path in sources:
         digest.update(path.read_bytes())
     build = digest.hexdigest()[:16]
-    for name, text in (("VERSION", version), ("BUILD", build)):
+    # The last one is for the service itself, which tells it at /usm/health.
+    for name, text in (("VERSION", version), ("BUILD", build), ("release", f"{version} {build}")):
         path = root / PREFIX / name
         path.write_text(f"{text}\n")
         path.chmod(0o644)
