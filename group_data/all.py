@@ -48,6 +48,11 @@ rollout_nodes_at_once = 1
 # groupware. This application makes its tables itself and works without; the vendor's bundles always need them.
 update_tasks = True
 
+# rollback -------------------------------------------------------------------------------------------------
+
+# How many backups stay on a host, each from before a product was replaced; the dumps of its tables are among them.
+backups_kept = 3
+
 # updatetasks.cfg (OX 6) --------------------------------------------------------------------------------------
 
 # Where updatetasks.cfg waits while the update tasks of USM run.
@@ -169,6 +174,27 @@ proxy_ttl = 60
 proxy_retry = 5
 # Seconds between two questions to each node whether it is well; 0 asks nothing.
 proxy_health_interval = 10
+# Whether phones that know no more than an address of mail are led here: both spellings of the path of Autodiscover are
+# forwarded too. For this application alone.
+autodiscover = True
+# Phones that may wait on one node at the same time. Apache (event or worker) is sized to it; where it still keeps a
+# process for each request (prefork) it is switched to event. 0: Apache is left as it is.
+phones_per_node = 1000
+
+# With a certificate of its own, ActiveSync has a virtual host that answers to this name alone, over TLS: over plain
+# HTTP phones are refused, because a redirect would hide for ever that they send their password in the clear. Without,
+# our lines are part of the site as it is, with its names, certificates and rules.
+server_name = ""
+server_aliases = []
+# Files of this machine, which are put onto each web host; or "host:/path" for one that is there and kept up there.
+tls_certificate = ""
+tls_key = ""
+tls_chain = ""
+tls_protocols = "all -SSLv3 -TLSv1 -TLSv1.1"
+tls_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
+# Seconds for which a browser shall remember never to ask this name without TLS; 0 does not say so.
+hsts_max_age = 0
+
 # Port of Apache's balancer manager, by which nodes are taken out and put back; it listens on 127.0.0.1 of each web host
 # alone. SELinux lets Apache listen on 8008.
 manager_port = 8008

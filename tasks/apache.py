@@ -10,9 +10,14 @@ from pyinfra.api.command import QuoteString, StringCommand
 
 from tasks import scripts
 
-CONFIGURATION = "000-open-xchange-usm"
-"""The name of our configuration. It sorts before that of Open-Xchange's own, because of two matching ProxyPass lines
-Apache takes the first."""
+NAME = "open-xchange-usm"
+"""What the names of all our files on a web host contain."""
+
+SITE = "zzz-open-xchange-usm"
+"""The name of our virtual host's file, which sorts after all others."""
+
+ROLES = ("conf", "site", "certificate", "key", "chain")
+"""The files of ours: what is read before everything else, our virtual host, and its certificate."""
 
 
 def command(name: str, *arguments: object, stdin: str | None = None) -> StringCommand:

@@ -1,13 +1,19 @@
 """Guide, "Apache Configuration": the web servers forward what phones ask for to the application nodes.
 
-Our lines stand before Open-Xchange's own, because the first match counts. ``apache2ctl configtest`` is asked before
-Apache reads them; if it does not agree, the configuration of before stays, and so does everything that was enabled.
+Our lines stand before Open-Xchange's own, because the first match counts; with a certificate of our own
+(``tls_certificate``) they make a virtual host that answers to ``server_name`` alone. Apache is asked whether it accepts
+them before it reads them, and whether it runs with them afterwards; if not, the configuration of before comes back, and
+so does everything that was enabled (``tasks/shell/apache.sh``).
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Generator
+import math
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
@@ -15,52 +21,162 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.operation import operation
 from pyinfra.context import host, inventory
 
-from tasks import apache, balancer, nodes
+from tasks import apache, balancer, certificate, nodes, report, run
+from tasks.certificate import Certificate
 from tasks.render import render
 
 MODULES = {
     "http": ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck", "lbmethod_bybusyness", "slotmem_shm"),
     "ajp": ("proxy", "proxy_ajp", "proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"),
 }
+ALWAYS = ("headers", "env")
+WITH_SITE = ("ssl", "socache_shmcb", "rewrite")
+
+BROWSERS = 150
+"""Requests under way beside those of phones: what Apache allows as it is delivered."""
+
+SPARE = 1.25
+MANY = 4000
 
 
-class Forwarding(FactBase[dict[str, str]]):
-    """What Apache has of our configuration: ``family`` and ``home`` (how it is laid out), ``content`` (sha256 of what
-    lies there), ``loaded`` (the version that it runs with), ``missing`` modules, ``enabled``, ``running``."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Apache is and has of our configuration.
+
+    ``files``: sha256 by role; ``loaded``: the version it runs with; ``limits``: those it was started with; ``broken``:
+    why it does not accept its configuration; ``hosts``: (port, name, file and line) of virtual hosts; ``forwards``:
+    (file and line, "host" or "server", directive, path) of lines that forward something, all but ours.
+    """
+
+    family: str = ""
+    home: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    enabled: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
+    running: bool = False
+    loaded: str = ""
+    limits: str = ""
+    broken: str = ""
+    unfinished: bool = False
+    selinux: bool = False
+    tasks: int = 0
+    hosts: tuple[tuple[str, ...], ...] = ()
+    forwards: tuple[tuple[str, ...], ...] = ()
+
+
+class Forwarding(FactBase[Found]):
+    """What the Apache of the host is and has, in one question."""
 
     @staticmethod
-    def default() -> dict[str, str]:
-        return {}
+    def default() -> Found:
+        return Found()
 
-    def command(self, modules: str, port: int) -> StringCommand:
-        return apache.command("apache-state", modules, port)
+    def command(self, port: int) -> StringCommand:
+        return apache.command("apache-state", port)
 
-    def process(self, output: list[str]) -> dict[str, str]:
-        return dict(line.split("=", 1) for line in output if "=" in line)
+    def process(self, output: list[str]) -> Found:
+        told: dict[str, list[str]] = {}
+        for line in output:
+            name, separator, value = line.partition("=")
+            if separator:
+                told.setdefault(name, []).append(value)
+        last = {name: values[-1] for name, values in told.items()}
+        return Found(
+            family=last.get("family", ""),
+            home=last.get("home", ""),
+            files={role: last[role] for role in apache.ROLES if role in last},
+            enabled=frozenset(told.get("enabled", [])),
+            modules=frozenset(told.get("module", [])),
+            running="running" in told,
+            loaded=last.get("loaded", ""),
+            limits=last.get("limits", ""),
+            broken=last.get("broken", "").strip(),
+            unfinished="unfinished" in told,
+            selinux="selinux" in told,
+            tasks=int(last.get("tasks", "") or 0),
+            hosts=tuple(tuple(value.split()) for value in told.get("vhost", [])),
+            forwards=tuple(tuple(value.split(None, 3)) for value in told.get("forwards", [])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What Apache is sized to: phones that may wait at once, threads a process, threads in all, processes in all."""
+
+    phones: int
+    threads: int
+    workers: int
+    server_limit: int
+
+    @property
+    def told(self) -> str:
+        """Those that Apache takes over only when it is started."""
+        return f"{self.server_limit} {self.threads}"
+
+
+def limits() -> Limits | None:
+    """What the web server at hand is sized to; None where ``phones_per_node`` is 0 and Apache is left as it is."""
+    webs = len(inventory.get_group("web"))
+    phones = math.ceil(int(host.data.phones_per_node) * len(nodes.all_nodes()) / webs)
+    if not phones:
+        return None
+    threads = 64 if phones <= MANY else 256
+    processes = math.ceil((phones * SPARE + BROWSERS) / threads)
+    return Limits(phones, threads, processes * threads, processes * 2)
 
 
 def forward() -> None:
     """Apache forwards ActiveSync to every application node of the inventory, and nothing else of ours."""
     if "web" in host.groups:
+        certificate.read(host.data, "")
         _forward(name="Forward ActiveSync to the application nodes")
 
 
 def configuration(home: str = "/etc/apache2/open-xchange-usm") -> str:
     """The configuration of the web server at hand. ``home`` is where our further files lie on it."""
-    values = host.data.dict()  # type: ignore[no-untyped-call]
+    return files(home)["conf"].decode()
+
+
+def files(home: str, given: Certificate | None = None) -> dict[str, bytes]:
+    """Everything that the web server at hand must have, by role. All of it makes the version that ``conf`` tells."""
+    given = given or Certificate()
+    values = _values(home, given)
+    wanted = {"conf": render("apache.conf.j2", values).encode(), **given.contents}
+    if given.paths:
+        wanted["site"] = render("apache-site.conf.j2", values).encode()
+    values["version"] = _version(wanted)
+    return {**wanted, "conf": render("apache.conf.j2", values).encode()}
+
+
+def _values(home: str, given: Certificate) -> dict[str, Any]:
+    data = host.data
     members = [_member(node) for node in nodes.all_nodes()]
-    values = {**values, "nodes": members, "home": home, "direct": _is_direct(members), "version": "0"}
-    return render("apache.conf.j2", {**values, "version": _version(render("apache.conf.j2", values))})
-
-
-def _version(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _is_direct(members: list[dict[str, Any]]) -> bool:
-    """Whether the guide's own line will do: the vendor's bundles in a groupware on the web server itself."""
     local = [member["address"] for member in members] == ["127.0.0.1"]
-    return local and str(host.data.proxy_scheme) == "ajp"
+    direct = f"ajp://127.0.0.1:{members[0]['port']}" if local and data.proxy_scheme == "ajp" else ""
+    return {
+        **data.dict(),  # type: ignore[no-untyped-call]
+        "nodes": members,
+        "home": home,
+        "direct": direct,
+        "limits": limits(),
+        "pattern": re.escape(data.alias),
+        "autodiscovered": data.autodiscover and data.proxy_scheme == "http",
+        "tls": given.paths,
+        "version": "0",
+    }
+
+
+def _version(wanted: dict[str, bytes]) -> str:
+    summary = hashlib.sha256()
+    for role in sorted(wanted):
+        summary.update(hashlib.sha256(wanted[role]).digest())
+    return summary.hexdigest()[:16]
+
+
+def version_of(conf: bytes) -> str:
+    """The version that a configuration tells."""
+    match = re.search(rb"ServerName (\w+)\.usm\.invalid", conf)
+    return match.group(1).decode() if match else ""
 
 
 def address_of(node: Any) -> str:
@@ -82,17 +198,112 @@ def _member(node: Any) -> dict[str, Any]:
 
 @operation()
 def _forward() -> Generator[PyinfraCommand, None, None]:
-    modules = " ".join(MODULES[host.data.proxy_scheme])
-    found = host.get_fact(Forwarding, modules=modules, port=host.data.manager_port)
-    text = configuration(found["home"])
-    there = {
-        "content": hashlib.sha256(text.encode()).hexdigest(),
-        "loaded": text.split()[2].rstrip(":"),
-        "enabled": "yes",
-        "running": "yes",
-        "missing": "",
-    }
-    if all(found.get(name) == value for name, value in there.items()):
+    found = host.get_fact(Forwarding, port=host.data.manager_port)
+    given = certificate.read(host.data, found.home)
+    wanted = files(found.home, given)
+    for warning in (*given.warnings, *_conflicts(found, bool(given.paths)), *_shortages(found)):
+        report.note("warning", warning)
+    if _is_as(found, wanted):
         host.noop("Apache forwards ActiveSync already")
-        return
-    yield apache.command("apache", modules, stdin=text)
+    elif problem := _obstacle(found, bool(given.paths)):
+        yield run.failure(problem)
+    else:
+        yield from _give(found, wanted)
+
+
+def _is_as(found: Found, wanted: dict[str, bytes]) -> bool:
+    """Whether Apache runs with everything that is wanted."""
+    return (
+        found.files == {role: hashlib.sha256(content).hexdigest() for role, content in wanted.items()}
+        and found.enabled == wanted.keys() & {"conf", "site"}
+        and found.running
+        and found.loaded == version_of(wanted["conf"])
+        and not _missing(found, "site" in wanted)
+        and not _is_to_change(found)
+        and not found.broken
+        and not found.unfinished
+        and not found.selinux
+    )
+
+
+def _missing(found: Found, with_site: bool) -> list[str]:
+    modules = (*MODULES[host.data.proxy_scheme], *ALWAYS, *(WITH_SITE if with_site else ()))
+    return [name for name in modules if name not in found.modules]
+
+
+def _is_to_change(found: Found) -> bool:
+    """Whether Apache keeps a process for each request, which no number of waiting phones allows."""
+    return "mpm_prefork" in found.modules and limits() is not None
+
+
+def _obstacle(found: Found, with_site: bool) -> str:
+    """Why Apache cannot be given our configuration: what somebody has to decide or to mend first."""
+    data = host.data
+    if not found.family:
+        return "there is no Apache here: install apache2 (Debian, SLES) or httpd (RHEL)"
+    if found.broken and not found.unfinished and apache.NAME not in found.broken:
+        return f"Apache's configuration was broken before, and not by us: {found.broken}. Mend that and run again"
+    within = [name for name in sorted(found.modules) if re.fullmatch(r"php\d*|mpm_itk", name)]
+    if _is_to_change(found) and within:
+        return (
+            f"Apache runs {', '.join(within)} inside itself and so keeps a process for each request; a waiting phone"
+            " would keep one for half an hour. Let PHP run as FPM (mod_proxy_fcgi), or set phones_per_node to 0 to"
+            " have Apache left as it is. Nothing was changed"
+        )
+    for port, name, place in found.hosts:
+        if with_site and port == "443" and name == data.server_name and apache.SITE not in place:
+            return (
+                f"{name} has a virtual host already ({place}), so ours would never be asked: choose another"
+                " server_name, or leave tls_certificate empty to have our lines in the site as it is. Nothing was"
+                " changed"
+            )
+    return ""
+
+
+def _conflicts(found: Found, with_site: bool) -> Iterator[str]:
+    """Lines of others that forward the same path."""
+    for place, inside, directive, *rest in found.forwards:
+        path = rest[0] if rest else ""
+        if inside == "host" and not with_site and _covers(directive, path):
+            yield f"{place} forwards {path} in a virtual host, where it counts before our lines: remove it"
+        elif inside == "server" and path == host.data.alias:
+            yield f"{place} forwards {path} as well; our lines count before it: remove it"
+
+
+def _covers(directive: str, path: str) -> bool:
+    alias = host.data.alias
+    if directive == "proxypass":
+        return bool(path == alias or alias.startswith(path.rstrip("/") + "/"))
+    try:
+        return re.match(path, alias) is not None
+    except re.error:
+        return False
+
+
+def _shortages(found: Found) -> Iterator[str]:
+    wanted = limits()
+    if wanted and found.tasks and found.tasks < wanted.workers + wanted.server_limit:
+        yield (
+            f"systemd lets Apache have {found.tasks} threads, fewer than {wanted.phones} phones need: raise TasksMax"
+            " (systemctl edit)"
+        )
+
+
+def _give(found: Found, wanted: dict[str, bytes]) -> Iterator[PyinfraCommand]:
+    size = limits()
+    changing = _is_to_change(found)
+    anew = changing or found.unfinished or found.limits != (size.told if size else "")
+    if changing:
+        report.note("restarted", "Apache: its requests are processed by event instead of prefork from now on")
+    elif anew and found.running:
+        report.note("restarted", "Apache: it takes over the number of its processes only when it is started")
+    lines = [f"{role} {base64.b64encode(content).decode()}\n" for role, content in wanted.items()]
+    missing = " ".join(_missing(found, "site" in wanted))
+    yield apache.command(
+        "apache",
+        missing,
+        "restart" if anew else "reload",
+        host.data.manager_port,
+        "prefork" if changing else "",
+        stdin="".join(lines),
+    )

@@ -1,16 +1,50 @@
-# Prints what Apache has of our configuration and of the modules $1, one name=value a line. $2 is the manager's port.
-missing=
-for module in $1; do
-    [ -e "/etc/apache2/mods-enabled/$module.load" ] || missing="$missing $module"
-done
+# Prints what Apache is and has of our configuration, one name=value a line. $1 is the manager's port.
+command -v "$control" >/dev/null && [ -d "$etc" ] || exit 0
 echo "family=$family"
 echo "home=$home"
-echo "missing=${missing# }"
-[ ! -r "$conf" ] || echo "content=$(sha256sum <"$conf" | cut -d ' ' -f 1)"
-[ ! -e "/etc/apache2/conf-enabled/${conf##*/}" ] || echo enabled=yes
+[ ! -e "$home/before/complete" ] || echo unfinished=yes
+for role in $roles; do
+    file=$(place "$role")
+    [ ! -r "$file" ] || echo "$role=$(sha256sum <"$file" | cut -d ' ' -f 1)"
+done
+for role in conf site; do
+    if is_enabled "$role"; then echo "enabled=$role"; fi
+done
+if [ -r "$conf" ]; then
+    echo "limits=$(sed -n 's/^ *\(ServerLimit\|ThreadLimit\) *\([0-9]*\).*/\2/p' "$conf" | xargs)"
+fi
+
+dump=$("$control" -D DUMP_MODULES -D DUMP_VHOSTS -D DUMP_INCLUDES -t 2>&1) ||
+    echo "broken=$("$control" -t 2>&1 | grep -v AH00558 | tr '\n' ' ')"
+echo "$dump" | sed -n 's/^ \([a-z0-9_]*\)_module (.*/module=\1/p'
+echo "$dump" | awk '/\(\/[^()]*:[0-9]+\)$/ && $1 != "default" {
+    parts = split($1, part, ":")
+    at = $NF
+    gsub(/[()]/, "", at)
+    if ($1 == "port") print "vhost=" $2, $4, at; else print "vhost=" part[parts], $2, at
+}'
+
+# Lines of others that forward something: file:line, host or server (what they stand in), directive, path.
+echo "$dump" | sed -n 's/^ *([0-9*]*) \(\/.*\)/\1/p' | grep -v -e "/$ours.conf" -e "/$host.conf" |
+    while read -r file; do
+        awk -v file="$file" '
+            function say(path) { print "forwards=" file ":" NR, inside ? "host" : "server", name, path }
+            { gsub(/["\r]/, ""); name = tolower($1) }
+            name ~ /^<virtualhost/ { inside = 1 }
+            name ~ /^<\/virtualhost/ { inside = 0 }
+            name ~ /^<location(match)?$/ { place = $NF; sub(/>$/, "", place) }
+            name ~ /^<\/location/ { place = "" }
+            name ~ /^proxypass(match)?$/ { say(place != "" ? place : $2) }
+            name == "rewriterule" && $NF ~ /[[,]P[],]/ { say($2) }' "$file"
+    done 2>/dev/null
+
 if is_running; then
     echo running=yes
-    loaded=$(manager "$2" | server_of)
+    loaded=$(manager "$1" | server_of)
     echo "loaded=${loaded%.usm.invalid}"
+fi
+[ ! -d /run/systemd/system ] || echo "tasks=$(systemctl show --property TasksMax "$service" | tr -cd 0-9)"
+if [ "$(getenforce 2>/dev/null)" = Enforcing ] && getsebool httpd_can_network_connect 2>/dev/null | grep -q off; then
+    echo selinux=forbids
 fi
 exit 0

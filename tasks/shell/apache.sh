@@ -1,58 +1,165 @@
-# Gives Apache our configuration from the standard input, with the modules $1, and reloads it. If Apache does not
-# accept it, everything is as it was before.
+# Gives Apache what stands on the standard input: a line "<role> <base64>" for each file of ours. Roles without a line are
+# removed. If Apache does not accept it, or does not come up with it, everything is as it was before.
+#   $1 modules that are missing   $2 reload or restart   $3 port of the balancer manager   $4 event, or the module of
+#   another way of processing that stays
+#
+# Interrupted anywhere, the next run puts back what was there (the folder "before") and begins anew. Until the new files
+# have proved themselves, Apache runs on with what it has read.
 set -u
-modules=$1
-state=/var/lib/open-xchange-usm
+umask 077
+modules=$1 how=$2 port=$3 processing=$4
+before=$home/before staged=$home/staged
 
-command -v apache2ctl >/dev/null || { echo "there is no Apache here: apt-get install apache2" >&2; exit 1; }
-umask 022
-mkdir -p "$state" "$home/drained"
-chmod 700 "$home"
-if [ ! -s "$home/token" ]; then
-    (umask 077; echo "Define usm_token $(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$home/token.new")
-    mv "$home/token.new" "$home/token"
-fi
-# Whatever an interrupted run left is not what was there before; the copy is.
-if [ -e "$state/apache.before" ]; then mv "$state/apache.before" "$conf"; fi
-cat >"$conf.new" || exit 1
-
-was_enabled=no
-[ ! -e "/etc/apache2/conf-enabled/$name.conf" ] || was_enabled=yes
-switched_on=
-for module in $modules; do
-    if [ ! -e "/etc/apache2/mods-enabled/$module.load" ]; then
-        a2enmod --quiet "$module" || { echo "Apache has no module $module" >&2; exit 1; }
-        switched_on="$switched_on $module"
-    fi
-done
-
-undo() {
-    if [ -e "$state/apache.before" ]; then
-        mv -f "$state/apache.before" "$conf"
-    else
-        [ "$was_enabled" = yes ] || a2disconf --quiet "$name"
-        rm -f "$conf"
-    fi
-    [ "$was_enabled" = yes ] || a2disconf --quiet "$name" 2>/dev/null
-    for module in $switched_on; do a2dismod --quiet --force "$module" >/dev/null; done
+fail() {
+    printf '%s\n' "$@" >&2
+    exit 1
 }
 
-[ ! -e "$conf" ] || cp -p "$conf" "$state/apache.before"
-mv -f "$conf.new" "$conf"
-a2enconf --quiet "$name" || { undo; exit 1; }
-if ! told=$(apache2ctl configtest 2>&1); then
-    echo "$told" >&2
-    echo "Apache does not accept the new configuration; the one of before stays" >&2
+switch_module() { # on|off module
+    case $family/$1 in
+        debian/on) a2enmod --quiet "$2" ;;
+        debian/off) a2dismod --quiet --force "$2" ;;
+        sles/on) a2enmod "$2" ;;
+        sles/off) a2enmod -d "$2" ;;
+        rhel/on)
+            [ -e "$etc/modules/mod_$2.so" ] || { echo "there is no module $2 in $etc/modules"; return 1; }
+            echo "LoadModule ${2}_module modules/mod_$2.so" >>"$etc/conf.modules.d/99-open-xchange-usm.conf"
+            ;;
+        rhel/off) sed -i "/^LoadModule ${2}_module /d" "$etc/conf.modules.d/99-open-xchange-usm.conf" ;;
+    esac 2>&1
+}
+
+switch_role() { # on|off role
+    case $family/$2/$1 in
+        debian/conf/on) a2enconf --quiet "$ours" ;;
+        debian/conf/off) a2disconf --quiet "$ours" ;;
+        debian/site/on) a2ensite --quiet "$host" ;;
+        debian/site/off) a2dissite --quiet "$host" ;;
+        sles/site/on) a2enflag SSL ;;
+    esac 2>&1
+}
+
+# Which module processes requests, event or prefork, is chosen in a place of its own.
+choose_processing() { # from to
+    case $family in
+        debian) a2dismod --quiet --force "mpm_$1" && a2enmod --quiet "mpm_$2" ;;
+        rhel)
+            sed -i -e "s/^\(LoadModule mpm_$1_module\)/#\1/" -e "s/^# *\(LoadModule mpm_$2_module\)/\1/" \
+                "$etc/conf.modules.d/00-mpm.conf"
+            ;;
+        sles)
+            [ -x "/usr/sbin/httpd-$2" ] || { echo "there is no /usr/sbin/httpd-$2: zypper install apache2-$2"; return 1; }
+            sed -i "s/^APACHE_MPM=.*/APACHE_MPM=\"$2\"/" /etc/sysconfig/apache2
+            ;;
+    esac 2>&1
+}
+
+# Puts back what was there before, as far as that has not been done yet.
+undo() {
+    for role in $roles; do
+        file=$(place "$role")
+        if [ -e "$before/$role" ]; then
+            mv -f "$before/$role" "$file"
+        elif [ -e "$before/$role.absent" ]; then
+            [ ! -e "$file" ] || case $role in conf | site) switch_role off "$role" ;; esac
+            rm -f "$file"
+        fi
+        [ ! -e "$before/$role.disabled" ] || switch_role off "$role"
+        [ ! -e "$before/$role.enabled" ] || switch_role on "$role"
+    done >/dev/null
+    for module in $(cat "$before/modules" 2>/dev/null); do switch_module off "$module" >/dev/null; done
+    [ ! -s "$before/processing" ] || choose_processing event "$(cat "$before/processing")" >/dev/null
+    rm -f "$before/complete"
+    rm -rf "$before" "$staged"
+}
+
+if ! command -v "$control" >/dev/null || [ ! -d "$etc" ]; then
+    fail "there is no Apache here: install apache2 (Debian, SLES) or httpd (RHEL)"
+fi
+mkdir -p "$home/drained" "$home/tls" || exit 1
+exec 9>"$home/lock"
+flock -w 60 9 || fail "another deployment is at work on this Apache"
+
+[ ! -e "$before/complete" ] || undo
+rm -rf "$before" "$staged"
+told=$("$control" -t 2>&1) || case $told in
+    *"$ours"* | *"$host"* | *"$home"*) ;; # ours, and about to be replaced
+    *) fail "$told" "Apache's configuration was broken before; mend that first. Nothing was changed" ;;
+esac
+
+# A full disk is noticed here, before anything is touched.
+mkdir "$staged" "$before" || fail "nothing was changed"
+if [ ! -s "$home/token" ]; then
+    echo "Define usm_token $(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$staged/token" &&
+        mv "$staged/token" "$home/token" || fail "nothing was changed"
+fi
+while read -r role content; do
+    echo "$content" | base64 -d >"$staged/$role" || fail "$staged/$role cannot be written; nothing was changed"
+    case $role in key) ;; *) chmod 644 "$staged/$role" ;; esac
+done
+[ -s "$staged/conf" ] || fail "the new configuration did not arrive; nothing was changed"
+for role in $roles; do
+    file=$(place "$role")
+    if [ ! -e "$file" ]; then : >"$before/$role.absent"; else cp -p "$file" "$before/$role"; fi || fail "nothing was changed"
+    case $role in conf | site)
+        if is_enabled "$role"; then : >"$before/$role.enabled"; else : >"$before/$role.disabled"; fi || exit 1 ;;
+    esac
+done
+old=$(sed -n "s/^Listen 127.0.0.1:\([0-9]*\).*/\1/p" "$conf" 2>/dev/null)
+if [ "$port" != "$old" ] && is_taken "$port" "$local"; then
+    fail "port $port of 127.0.0.1 is taken by another program: choose another manager_port. Nothing was changed"
+fi
+printf '%s\n' "$modules" >"$before/modules" && printf '%s' "$processing" >"$before/processing" &&
+    sync "$home" "$before" "$staged" && : >"$before/complete" || fail "nothing was changed"
+
+# From here on a lost connection ends nothing.
+trap : HUP PIPE TERM INT
+told=
+for role in $roles; do
+    file=$(place "$role")
+    if [ -e "$staged/$role" ]; then
+        mv -f "$staged/$role" "$file" || { undo; fail "nothing was changed"; }
+    elif [ -e "$file" ]; then
+        case $role in site) switch_role off site >/dev/null ;; esac
+        rm -f "$file"
+    fi
+done
+for module in $modules; do
+    told=$(switch_module on "$module") || { undo; fail "$told" "Apache has no module $module"; }
+done
+if [ -n "$processing" ]; then
+    told=$(choose_processing "$processing" event) || { undo; fail "$told" "Apache stays with mpm_$processing"; }
+fi
+for role in conf site; do
+    [ ! -e "$(place "$role")" ] || told=$(switch_role on "$role") || { undo; fail "$told"; }
+done
+if ! told=$("$control" -t 2>&1); then
     undo
-    exit 1
+    fail "$told" "Apache does not accept the new configuration; the one of before stays"
+fi
+if [ "$(getenforce 2>/dev/null)" = Enforcing ] && getsebool httpd_can_network_connect 2>/dev/null | grep -q off; then
+    setsebool -P httpd_can_network_connect 1
 fi
 
-# A module that was just switched on needs a restart only if Apache does not run yet; a reload loads it.
-if [ -d /run/systemd/system ]; then
-    systemctl reload-or-restart apache2 || exit 1
-elif /etc/init.d/apache2 status >/dev/null 2>&1; then
-    /etc/init.d/apache2 reload </dev/null || exit 1
-else
-    /etc/init.d/apache2 start </dev/null || exit 1
-fi
-rm -f "$state/apache.before"
+# Whether Apache runs with the new files, and listens where they want it to.
+is_up() {
+    [ "$(manager "$port" | server_of)" = "$version" ] || return 1
+    [ ! -e "$site" ] || is_taken 443
+}
+
+version=$(version_here)
+is_running || how=start
+serve "$how" >"$staged/told" 2>&1
+tries=0
+until is_up; do
+    tries=$((tries + 1))
+    if [ $tries -ge 75 ]; then
+        told=$(cat "$staged/told")
+        undo
+        { is_running && serve reload || serve restart; } >/dev/null 2>&1
+        fail "$told" "Apache does not come up with the new configuration; the one of before is back (see its error.log)"
+    fi
+    sleep 0.2
+done
+rm -f "$before/complete"
+rm -rf "$before" "$staged"

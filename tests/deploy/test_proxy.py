@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import hashlib
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
-from tasks import proxy
+from tasks import apache, certificate, proxy, report, run
+from tasks.certificate import Certificate
+from tasks.proxy import Found
 from tests.deploy.fakes import Data, FakeHost, commands, defaults, on
 
 HOME = "/etc/apache2/open-xchange-usm"
 SETTINGS: Data = defaults()
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "notes", [])
 
 
 def nodes(*addresses: str) -> list[FakeHost]:
@@ -65,7 +86,7 @@ def test_the_vendors_bundles_on_the_web_server_itself_get_the_guides_own_line() 
         " ajp://127.0.0.1:8009/Microsoft-Server-ActiveSync smax=0 ttl=60 retry=5"
     )
     assert guide in text.splitlines()
-    assert "balancer://" not in text
+    assert "BalancerMember" not in text
 
 
 def test_the_vendors_bundles_on_several_nodes_get_a_balancer_with_the_long_timeout() -> None:
@@ -75,40 +96,346 @@ def test_the_vendors_bundles_on_several_nodes_get_a_balancer_with_the_long_timeo
     assert "hcmethod" not in text
 
 
-def loaded(text: str) -> str:
-    match = re.search(r"ServerName (\w+)\.usm\.invalid", text)
-    assert match
-    return match.group(1)
+MODULES = frozenset(
+    {*proxy.MODULES["http"], *proxy.ALWAYS, *proxy.WITH_SITE, "mpm_event", "core"}
+)  # fmt: skip
 
 
-def web(text: str, **changed: str) -> dict[str, str]:
-    """What is found on a web server that runs with these lines, but for what is changed."""
-    return {
-        "family": "debian",
-        "home": HOME,
-        "content": hashlib.sha256(text.encode()).hexdigest(),
-        "loaded": loaded(text),
-        "enabled": "yes",
-        "running": "yes",
-        "missing": "",
-        **changed,
-    }
+def digests(wanted: dict[str, bytes]) -> dict[str, str]:
+    return {role: hashlib.sha256(content).hexdigest() for role, content in wanted.items()}
 
 
-@pytest.mark.parametrize("changed", ["content", "loaded", "enabled", "running", "missing"])
-def test_apache_is_given_its_lines_only_when_it_does_not_run_with_them(changed: str) -> None:
-    host = FakeHost("web1", ["web"], defaults())
+def web_host(**settings: Any) -> FakeHost:
+    return FakeHost("web1", ["web"], defaults(**settings))
+
+
+def as_it_should_be(given: Certificate | None = None) -> Found:
+    """What is found on the web server at hand when it runs with what is wanted."""
+    wanted = proxy.files(HOME, given)
+    return Found(
+        family="debian",
+        home=HOME,
+        files=digests(wanted),
+        enabled=frozenset(wanted.keys() & {"conf", "site"}),
+        modules=MODULES,
+        running=True,
+        loaded=proxy.version_of(wanted["conf"]),
+        limits="84 64",
+    )
+
+
+def done(host: FakeHost, found: Found) -> list[str]:
+    host.facts[proxy.Forwarding] = found
+    return commands(proxy._forward)
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"files": {}},
+    {"files": {"conf": "other"}},
+    {"loaded": "other"},
+    {"enabled": frozenset()},
+    {"running": False},
+    {"modules": MODULES - {"proxy_hcheck"}},
+    {"unfinished": True},
+    {"selinux": True},
+]
+
+
+@pytest.mark.parametrize("changed", CHANGES, ids=str)
+def test_apache_is_given_its_lines_only_when_it_does_not_run_with_them(changed: dict[str, Any]) -> None:
+    host = web_host()
     with on(host, [host, *nodes()]):
-        text = proxy.configuration(HOME)
-        host.facts[proxy.Forwarding] = web(text)
-        assert commands(proxy._forward) == []
-        host.facts[proxy.Forwarding] = web(text, **{changed: "other"})
-        (line,) = commands(proxy._forward)
-    assert line.startswith("apache.sh proxy proxy_http")
+        right = as_it_should_be()
+        assert done(host, right) == []
+        (line,) = done(host, replace(right, **changed))
+    assert line.startswith("apache.sh ")
+
+
+def given(host: FakeHost, found: Found) -> tuple[str, ...]:
+    """Modules, way of loading and way of processing that Apache is given, and what the summary says."""
+    (line,) = done(host, found)
+    return (line, *(note.text for note in report.notes if note.kind == "restarted"))
+
+
+def test_apache_is_reloaded_and_restarted_only_for_what_a_reload_does_not_take_over() -> None:
+    host = web_host()
+    with on(host, [host, *nodes()]):
+        right = as_it_should_be()
+        assert given(host, replace(right, loaded="")) == ("apache.sh  reload 8008 ",)
+        (line, note) = given(host, replace(right, loaded="", limits="16 25"))
+        assert (line, "number of its processes" in note) == ("apache.sh  restart 8008 ", True)
+
+
+def test_prefork_is_switched_to_event_and_the_summary_says_so() -> None:
+    host = web_host()
+    with on(host, [host, *nodes()]):
+        modules = MODULES - {"mpm_event"} | {"mpm_prefork"}
+        line, note = given(host, replace(as_it_should_be(), modules=modules))
+    assert line == "apache.sh  restart 8008 prefork"
+    assert "event instead of prefork" in note
+
+
+def test_prefork_stays_where_apache_is_to_be_left_as_it_is() -> None:
+    host = web_host(phones_per_node=0)
+    with on(host, [host, *nodes()]):
+        modules = MODULES - {"mpm_event"} | {"mpm_prefork", "php8"}
+        assert done(host, replace(as_it_should_be(), modules=modules, limits="")) == []
+        assert "MaxRequestWorkers" not in proxy.configuration(HOME)
+
+
+@pytest.mark.parametrize("module", ["php", "php7", "mpm_itk"])
+def test_what_needs_prefork_is_named_and_nothing_is_done(module: str) -> None:
+    host = web_host()
+    with on(host, [host, *nodes()]):
+        modules = MODULES - {"mpm_event"} | {"mpm_prefork", module}
+        (line,) = done(host, replace(as_it_should_be(), modules=modules))
+    assert line.startswith(f"fail: Apache runs {', '.join(sorted({module}))} inside itself")
+
+
+def test_a_configuration_that_was_broken_before_is_not_called_ours() -> None:
+    host = web_host()
+    said = "AH00526: Syntax error on line 5 of /etc/apache2/sites-enabled/ox.conf:"
+    with on(host, [host, *nodes()]):
+        (line,) = done(host, replace(as_it_should_be(), broken=said))
+        assert line.startswith("fail: Apache's configuration was broken before, and not by us: AH00526")
+        (line,) = done(host, replace(as_it_should_be(), broken=f"line 3 of /x/{apache.NAME}.conf"))
+        assert line.startswith("apache.sh ")
+
+
+def test_a_host_without_apache_is_told_what_to_install() -> None:
+    host = web_host()
+    with on(host, [host, *nodes()]):
+        (line,) = done(host, Found())
+    assert line.startswith("fail: there is no Apache here: install apache2")
+
+
+@pytest.mark.parametrize(
+    ("forwards", "warned"),
+    [
+        (("ox.conf:3", "host", "proxypass", "/"), True),
+        (("ox.conf:3", "host", "proxypass", "/Microsoft-Server-ActiveSync"), True),
+        (("ox.conf:3", "host", "proxypassmatch", "^/Micro.*"), True),
+        (("ox.conf:3", "host", "rewriterule", "^/(ajax|servlet)"), False),
+        (("ox.conf:3", "host", "proxypass", "/Microsoft"), False),
+        (("ox.conf:3", "host", "proxypass", "/ajax"), False),
+        (("proxy.conf:9", "server", "proxypass", "/Microsoft-Server-ActiveSync"), True),
+        (("proxy.conf:9", "server", "proxypass", "/"), False),
+        (("proxy.conf:9", "server", "proxypass"), False),
+    ],
+)
+def test_lines_of_others_that_take_the_same_path_are_reported(
+    forwards: tuple[str, ...], warned: bool
+) -> None:
+    host = web_host()
+    with on(host, [host, *nodes()]):
+        assert done(host, replace(as_it_should_be(), forwards=(forwards,))) == []
+    assert [note.text.split()[0] for note in report.notes] == ([forwards[0]] if warned else [])
 
 
 def test_the_version_of_the_lines_changes_with_any_of_them() -> None:
-    assert loaded(configured()) == loaded(configured())
-    assert (
-        len({loaded(configured()), loaded(configured(proxy_retry=6)), loaded(configured("192.0.2.1"))}) == 3
+    def version(text: str) -> str:
+        return proxy.version_of(text.encode())
+
+    texts = (configured(), configured(proxy_retry=6), configured("192.0.2.1"), configured(phones_per_node=5))
+    assert version(configured()) == version(texts[0])
+    assert len({version(text) for text in texts}) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("phones", "count", "webs", "expected"),
+    [
+        (0, 2, 1, None),
+        (100, 1, 1, (100, 64, 320, 10)),
+        (1000, 2, 1, (2000, 64, 2688, 84)),
+        (1000, 3, 2, (1500, 64, 2048, 64)),
+        (5000, 4, 2, (10000, 256, 12800, 100)),
+    ],
+)
+def test_apache_is_sized_for_the_phones_of_all_nodes(
+    phones: int, count: int, webs: int, expected: tuple[int, ...] | None
+) -> None:
+    hosts = [web_host(phones_per_node=phones) for _ in range(webs)]
+    with on(hosts[0], [*hosts, *nodes(*(f"192.0.2.{number}" for number in range(count)))]):
+        found = proxy.limits()
+    assert (found and (found.phones, found.threads, found.workers, found.server_limit)) == expected
+
+
+def test_a_balancer_that_reaches_no_node_tells_phones_when_to_come_back() -> None:
+    assert "Header always set Retry-After 5 " in configured()
+
+
+def test_autodiscover_is_forwarded_for_this_application_alone() -> None:
+    line = r'ProxyPassMatch "(?i)^(/autodiscover/autodiscover\.xml)$" "balancer://usm_cluster$1"'
+    assert line in configured().splitlines()
+    assert "ProxyPassMatch" not in configured(autodiscover=False) + configured(proxy_scheme="ajp")
+
+
+# A virtual host of our own -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made() -> Callable[..., tuple[bytes, bytes]]:
+    """Makes a certificate, signed by itself, and its key."""
+
+    def make(*names: str, days: int = 90, passphrase: bytes = b"") -> tuple[bytes, bytes]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = (
+            x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=100))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+            )
+            .sign(key, hashes.SHA256())
+        )
+        lock = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+        return (
+            certificate.public_bytes(Encoding.PEM),
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock),
+        )
+
+    return make
+
+
+Make = Callable[..., tuple[bytes, bytes]]
+
+
+def with_site(folder: Path, made: tuple[bytes, bytes], **changed: Any) -> FakeHost:
+    """A web server that is to have a virtual host of ours."""
+    for name, content in zip(("eas.pem", "eas.key"), made, strict=True):
+        (folder / name).write_bytes(content)
+    named = {"tls_certificate": f"{folder}/eas.pem", "tls_key": f"{folder}/eas.key"}
+    return web_host(**{"server_name": "eas.example.org", **named, **changed})
+
+
+def read(host: FakeHost) -> Certificate:
+    return certificate.read(host.data, HOME)
+
+
+def test_with_a_certificate_activesync_has_a_virtual_host_of_its_own(tmp_path: Path, made: Make) -> None:
+    host = with_site(tmp_path, made("*.example.org"), hsts_max_age=300)
+    with on(host, [host, *nodes()]):
+        files = proxy.files(HOME, read(host))
+    site = files["site"].decode()
+    assert re.findall(r"(?m)^ *ProxyPass.*", files["conf"].decode()) == [
+        'ProxyPass "/usm/" "!"',
+        '    ProxyPass "/" "!"',
+    ]
+    assert site.count("ServerName eas.example.org") == 2
+    assert f'SSLCertificateKeyFile "{HOME}/tls/key.pem"' in site
+    assert 'Strict-Transport-Security "max-age=300"' in site
+    assert files["key"] == (tmp_path / "eas.key").read_bytes()
+
+
+def test_a_renewed_certificate_is_given_to_apache(tmp_path: Path, made: Make) -> None:
+    host = with_site(tmp_path, made("eas.example.org"))
+    with on(host, [host, *nodes()]):
+        found = as_it_should_be(read(host))
+        assert done(host, found) == []
+        with_site(tmp_path, made("eas.example.org"))
+        (line,) = done(host, found)
+    assert line == "apache.sh  reload 8008 "
+
+
+def test_a_certificate_that_lies_on_the_web_host_is_left_to_who_renews_it() -> None:
+    host = web_host(server_name="eas.example.org", tls_certificate="host:/x/c.pem", tls_key="host:/x/k.pem")
+    with on(host, [host, *nodes()]):
+        files = proxy.files(HOME, read(host))
+    assert files.keys() == {"conf", "site"}
+    assert b'SSLCertificateFile "/x/c.pem"' in files["site"]
+
+
+def test_the_key_is_in_no_command_and_no_text_that_is_shown(tmp_path: Path, made: Make) -> None:
+    host = with_site(tmp_path, made("eas.example.org"))
+    with on(host, [host, *nodes()]):
+        host.facts[proxy.Forwarding] = Found(family="debian", home=HOME)
+        (command,) = list(proxy._forward._inner())
+    key = (tmp_path / "eas.key").read_bytes()
+    encoded = base64.b64encode(key).decode()
+    assert encoded in command.connector_arguments["_stdin"]
+    assert encoded not in str(command) + repr(command) + repr(read(host))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"tls_key": ""}, "so must be tls_key"),
+        ({"server_name": ""}, "so must be server_name"),
+        ({"tls_certificate": "/nowhere/c.pem"}, "No such file or directory: /nowhere/c.pem"),
+        ({"tls_chain": __file__}, "holds no certificate"),
+        ({"tls_key": __file__}, "holds no private key"),
+    ],
+)
+def test_a_certificate_that_cannot_serve_is_named_before_anything_is_touched(
+    tmp_path: Path, made: Make, changed: dict[str, str], said: str
+) -> None:
+    host = with_site(tmp_path, made("eas.example.org"), **changed)
+    with pytest.raises(run.DeployError, match=r"Nothing has been touched") as caught:
+        read(host)
+    assert said in str(caught.value)
+
+
+def test_a_key_of_another_certificate_or_with_a_passphrase_is_refused(tmp_path: Path, made: Make) -> None:
+    """Apache's own test of its configuration finds neither, and then it does not start."""
+    with pytest.raises(run.DeployError, match="is not the key of"):
+        read(with_site(tmp_path, (made("a")[0], made("a")[1])))
+    with pytest.raises(run.DeployError, match="passphrase"):
+        read(with_site(tmp_path, made("a", passphrase=b"secret")))
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "said"),
+    [
+        (["eas.example.org"], 90, ""),
+        (["*.example.org"], 90, ""),
+        (["*.eas.example.org", "example.org"], 90, "not for eas.example.org"),
+        (["eas.example.org"], 5, "ends on"),
+        (["eas.example.org"], -1, "ended on"),
+    ],
+)
+def test_a_certificate_that_phones_will_not_like_is_warned_of(
+    tmp_path: Path, made: Make, names: list[str], days: int, said: str
+) -> None:
+    warnings = " ".join(read(with_site(tmp_path, made(*names, days=days))).warnings)
+    assert said in warnings
+    assert bool(said) == bool(warnings)
+
+
+def test_a_name_that_the_site_has_already_is_refused(tmp_path: Path, made: Make) -> None:
+    host = with_site(tmp_path, made("eas.example.org"))
+    taken = (("443", "eas.example.org", "/etc/apache2/sites-enabled/ox.conf:8"),)
+    ours = (("443", "eas.example.org", f"/etc/apache2/sites-enabled/{apache.SITE}.conf:20"),)
+    with on(host, [host, *nodes()]):
+        right = as_it_should_be(read(host))
+        (line,) = done(host, replace(right, loaded="", hosts=taken))
+        assert line.startswith(
+            "fail: eas.example.org has a virtual host already (/etc/apache2/sites-enabled/ox.conf:8)"
+        )
+        (line,) = done(host, replace(right, loaded="", hosts=ours))
+        assert line.startswith("apache.sh ")
+
+
+def test_what_the_host_says_of_its_apache_is_understood() -> None:
+    said = """family=rhel
+home=/etc/httpd/open-xchange-usm
+conf=aa
+enabled=conf
+limits=84 64
+module=core
+module=mpm_prefork
+vhost=443 ox.example.org /etc/httpd/conf.d/ssl.conf:56
+forwards=/etc/httpd/conf.d/a.conf:3 host proxypassmatch ^/x y
+running=yes
+loaded=0bfb85ccee9f63df"""
+    found = proxy.Forwarding().process(said.splitlines())
+    assert (found.family, found.files, found.limits, found.loaded) == (
+        "rhel",
+        {"conf": "aa"},
+        "84 64",
+        "0bfb85ccee9f63df",
     )
+    assert found.modules == {"core", "mpm_prefork"}
+    assert found.hosts == (("443", "ox.example.org", "/etc/httpd/conf.d/ssl.conf:56"),)
+    assert found.forwards == (("/etc/httpd/conf.d/a.conf:3", "host", "proxypassmatch", "^/x y"),)
