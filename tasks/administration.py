@@ -64,7 +64,7 @@ def list_users(contexts: Iterable[int], patience: int | None = None) -> dict[int
         *(host.data.admin_tool_timeout, f"{SBIN}/listuser"),
         stdin="".join(f"{line}\n" for line in lines),
     )
-    succeeded, output, complaint = scripts.ask(host, question)
+    succeeded, output, complaint = scripts.ask(host, question, confidential=True)
     if not succeeded:
         raise run.DeployError(f"the accounts on {host.name} cannot be listed: {complaint or output}")
     told, complaints = _by_context(output), _by_context(complaint)

@@ -217,6 +217,14 @@ def _ended(source: str) -> str:
     return _LINE_END.sub("\n", bare) + "\n"
 
 
+def _before_more(last: javaproperties.PropertiesElement, ending: str) -> str:
+    """The last element of a text, as it is if more can follow it; else ended."""
+    source: str = last.source
+    if not isinstance(last, javaproperties.Comment) and re.search(r"(?<!\\)(\\\\)*\\[\r\n]*$", source):
+        return _ended(source).removesuffix("\n") + ending
+    return source if source.endswith(("\n", "\r")) else source + ending
+
+
 def _repeated(there: list[Entry]) -> dict[str, tuple[int, ...]]:
     lines: dict[str, list[int]] = {}
     for entry in there:
@@ -234,10 +242,11 @@ def replace(text: str, chosen: Mapping[str, str]) -> str:
     def line_of(key: str) -> str:
         return f"{property_key(key)}={property_value(chosen[key])}{ending}"
 
-    kept = [line_of(due[line]) if line in due else element.source for line, element in _elements(text)]
+    there_now = list(_elements(text))
+    kept = [line_of(due[line]) if line in due else element.source for line, element in there_now]
     absent = [line_of(key) for key in chosen if key not in there]
-    if absent and kept and not kept[-1].endswith(("\n", "\r")):
-        kept[-1] = _ended(kept[-1]).removesuffix("\n") + ending
+    if absent and kept and there_now[-1][0] not in due:
+        kept[-1] = _before_more(there_now[-1][1], ending)
     return "".join([*kept, *absent])
 
 
@@ -277,7 +286,14 @@ def difference(before: str, after: str) -> list[str]:
 
 def shown(key: str, value: str) -> str:
     """A key with its value as a person may see it: without what may be a password."""
+    return f"{key}=***" if _is_secret(key, value) else f"{key}={property_value(value)}"
+
+
+def secrets_of(text: str) -> list[str]:
+    """The values of a text that may be passwords, or hold one."""
+    return [value for key, value in _lenient(text).items() if _is_secret(key, value)]
+
+
+def _is_secret(key: str, value: str) -> bool:
     named = _SECRET.search(key) and not _NO_SECRET.search(key)
-    if value and (named or re.search(r"://[^/\s]*@", value)):
-        return f"{key}=***"
-    return f"{key}={property_value(value)}"
+    return bool(value) and bool(named or re.search(r"://[^/\s]*@", value))

@@ -31,8 +31,8 @@ class Node:
     remaining steps (:mod:`tasks.upgrade`). ``started`` is what ran when the service was last started by us
     (:mod:`tasks.services`). ``drained``: a deployment has taken the node out of the balancer (:mod:`tasks.balancer`).
     ``bundles``: files of the vendor's product are there. By file (``usm``, ``eas``): ``properties``, sha256, mode and
-    owner; ``rendered``, sha256 of what was wanted of it when it was written; ``leftovers``, what a package left beside it
-    (:mod:`tasks.properties`).
+    owner; ``rendered``, sha256 of what was wanted of it when it was written; ``leftovers``, what a package left beside
+    it (:mod:`tasks.properties`).
     """
 
     generation: int = 0

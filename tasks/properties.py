@@ -259,13 +259,16 @@ def _is_right(node: Node, name: str, each: Wanted) -> bool:
 def _read(node: Node) -> dict[str, Found]:
     """What the host at hand has of both files. The texts may hold secrets."""
     question = scripts.command("properties", "read", node.etc, RENDERED)
-    succeeded, output, complaint = scripts.ask(host, question)
+    succeeded, output, complaint = scripts.ask(host, question, confidential=True)
     if not succeeded:
         raise run.DeployError(f"the settings on {host.name} cannot be read: {complaint or 'no reason given'}")
     told: dict[str, list[tuple[str, str]]] = {name: [] for name in FILES}
     for line in output.splitlines():
         name, kind, text = (*line.split(" "), "")[:3]
         told[name].append((kind, base64.b64decode(text).decode(merge.ENCODING)))
+    secrets.remember(
+        *(value for found in told.values() for _, text in found for value in merge.secrets_of(text))
+    )
     return {name: _found(found) for name, found in told.items()}
 
 

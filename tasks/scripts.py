@@ -31,8 +31,10 @@ def program(name: str, *arguments: object) -> StringCommand:
     return StringCommand(PYTHON, QuoteString(source), *words)
 
 
-def ask(host: Host, question: StringCommand) -> tuple[bool, str, str]:
-    """Runs a command that changes nothing, and whose standard input may hold a secret: a pyinfra fact would print it
-    with ``-v``. Returns whether it succeeded, its output and its complaints."""
+def ask(host: Host, question: StringCommand, confidential: bool = False) -> tuple[bool, str, str]:
+    """Runs a command that changes nothing, and whose standard output may hold a secret: a pyinfra fact would print it
+    with ``-v``. Where it is ``confidential``, it stands in no log either. Returns whether it succeeded, its output and
+    its complaints."""
+    question.confidential = confidential  # type: ignore[attr-defined]
     succeeded, output = host.run_shell_command(question, **question.connector_arguments)
     return succeeded, output.stdout, output.stderr

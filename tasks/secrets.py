@@ -6,6 +6,8 @@ Rules of this file:
   setting ``secrets_file``: an object from the secret's name, or from the account's, to the password;
 * everybody but its owner must be unable to read that file;
 * what is missing is named before anything is touched;
+* whatever secret a run comes across is remembered (:func:`known`), so that it can be masked where it should never have
+  come: the second line of defence;
 * a secret reaches a host on the standard input of a command: never on a command line, in an environment that pyinfra
   builds, in a log or in ``--diff``.
 
@@ -24,9 +26,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pyinfra.api.exceptions import PyinfraError
 
@@ -38,10 +42,10 @@ class SecretError(PyinfraError):
 def find(name: str, data: Any, account: str = "") -> str | None:
     """The secret of this name; None if there is none. ``data`` are the settings (``host.data``); ``account`` is another
     name for it in the file."""
-    if value := os.environ.get(name):
-        return value
     found = _file(data)
-    return found.get(name) or found.get(account) or None
+    value = os.environ.get(name) or found.get(name) or found.get(account)
+    remember(value or "")
+    return value or None
 
 
 def master_password(data: Any) -> str | None:
@@ -74,6 +78,22 @@ def missing(data: Any) -> list[str]:
     return names
 
 
+_known: set[str] = set()
+
+
+def remember(*values: str) -> None:
+    """Notes secrets that the run has come across; of an address with a password also the password alone."""
+    for value in filter(None, values):
+        _known.add(value)
+        if match := re.search(r"://[^/\s]*?:([^/\s]+)@", value):
+            _known.update({match.group(1), unquote(match.group(1))})
+
+
+def known() -> frozenset[str]:
+    """All secrets that the run has come across so far."""
+    return frozenset(_known)
+
+
 def _file(data: Any) -> dict[str, str]:
     """What the secrets file holds; nothing without one."""
     named = os.environ.get("USM_SECRETS_FILE") or data.get("secrets_file")
@@ -93,4 +113,5 @@ def _file(data: Any) -> dict[str, str]:
         raise SecretError(f"the secrets file {path} can be read by others: chmod 600 {path}")
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
         raise SecretError(f"the secrets file {path} must hold one JSON object of names and passwords")
+    remember(*content.values())
     return content

@@ -312,11 +312,8 @@ def test_no_key_is_lost_and_every_value_has_its_reason(text: str, want: Wanted) 
     assert found.keys() == there.keys() | ours.keys()
     default = javaproperties.loads(TEMPLATE)
     for key, value in found.items():
-        if (
-            key in want.explicit
-            or there.get(key, "?").strip() == default.get(key, "!").strip()
-            or key not in there
-        ):
+        is_edited = key in there and there[key].strip() != default.get(key, "never written").strip()
+        if key in want.explicit or not is_edited:
             assert value == ours[key]
         else:
             assert value.strip() == there[key].strip()
