@@ -3,14 +3,16 @@
 set -eu
 folder=$1 count=$2
 umask 077
+# cp --parents -p looks for the folders of an absolute path from where it stands.
+cd /
 
 # Files of Apache's that speak of ActiveSync, ours included; links to them are not files.
 about_activesync() {
     grep -rlsF Microsoft-Server-ActiveSync "$etc" --include='*.conf' | while read -r file; do
         [ -L "$file" ] || echo "$file"
     done
-    for file in "$conf" "$site"; do
-        [ ! -e "$file" ] || echo "$file"
+    for role in $roles; do
+        [ ! -e "$(place "$role")" ] || place "$role"
     done
 }
 
@@ -24,7 +26,7 @@ mkdir "$folder/apache"
 about_activesync | sort -u | while read -r file; do
     cp -p --parents "$file" "$folder/apache/"
 done
-for link in "$etc/conf-enabled/$name.conf" "$etc/sites-enabled/$host.conf"; do
+for link in "$etc/conf-enabled/$ours.conf" "$etc/sites-enabled/$host.conf"; do
     [ ! -e "$link" ] || cp -P --parents "$link" "$folder/apache/"
 done
 sync -f "$folder"

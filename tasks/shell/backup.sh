@@ -6,6 +6,8 @@ set -eu
 folder=$1 count=$2 package=$3 service=$4 parking=$5 node=$6 repack=$7
 state=/var/lib/open-xchange-usm
 umask 077
+# cp --parents -p looks for the folders of an absolute path from where it stands.
+cd /
 
 thin() {
     # Only what is called by its date, and never the one at hand.

@@ -1,18 +1,21 @@
 # Gives Apache the configuration that the folder $1 holds, and reloads it. If Apache does not accept it, the one that it
 # has stays. Stands behind apache-layout.sh.
 set -eu
+# cp --parents -p looks for the folders of an absolute path from where it stands.
+cd /
 folder=$1
 stamp=$(date +%Y%m%d%H%M%S)
 now=$folder/apache-now
 
-ours() {
-    printf '%s\n' "$conf" "$site" "$etc/conf-enabled/$name.conf" "$etc/sites-enabled/$host.conf"
+of_ours() {
+    for role in $roles; do place "$role"; done
+    printf '%s\n' "$etc/conf-enabled/$ours.conf" "$etc/sites-enabled/$host.conf"
 }
 
 # Files of the site's own; ours are seen to by name.
 others() {
     (cd "$1" && find . -type f -name '*.conf') | sed 's/^\.//' | while read -r file; do
-        ours | grep -qxF "$file" || echo "$file"
+        of_ours | grep -qxF "$file" || echo "$file"
     done
 }
 
@@ -22,7 +25,7 @@ lines() {
 }
 
 apply() {
-    ours | while read -r file; do
+    of_ours | while read -r file; do
         if [ -e "$1$file" ] || [ -L "$1$file" ]; then
             cp -Pp "$1$file" "$file.new" && mv -f "$file.new" "$file"
         else
@@ -41,20 +44,18 @@ apply() {
 if [ ! -d "$now" ]; then
     rm -rf "$now.new"
     mkdir "$now.new"
-    { ours; others "$folder/apache"; } | while read -r file; do
+    { of_ours; others "$folder/apache"; } | while read -r file; do
         if [ -e "$file" ] || [ -L "$file" ]; then cp -Pp --parents "$file" "$now.new/"; fi
     done
     mv "$now.new" "$now"
 fi
 apply "$folder/apache"
-if ! told=$("$control" configtest 2>&1); then
+if ! told=$("$control" -t 2>&1); then
     echo "$told" >&2
     echo "Apache does not accept the configuration of before; the one that it has stays" >&2
     apply "$now"
     rm -rf "$now"
     exit 1
 fi
-if is_running; then
-    if [ -d /run/systemd/system ]; then systemctl reload "$service"; else "/etc/init.d/$service" reload </dev/null; fi
-fi
+if is_running; then serve reload; fi
 rm -rf "$now"
