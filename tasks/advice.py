@@ -27,7 +27,12 @@ SAID = (
         " library that is named above), then run the same command again.",
     ),
     (
-        r"Host key|host key",
+        r"No host key for",
+        "The host's key is not known on this machine: make sure that it is the right one (ssh-keyscan here, and"
+        " ssh-keygen -l on the host itself), put it into known_hosts, then run the same command again.",
+    ),
+    (
+        r"[Hh]ost key",
         "The host does not show the key that is known of it. If it was set up anew, replace its line in known_hosts;"
         " if not, find out who answers in its place before anything else.",
     ),
@@ -36,7 +41,8 @@ SAID = (
         "The host does not let this user in by ssh: check ssh_user and ssh_key in group_data, and the key on the host.",
     ),
     (
-        r"SSHException|SSH session not active|ConnectionResetError|Broken ?[Pp]ipe|EOFError|timed out|TimeoutError"
+        r"Could not connect|Unable to connect|SSHException|SSH session not active|ConnectionResetError|Broken ?[Pp]ipe"
+        r"|EOFError|timed out|TimeoutError"
         r"|No route to host|Socket is closed|Connection lost",
         "The connection to the host was lost or it did not answer in time. See whether it is up and reachable by ssh,"
         " then run the same command again. What was begun there may have gone on by itself: the next run looks first.",

@@ -40,7 +40,7 @@ from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 from pyinfra_cli import cli as pyinfras  # type: ignore[import-untyped]
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
-from tasks import product, report, scripts
+from tasks import advice, product, report, scripts
 from tasks.nodes import Node, NodeState
 
 FILE = "USM_VERIFY_JSON"
@@ -156,9 +156,8 @@ def _row(host: Host) -> Row:
             _look(host, row)
     except (ConnectError, OSError, EOFError, SSHException, PyinfraError) as error:
         row.reachable = False
-        row.problems.append(
-            f"unreachable: {error or type(error).__name__}. See whether it is up and lets you in by ssh"
-        )
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        row.problems.append(f"unreachable: {told}. {advice.on('', [told])}")
     return row
 
 
