@@ -42,7 +42,8 @@ def carry_out() -> None:
     """The whole of it, for the host at hand. Raises :class:`~tasks.run.DeployError` before anything is touched."""
     report.begin(run.record)
     goal = chosen()
-    _say_where(goal)
+    if _is_concerned(host):
+        _say_where(goal)
     run.note_begin()
     run.section("Stop serving phones")
     updatetasks.heal()
@@ -59,7 +60,8 @@ def carry_out() -> None:
     if "web" in host.groups:
         run.attempt(_restore_apache, "Forward as before", goal=goal)
     run.section("All of it is back")
-    _settle(name="Note that all of it is back", goal=goal)
+    if _is_concerned(host):
+        _settle(name="Note that all of it is back", goal=goal)
     run.finish()
 
 
@@ -81,7 +83,7 @@ def _say_where(goal: str) -> None:
 def chosen() -> str:
     """The backup to go back to: the newest that any host has. Empty if everything has gone back to it already. Raises
     :class:`~tasks.run.DeployError` if there is none, or a host lacks its part."""
-    kept = {each: _kept_by(each) for each in _concerned()}
+    kept = {each: _kept_by(each) for each in inventory.get_active_hosts() if _is_concerned(each)}
     names = {name for found in kept.values() for name in found}
     if not names:
         raise run.DeployError(
@@ -105,9 +107,8 @@ def chosen() -> str:
     return newest
 
 
-def _concerned() -> list[Host]:
-    active = inventory.get_active_hosts()
-    return [each for each in active if {"ox", "web"} & set(each.groups)]
+def _is_concerned(each: Host) -> bool:
+    return bool({"ox", "web"} & set(each.groups))
 
 
 def _is_whole(each: Host, found: Backup | None) -> bool:

@@ -10,6 +10,8 @@ stamp=$(date +%Y%m%d%H%M%S)
 rm -f "$state/started"
 find "$folder/files" -type f | while read -r kept; do
     file=${kept#"$folder"/files}
+    # What the package manager laid beside it is in the package that is kept.
+    rm -f "$file.dpkg-dist" "$file.rpmnew"
     if [ -e "$file" ]; then
         if cmp -s "$kept" "$file"; then
             [ "$(stat -c '%a %u %g' "$kept")" != "$(stat -c '%a %u %g' "$file")" ] || continue
