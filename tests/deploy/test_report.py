@@ -40,6 +40,9 @@ run.finish()
 """
 
 
+HERE = 'web = ["@local"]'
+
+
 class Run:
     """A run of pyinfra on this machine, in a folder of its own, whose one step is a command."""
 
@@ -54,7 +57,7 @@ class Run:
         *flags: str,
         before: str = "",
         more: str = "",
-        hosts: str = 'web = ["@local"]',
+        hosts: str = HERE,
         **environment: str,
     ) -> subprocess.Popen[str]:
         (self.folder / "hosts.py").write_text(hosts)
@@ -214,7 +217,7 @@ def test_a_signal_that_the_caller_wants_ignored_stays_ignored(here: Run) -> None
 @pytest.mark.parametrize(
     ("before", "hosts"),
     [
-        ('raise run.DeployError("there is no package")', 'web = ["@local"]'),
+        ('raise run.DeployError("there is no package")', HERE),
         ("", "web = []"),
         (
             "",
@@ -234,7 +237,7 @@ def test_a_run_that_ends_before_its_first_step_has_touched_nothing_and_is_no_suc
 
 
 def test_what_is_no_deployment_is_left_alone(here: Run) -> None:
-    (here.folder / "hosts.py").write_text('web = ["@local"]')
+    (here.folder / "hosts.py").write_text(HERE)
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", "hosts.py", "exec", "--", "true"],
         cwd=here.folder,
