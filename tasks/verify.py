@@ -203,7 +203,9 @@ def judge_node(row: Row, node: Node, told: Mapping[str, list[str]], wanted: str)
     elif not node.installed:
         problem("nothing is installed: deploy.py installs it")
     elif node.installed != wanted:
-        problem(f"{PRODUCTS[node.installed]} is installed, not {PRODUCTS[wanted]}: deploy.py replaces it")
+        problem(
+            f"what is installed is {PRODUCTS[node.installed]}, not {PRODUCTS[wanted]}: deploy.py replaces it"
+        )
     if row.owed:
         problem(f"a deployment was not completed (owed: {row.owed}): run deploy.py again")
     if row.parked:
