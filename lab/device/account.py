@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -23,6 +24,8 @@ from lab.device.owner import Owner
 SUBJECT = "607"
 DELIVERERS = 20
 """Mail comes to so many users at most: each needs a session at OX."""
+
+TRIES = 3
 
 Item = tuple[str, ...]
 
@@ -56,7 +59,15 @@ class Mailbox(Browser):
 
 
 def stock_of_user(ox: str, login: str, password: str, verify: bool | str) -> Stock:
-    """What OX holds of a user, without distribution lists (ActiveSync has none). Raises ``BrowserError``."""
+    """What OX holds of a user, without distribution lists (ActiveSync has none). Raises ``BrowserError`` when OX cannot
+    be asked at the third try either."""
+    for _ in range(TRIES - 1):
+        with suppress(BrowserError):
+            return _stock_of_user(ox, login, password, verify)
+    return _stock_of_user(ox, login, password, verify)
+
+
+def _stock_of_user(ox: str, login: str, password: str, verify: bool | str) -> Stock:
     browser = Mailbox(ox, verify)
     browser.login(login, password)
     try:
@@ -131,7 +142,8 @@ class Post(threading.Thread):
         if self.ident is not None:
             self.join()
         for _, browser in self._browsers:
-            browser.logout()
+            with suppress(BrowserError):
+                browser.logout()
 
 
 def _mail(login: str, subject: str) -> EmailMessage:

@@ -117,7 +117,7 @@ class Load:
             life.join()
 
     def finish(self) -> dict[str, Any]:
-        """Every phone fetches what is left; the whole outcome as JSON knows it. Raises :class:`LoadError`."""
+        """Every phone fetches what is left; the whole outcome as JSON knows it."""
         problems = self._together(Owner.finish)
         differences = Differences()
         if self._site.ox:
@@ -126,7 +126,9 @@ class Load:
                     self.owners, self._site.ox, self._site.password, self._site.verify
                 )
             except BrowserError as error:
-                raise LoadError(f"OX cannot be asked what it holds: {error}") from error
+                problems.append(f"OX cannot be asked what it holds: {error}")
+        if self._post is not None and self._post.problem:
+            problems.append(f"mail was no longer delivered: {self._post.problem}")
         for each in self.owners:
             for anomaly in each.phone.anomalies:
                 self.record.odd(each.name, anomaly)
@@ -141,7 +143,7 @@ class Load:
             "unfinished": problems,
             "twice": differences.twice[:SHOWN],
             "lost": differences.lost[:SHOWN],
-            "good": _is_good(figures, differences, problems, self._post),
+            "good": _is_good(figures, differences, problems),
         }
 
     def _together(self, act: Callable[[Owner], None]) -> list[str]:
@@ -158,11 +160,9 @@ class Load:
             return [problem for problem in pool.map(attempt, self.owners) if problem]
 
 
-def _is_good(
-    figures: dict[str, Any], differences: Differences, problems: list[str], post: Post | None
-) -> bool:
+def _is_good(figures: dict[str, Any], differences: Differences, problems: list[str]) -> bool:
     bad = figures["failures"] or figures["restarts"] or figures["oddities"]
-    return not (bad or differences.twice or differences.lost or problems or (post and post.problem))
+    return not (bad or differences.twice or differences.lost or problems)
 
 
 def table(result: dict[str, Any]) -> list[str]:
