@@ -51,7 +51,7 @@ OPTIONS = {
     "use_source_date_epoch_as_buildtime": "1",
     "clamp_mtime_to_source_date_epoch": "1",
     "source_date_epoch_from_changelog": "0",
-    "_binary_payload": "w6.xzdio",
+    "_binary_payload": "w2.xzdio",
     "_build_id_links": "none",
     "__os_install_post": "%{nil}",
     "debug_package": "%{nil}",

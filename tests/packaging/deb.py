@@ -26,7 +26,8 @@ SOURCES = (
 """What the package is made of."""
 
 
-def _run(*command: str | Path, cwd: Path = PROJECT) -> str:
+def run(*command: str | Path, cwd: Path = PROJECT) -> str:
+    """What a command prints, which must succeed; dates of packages are those of a fixed moment."""
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
@@ -54,16 +55,16 @@ class Deb:
     @classmethod
     def build(cls, project: Path, folder: Path) -> Deb:
         """The package of the sources in ``project``."""
-        _run(sys.executable, "packaging/build.py", "--output", folder, "deb", cwd=project)
+        run(sys.executable, "packaging/build.py", "--output", folder, "deb", cwd=project)
         (path,) = folder.glob("*.deb")
         return cls(path)
 
     def field(self, name: str) -> str:
-        return _run("dpkg-deb", "--field", self.path, name).strip()
+        return run("dpkg-deb", "--field", self.path, name).strip()
 
     def listing(self) -> list[tuple[str, str, str]]:
         """Mode, owner and name of everything inside, names without the leading ``./``."""
-        rows = [line.split(None, 5) for line in _run("dpkg-deb", "--contents", self.path).splitlines()]
+        rows = [line.split(None, 5) for line in run("dpkg-deb", "--contents", self.path).splitlines()]
         return [(row[0], row[1], row[5].removeprefix("./")) for row in rows]
 
     def names(self) -> list[str]:
@@ -82,4 +83,4 @@ class Deb:
 
     def control(self, name: str) -> str:
         """A file of the control part."""
-        return _run("dpkg-deb", "--info", self.path, name)
+        return run("dpkg-deb", "--info", self.path, name)
