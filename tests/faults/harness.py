@@ -17,7 +17,6 @@ from pathlib import Path
 
 from lab.testing import LabHosts
 from tests.deploy.hosts import Deployment, Outcome
-from tests.faults.driver import MADE_TO_FAIL
 from tests.packaging.deb import PROJECT
 
 DATABASE = "db1"
@@ -201,4 +200,4 @@ def strike_once(deployment: Deployment, fault: Fault, step: str, *words: str) ->
     return run, struck[0] if struck else None
 
 
-__all__ = ["FAULTS", "MADE_TO_FAIL", "Fault", "Moment", "Run", "observe", "strike_once"]
+__all__ = ["FAULTS", "Fault", "Moment", "Run", "observe", "strike_once"]
