@@ -73,10 +73,11 @@ def check() -> None:
     """Refuses what the application would not start with, before anything is touched: settings, and values that somebody
     has edited on the host at hand. Raises :class:`~tasks.run.DeployError`."""
     _check_extra()
-    if not product.wanted(host.data).has_service:
+    node = nodes.state_of(host)
+    if not product.wanted(host.data).has_service or not (is_pending(node) or upgrade.way(node)):
+        # What lies there has been looked at when it was written.
         return
     check_settings(tuple(_without_own_address(wanted()).items()))
-    node = nodes.state_of(host)
     if is_pending(node) and node.properties:
         _check_on_host(node)
 
@@ -219,8 +220,10 @@ def _complaint(files: tuple[tuple[str, str], ...]) -> str:
 
 
 def _check_on_host(node: Node) -> None:
-    """The values that stay on the host at hand because somebody edited them there are looked at too."""
-    merged = _merged(node, _read(node))
+    """The values that stay on the host at hand because somebody edited them there are looked at too. Shows already what
+    will change."""
+    found = _read(node)
+    merged = _merged(node, found)
     complaint = _complaint(tuple((name, each.text) for name, each in merged.items()))
     if complaint:
         lines = "; ".join(_as_on_host(node, line, merged) for line in complaint.splitlines())
@@ -228,6 +231,8 @@ def _check_on_host(node: Node) -> None:
             f"what was edited on {host.name} cannot be used: {lines}. Correct it there, or say it in group_data/, which"
             " then counts. Nothing has been touched"
         )
+    for name in FILES:
+        _show(_difference(node, name, found[name], merged[name]))
 
 
 def _as_on_host(node: Node, line: str, merged: Mapping[str, Merged]) -> str:
@@ -353,11 +358,20 @@ def _tell(node: Node, name: str, found: Found, merged: Merged) -> None:
         report.note(
             "warning", f"{_path(node, name)}: {key} stands there again after line {places}; the last counts"
         )
-    if found.text is None or not (lines := merge.difference(found.text, merged.text)):
-        return
-    shown = "\n".join([f"--- {_path(node, name)}", f"+++ {_path(node, name)}", *lines])
-    report.note("difference", shown)
-    if (host.name, shown) not in _said:
+    if shown := _difference(node, name, found, merged):
+        report.note("difference", shown)
+        _show(shown)
+
+
+def _difference(node: Node, name: str, found: Found, merged: Merged) -> str:
+    """What changes in the values of a file that was there, as a diff; empty if nothing does."""
+    lines = [] if found.text is None else merge.difference(found.text, merged.text)
+    return "\n".join([f"--- {_path(node, name)}", f"+++ {_path(node, name)}", *lines]) if lines else ""
+
+
+def _show(shown: str) -> None:
+    """Shows a difference in the output of the run, once."""
+    if shown and (host.name, shown) not in _said:
         _said.add((host.name, shown))
         for line in shown.splitlines():
             logger.info(f"    [{host.name}] {line}")
