@@ -88,6 +88,9 @@ def _is_of(host: Host, lab: Lab, device: Path) -> bool:
     return backing.startswith(f"{lab.place_of(host).resolve()}/")
 
 
+NOW = ""
+
+
 def _register(lab: Lab) -> Path:
     """Which labels the hosts' layers stand on now, the newest first, and on which each label stands."""
     return lab.directory / "snapshots.json"
@@ -97,35 +100,36 @@ def _read(lab: Lab) -> dict[str, list[str]]:
     return dict(json.loads(_register(lab).read_text())) if _register(lab).exists() else {}
 
 
-NOW = ""
-
-
 def labels_below(lab: Lab) -> list[str]:
     """The snapshots that the hosts stand on, the newest first."""
     return _read(lab).get(NOW, [])
 
 
-def check_label(label: str) -> None:
+def require_free(lab: Lab, label: str) -> None:
+    """LabError unless a snapshot can be called so."""
+    if label in labels(lab):
+        raise LabError(f"there is a snapshot {label!r} of the lab {lab.name} already")
     if not LABEL.fullmatch(label):
         raise LabError(
             f"{label!r} is no label of a snapshot: up to 30 letters, digits, hyphens, a letter first"
         )
 
 
+def labels(lab: Lab) -> list[str]:
+    """The snapshots there are."""
+    return [label for label in _read(lab) if label != NOW]
+
+
 def require_snapshot(lab: Lab, label: str) -> None:
     """LabError unless there is a snapshot of that label."""
-    labels = [each for each in _read(lab) if each != NOW]
-    if label not in labels:
-        raise LabError(
-            f"no snapshot {label!r} of the lab {lab.name}; there are {', '.join(labels) or 'none'}"
-        )
+    if label not in labels(lab):
+        there = ", ".join(labels(lab)) or "none"
+        raise LabError(f"no snapshot {label!r} of the lab {lab.name}; there are {there}")
 
 
 def set_aside(lab: Lab, label: str) -> None:
     """Keeps the layers of all hosts, which have ended, under the label, and begins empty ones above them."""
     register = _read(lab)
-    if label in register:
-        raise LabError(f"there is a snapshot {label!r} of the lab {lab.name} already")
     for host in lab.hosts:
         place = lab.place_of(host)
         kept = place / "kept"

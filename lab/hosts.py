@@ -247,7 +247,7 @@ def reboot(lab: Lab, host: Host) -> None:
 def snapshot(lab: Lab, label: str, report: Steps) -> None:
     """Keeps the files of all hosts as they are now. The hosts end for it (databases properly, all else at once) and
     start again."""
-    disk.check_label(label)
+    disk.require_free(lab, label)
     with locked(lab):
         require_up(lab)
         _record(lab).unlink()

@@ -8,12 +8,13 @@ two clones do not take each other's labs for their own.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import fcntl
 import os
 import signal
 import subprocess
-import threading
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ RUN = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 # The kernel keeps 255 bytes of an alias.
 ALIAS_BYTES = 250
+LOCK_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -43,10 +45,24 @@ def _one_at_a_time() -> Iterator[None]:
     """Two programs must not add and remove namespaces at once; a lock on /run itself leaves no file behind."""
     descriptor = os.open("/run", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise LabError(
+                    f"another program has been adding or removing a network namespace for {LOCK_SECONDS:.0f} s; "
+                    "/proc/locks says which one has the lock on /run"
+                ) from None
+            time.sleep(0.01)
 
 
 def exists(name: str) -> bool:
@@ -206,8 +222,18 @@ def _enter(descriptor: int) -> None:
         raise OSError(ctypes.get_errno(), "setns: " + os.strerror(ctypes.get_errno()))
 
 
+def _start_thread(function: Callable[..., None], arguments: tuple[()]) -> None:
+    gevent = sys.modules.get("gevent.monkey")
+    start = gevent.get_original("_thread", "start_new_thread") if gevent else _thread.start_new_thread
+    start(function, arguments)
+
+
 def call_inside(name: str, function: Callable[[], T]) -> T:
-    """Calls a function in a thread of its own whose sockets are made inside the namespace."""
+    """Calls a function in a thread of its own whose sockets are made inside the namespace.
+
+    It is a thread of the kernel also in a program where gevent has replaced threads by its own (pyinfra does so): one
+    of those would take the whole program into the namespace.
+    """
     outcome: list[T] = []
     problem: list[BaseException] = []
 
@@ -222,10 +248,11 @@ def call_inside(name: str, function: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             problem.append(error)
 
-    thread = threading.Thread(target=work, name=f"inside {name}", daemon=True)
-    thread.start()
-    while thread.is_alive():  # a join with a limit lets signals through
-        thread.join(0.2)
+    _start_thread(work, ())
+    pause = 0.0005
+    while not (outcome or problem):  # sleeping lets signals through, and gevent's other work
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)
     if problem:
         raise problem[0]
     return outcome[0]

@@ -7,11 +7,15 @@ import subprocess
 from lab import netns
 from lab.plan import BRIDGE, CONTROLLER, PREFIX_LENGTH, Host, Lab
 
+# Hardware addresses are fixed, since others remember them: a bridge that takes that of one of its cables, as bridges do
+# by themselves, or a host that comes back with another one would be lost to them for half a minute.
+BRIDGE_ADDRESS = "02:00:00:00:00:01"
+
 
 def make(lab: Lab) -> None:
     """The namespace of the lab with the bridge, and those of the hosts."""
     netns.add(lab.namespace, lab.directory)
-    netns.ip("link", "add", BRIDGE, "type", "bridge", namespace=lab.namespace)
+    netns.ip("link", "add", BRIDGE, "address", BRIDGE_ADDRESS, "type", "bridge", namespace=lab.namespace)
     netns.ip("address", "add", f"{CONTROLLER}/{PREFIX_LENGTH}", "dev", BRIDGE, namespace=lab.namespace)
     netns.ip("link", "set", BRIDGE, "up", namespace=lab.namespace)
     for host in lab.hosts:
@@ -22,11 +26,15 @@ def connect(lab: Lab, host: Host) -> None:
     """The namespace of a host, with its end of the cable."""
     inside = lab.namespace_of(host)
     netns.add(inside, lab.directory)
-    pair = ("link", "add", host.name, "type", "veth", "peer", "name", "eth0", "netns", inside)
-    netns.ip(*pair, namespace=lab.namespace)
+    peer = ("peer", "name", "eth0", "address", _hardware(host), "netns", inside)
+    netns.ip("link", "add", host.name, "type", "veth", *peer, namespace=lab.namespace)
     netns.ip("link", "set", host.name, "master", BRIDGE, "up", namespace=lab.namespace)
     netns.ip("address", "add", f"{host.address}/{PREFIX_LENGTH}", "dev", "eth0", namespace=inside)
     netns.ip("link", "set", "eth0", "up", namespace=inside)
+
+
+def _hardware(host: Host) -> str:
+    return f"02:00:00:00:01:{int(host.address.rpartition('.')[2]):02x}"
 
 
 def disconnect(lab: Lab, host: Host) -> None:

@@ -1,7 +1,8 @@
-"""A pytest plugin: the fixture ``lab_hosts`` brings a lab up once for all tests of a session.
+"""A pytest plugin: ``lab_hosts`` is a lab of the guide's hosts, up once for all tests of a session; ``lab_of`` gives
+one of any other plan, and ``rpm_root`` a root file system without a host.
 
-The lab has a name of its own, so that tests never touch one that a person has up, and it is taken down when the
-session ends, however it ends; one whose session was killed is removed by the next session.
+Each lab has a name of its own, so that tests never touch one that a person has up, and it is taken down when the
+session ends, however it ends; those whose session was killed are removed by the next session.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from lab import enter, hosts, keys, netns, roles
-from lab.plan import LOGS, PROJECT, STATE, Lab
+from lab import disk, enter, faults, hosts, keys, netns, network, roles
+from lab.plan import DEFAULT_PLAN, LOGS, PROJECT, STATE, Lab, plan_named
 from lab.root import Root, mounted
 
 T = TypeVar("T")
-# A test's lab is called test<PID of the session>.
-OF_A_SESSION = re.compile(r"test(\d+)[a-z]?")
+# A test's lab is called test<PID of the session>, and what else is needed to tell several apart.
+OF_A_SESSION = re.compile(r"test(\d+)(?:[a-z][a-z0-9]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,72 @@ class LabHosts:
         hosts.down(self.lab, hosts.steps(self.lab, "down"))
         hosts.up(self.lab, hosts.steps(self.lab, "up"), plan=plan)
 
+    def snapshot(self, label: str) -> None:
+        """Keeps the files of all hosts as they are now, for ``reset``; the hosts start again for it."""
+        hosts.snapshot(self.lab, label, hosts.steps(self.lab, "snapshot"))
+
+    def reset(self, label: str) -> None:
+        """All hosts as they were in that snapshot, just started, with every fault undone; takes seconds."""
+        hosts.reset(self.lab, label, hosts.steps(self.lab, "reset"))
+
+    def has_snapshot(self, label: str) -> bool:
+        return label in disk.labels(self.lab)
+
+    def cut(self, name: str) -> None:
+        """Unplugs a host from the network: packets are lost, connections hang."""
+        network.cut(self.lab, self.lab.host(name))
+
+    def join(self, name: str) -> None:
+        """Plugs a host in again."""
+        network.join(self.lab, self.lab.host(name))
+
+    @contextmanager
+    def cut_off(self, name: str) -> Iterator[None]:
+        """A host that is unplugged for a while."""
+        self.cut(name)
+        try:
+            yield
+        finally:
+            self.join(name)
+
+    def reboot(self, name: str) -> None:
+        """A power cut: the host's processes end at once; it starts again with its files."""
+        hosts.reboot(self.lab, self.lab.host(name))
+
+    def kill(self, name: str, what: str) -> None:
+        """Kills a service (``lab.faults.SERVICES``) on a host by SIGKILL; it stays dead."""
+        faults.kill(self.lab, self.lab.host(name), what)
+
+    def start(self, name: str, what: str) -> None:
+        """Starts a service again."""
+        faults.start(self.lab, self.lab.host(name), what)
+
+    @contextmanager
+    def killed(self, name: str, what: str) -> Iterator[None]:
+        """A service that is dead for a while."""
+        self.kill(name, what)
+        try:
+            yield
+        finally:
+            self.start(name, what)
+
+    def fill_disk(self, name: str) -> None:
+        """Not one block is left on a host's disk; only in the plan ``disks``."""
+        faults.fill_disk(self.lab, self.lab.host(name))
+
+    def free_disk(self, name: str) -> None:
+        """There is room on the host's disk again."""
+        faults.free_disk(self.lab, self.lab.host(name))
+
+    @contextmanager
+    def full_disk(self, name: str) -> Iterator[None]:
+        """A host whose disk is full for a while."""
+        self.fill_disk(name)
+        try:
+            yield
+        finally:
+            self.free_disk(name)
+
     @property
     def passwords(self) -> dict[str, str]:
         """The lab's passwords by account (``lab.keys.ACCOUNTS``)."""
@@ -126,28 +194,57 @@ def remove_dead_sessions() -> None:
 
 def forget(lab: Lab) -> None:
     """Takes a lab down and removes what is written about it."""
-    report = hosts.steps(lab, "down")
-    hosts.down(lab, report)
+    hosts.down(lab, hosts.steps(lab, "down"))
     (STATE / f"{lab.name}.lock").unlink(missing_ok=True)
-    report.log.unlink(missing_ok=True)
-    hosts.steps(lab, "up").log.unlink(missing_ok=True)
+    for log in ("up", "down", "snapshot", "reset", "layers"):
+        hosts.steps(lab, log).log.unlink()
     for console in LOGS.glob(f"{lab.name}-*.console"):
         console.unlink(missing_ok=True)
     shutil.rmtree(lab.directory, ignore_errors=True)
 
 
+class Labs:
+    """The labs of a session, one a plan; each comes up when it is asked for first."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, LabHosts] = {}
+
+    def __call__(self, plan: str) -> LabHosts:
+        """The lab of that plan (``lab.plan.plan_named``), up: databases filled, groupware running, nothing of ours
+        deployed unless a test of this session did."""
+        if plan not in self._running:
+            lab = Lab(f"test{os.getpid()}{'' if plan == DEFAULT_PLAN else plan}")
+            self._running[plan] = LabHosts(lab)
+            hosts.up(lab, hosts.steps(lab, "up"), plan=plan_named(plan))
+        return self._running[plan]
+
+    def end(self, plan: str) -> None:
+        """Takes the lab of that plan down before the session ends: a large one leaves its memory to others."""
+        if plan in self._running:
+            forget(self._running.pop(plan).lab)
+
+    def end_all(self) -> None:
+        for plan in list(self._running):
+            self.end(plan)
+
+
 @pytest.fixture(scope="session")
-def lab_hosts() -> Iterator[LabHosts]:
-    """The four hosts, up: databases filled, groupware running, nothing of ours deployed yet."""
+def lab_of() -> Iterator[Labs]:
+    """Gives a lab of any plan: ``lab_of("three")``."""
     if os.geteuid() != 0:
         pytest.skip("the lab's hosts need root")
     remove_dead_sessions()
-    lab = Lab(f"test{os.getpid()}")
+    labs = Labs()
     try:
-        hosts.up(lab, hosts.steps(lab, "up"))
-        yield LabHosts(lab)
+        yield labs
     finally:
-        forget(lab)
+        labs.end_all()
+
+
+@pytest.fixture(scope="session")
+def lab_hosts(lab_of: Labs) -> LabHosts:
+    """The guide's four hosts, up: databases filled, groupware running, nothing of ours deployed yet."""
+    return lab_of(DEFAULT_PLAN)
 
 
 @pytest.fixture
