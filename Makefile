@@ -41,6 +41,16 @@ test: $(INSTALLED)  ## Run all tests (as root: with the lab hosts)
 	@$(BIN)/python -m lab prepare
 	@$(BIN)/pytest $(TEST_ARGS)
 
+.PHONY: test-faults
+test-faults: $(INSTALLED)  ## Strike each step of install and upgrade in each way (hours; as root)
+	@$(BIN)/python -m lab prepare
+	@USM_TEST_ALL_FAULTS=1 $(BIN)/pytest tests/faults $(TEST_ARGS)
+
+.PHONY: bench
+bench: $(INSTALLED)  ## Measure; a table with targets, and JSON in bench/results (as root, about ten minutes)
+	@$(BIN)/python -m lab prepare
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
 .PHONY: lint
 lint: $(INSTALLED)  ## Style, types and import contracts
 	@$(BIN)/ruff check .

@@ -14,3 +14,11 @@ deploy: package  ## Carry out the installation guide on the hosts of INVENTORY=i
 .PHONY: deploy-dry
 deploy-dry: package  ## Say what `make deploy` would change, and change nothing
 	@$(BIN)/python -m tasks.run --dry $(INVENTORY)
+
+.PHONY: verify
+verify: $(INSTALLED)  ## Show how every host of INVENTORY stands, and change nothing
+	@$(BIN)/python -m tasks.run --verify $(INVENTORY)
+
+.PHONY: rollback
+rollback: $(INSTALLED)  ## Go back to what the hosts of INVENTORY had before the last replacement of a product
+	@$(BIN)/python -m tasks.run --rollback $(INVENTORY)

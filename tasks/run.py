@@ -9,8 +9,8 @@ Rules of this file:
 * pyinfra exits with 0 after Ctrl-C and after failures under ``--no-wait``. A run that began and did not reach its end
   on every host exits with 1 here, whatever pyinfra says.
 
-``python -m tasks.run [--dry] inventory/lab.py`` is pyinfra with the flags that are safe, and exits with 0 only if the
-run wrote down that it came to its end.
+``python -m tasks.run [--dry | --rollback | --verify] inventory/lab.py`` is pyinfra with the flags that are safe, and
+exits with 0 only if the run wrote down that it came to its end.
 """
 
 from __future__ import annotations
@@ -193,26 +193,53 @@ def _note_end() -> Generator[str, None, None]:
     yield from ()
 
 
+MANOEUVRES = {"deploy": "deploy.py", "rollback": "tasks/rollback.py", "verify": "tasks/verify.py"}
+"""What can be done to an inventory, and the file that pyinfra is given for it."""
+
+
 def main() -> int:
     """Runs pyinfra and exits with 0 only if the run came to its end everywhere."""
     parser = argparse.ArgumentParser(prog="python -m tasks.run", description=__doc__.splitlines()[0])
     parser.add_argument("inventory", help="a file such as inventory/lab.py, or the folder inventory")
     parser.add_argument("--dry", action="store_true", help="show what would change, and change nothing")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--rollback",
+        action="store_const",
+        const="rollback",
+        dest="manoeuvre",
+        help="go back to what there was before the last replacement of a product",
+    )
+    instead.add_argument(
+        "--verify",
+        action="store_const",
+        const="verify",
+        dest="manoeuvre",
+        help="show how every host stands, and change nothing",
+    )
     parser.add_argument(
         "--limit", action="append", default=[], metavar="HOST", help="only this host or group"
     )
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="KEY=VALUE", help="a setting, for this run alone"
+    )
     parser.add_argument("-v", "--verbose", action="count", default=0, help="show facts, commands, output")
-    arguments = parser.parse_args()
+    return _run(parser.parse_args())
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    manoeuvre = arguments.manoeuvre or "deploy"
     command = [sys.executable, "-m", "pyinfra", "--dry" if arguments.dry else "-y"]
     command += ["-" + "v" * arguments.verbose] if arguments.verbose else []
-    for name in arguments.limit:
-        command += ["--limit", name]
+    for option in ("limit", "data"):
+        for value in getattr(arguments, option):
+            command += [f"--{option}", value]
+    command += [arguments.inventory, MANOEUVRES[manoeuvre]]
     with tempfile.NamedTemporaryFile("r", prefix="deploy-", suffix=".json") as result:
         environment = {RESULT: result.name, **os.environ}
-        command += [arguments.inventory, "deploy.py"]
         status = subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
         written = Path(environment[RESULT]).read_text() or "{}"
-    if status or arguments.dry:
+    if status or arguments.dry or manoeuvre == "verify":
         return 1 if status else 0
     return 0 if json.loads(written).get("complete") else 1
 

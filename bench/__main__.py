@@ -1,0 +1,30 @@
+"""``python -m bench [NAME...]``: all benchmarks, or those that are named."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+BENCHMARKS = {
+    "deployment": "a run with nothing to do, beside Ansible: 3, 10 and 50 hosts",
+    "rollout": "a new version under the load of 200 phones",
+}
+
+
+def main() -> int:
+    """Runs one after the other; exits with 1 if any target is missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog="; ".join(f"{name}: {about}" for name, about in BENCHMARKS.items()),
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (default: all)")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    return max(importlib.import_module(f"bench.{name}").main([]) for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
