@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.packages import deb, legacy
-from lab.packages.deb import File
+from lab.packages import forms, legacy
+from lab.packages.contents import ETC, File, Package
 
 VERSION = "0.9~beta1"
 PREFIX = "opt/open-xchange/usm"
@@ -25,11 +25,12 @@ TASK = "usm.database.BetaTablesUpdateTask"
 _FILES = Path(__file__).with_name("files") / "beta"
 
 
-def build(output: Path, version: str = VERSION, generation: int = 6) -> Path:
-    """Makes ``open-xchange-usm_<version>_all.deb`` in the folder ``output``; its path."""
+def build(output: Path, version: str = VERSION, generation: int = 6, form: str = "deb") -> Path:
+    """Makes ``open-xchange-usm_<version>_all.deb``, or with the form rpm ``open-xchange-usm-<version>.noarch.rpm``, in
+    the folder ``output``; its path."""
     service = _text("service.py").replace("@VERSION@", version)
-    etc = deb.ETC[generation]
-    package = deb.Package(
+    etc = ETC[generation]
+    package = Package(
         version=version,
         summary="Exchange ActiveSync for Open-Xchange (beta)",
         description="A first version for those who like to try things.",
@@ -45,7 +46,7 @@ def build(output: Path, version: str = VERSION, generation: int = 6) -> Path:
         ),
         scripts={name: _text(name) for name in ("postinst", "prerm", "postrm")},
     )
-    return deb.build(package, output)
+    return forms.build(package, output, form)
 
 
 def _bytes(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Debian packages from a table of files, made with dpkg-deb; the same table makes the same bytes."""
+"""Debian packages, made with dpkg-deb; the same contents make the same bytes."""
 
 from __future__ import annotations
 
@@ -6,51 +6,20 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-EPOCH = 1_293_840_000
-"""The date of everything inside: the first of January 2011."""
-
-ETC = {6: "opt/open-xchange/etc/groupware", 7: "opt/open-xchange/etc"}
-"""Generation of the groupware → the folder of its settings."""
+from lab.packages.contents import EPOCH, Package
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """One file. ``target``: where it goes, without the leading ``/``. ``config``: dpkg asks before it replaces one that
-    an administrator edited."""
-
-    target: str
-    content: bytes
-    mode: int = 0o644
-    config: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """What dpkg is told about a package, and what is in it. ``scripts``: maintainer scripts by name."""
-
-    version: str
-    summary: str
-    description: str
-    files: Sequence[File]
-    name: str = "open-xchange-usm"
-    depends: str = ""
-    recommends: str = ""
-    scripts: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def file_name(self) -> str:
-        """As the guide spells it. An epoch of the version is not part of it."""
-        return f"{self.name}_{self.version.rpartition(':')[2]}_all.deb"
+def name(package: Package) -> str:
+    """The file's name, as the guide spells it."""
+    return f"{package.name}_{package.version}_all.deb"
 
 
 def build(package: Package, output: Path) -> Path:
     """Makes the package in the folder ``output``; its path. Raises ``CalledProcessError``."""
     output.mkdir(parents=True, exist_ok=True)
-    target = output / package.file_name
+    target = output / name(package)
     with tempfile.TemporaryDirectory(prefix="lab-package-") as folder:
         root = Path(folder, "root")
         _stage(package, root)
@@ -77,10 +46,10 @@ def _stage(package: Package, root: Path) -> None:
             if not file.config
         ),
     }
-    for name, text in control.items():
-        _write(root / "DEBIAN" / name, text.encode(), 0o644)
-    for name, text in package.scripts.items():
-        _write(root / "DEBIAN" / name, text.encode(), 0o755)
+    for member, text in control.items():
+        _write(root / "DEBIAN" / member, text.encode(), 0o644)
+    for member, text in package.scripts.items():
+        _write(root / "DEBIAN" / member, text.encode(), 0o755)
     for path in [root, *root.rglob("*")]:
         if path.is_dir():
             path.chmod(0o755)
@@ -101,7 +70,7 @@ def _control(package: Package) -> str:
         "Priority": "optional",
         "Description": package.summary,
     }
-    lines = [f"{name}: {value}" for name, value in fields.items() if value]
+    lines = [f"{key}: {value}" for key, value in fields.items() if value]
     return "\n".join([*lines, *(f" {line}" for line in package.description.splitlines())]) + "\n"
 
 

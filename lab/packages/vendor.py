@@ -14,8 +14,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from lab.packages import deb, legacy
-from lab.packages.deb import File
+from lab.packages import forms, legacy
+from lab.packages.contents import ETC, File, Package
 
 VERSION = "6.20.7-3"
 UPGRADED = "6.20.7-4"
@@ -40,22 +40,23 @@ _FILES = Path(__file__).with_name("files") / "vendor"
 _DATE = (2011, 1, 1, 0, 0, 0)
 
 
-def build(output: Path, version: str = VERSION, generation: int = 6) -> Path:
-    """Makes ``open-xchange-usm_<version>_all.deb`` in the folder ``output``; its path."""
+def build(output: Path, version: str = VERSION, generation: int = 6, form: str = "deb") -> Path:
+    """Makes ``open-xchange-usm_<version>_all.deb``, or with the form rpm ``open-xchange-usm-<version>.noarch.rpm``, in
+    the folder ``output``; its path."""
     bundles = [File(f"{BUNDLES}/{name}.jar", _jar(name, version)) for name in (*_SILENT, SERVLET)]
     tasks = legacy.update_tasks("com.openexchange.usm.database.ox", TASK)
-    package = deb.Package(
+    package = Package(
         version=version,
         summary="Open-Xchange OXtender for Business Mobility",
         description="Universal Synchronization Module and Exchange ActiveSync as bundles of the groupware.",
         files=(
             *bundles,
             File(f"{BUNDLES}/com.openexchange.usm.database.ox.updatetasks", tasks.encode()),
-            File(f"{deb.ETC[generation]}/usm.properties", _bytes("usm.properties"), config=True),
-            File(f"{deb.ETC[generation]}/eas.properties", _bytes("eas.properties"), config=True),
+            File(f"{ETC[generation]}/usm.properties", _bytes("usm.properties"), config=True),
+            File(f"{ETC[generation]}/eas.properties", _bytes("eas.properties"), config=True),
         ),
     )
-    return deb.build(package, output)
+    return forms.build(package, output, form)
 
 
 def _jar(name: str, version: str) -> bytes:

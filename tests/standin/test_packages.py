@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from lab.ox.database.groupware import version
 from lab.ox.database.servers import DatabaseServer
 from lab.ox.process import StandIn
 from lab.packages import beta, legacy, vendor
-from lab.packages.deb import ETC
+from lab.packages.contents import ETC
 
 ALIAS = "Microsoft-Server-ActiveSync"
 BASIC = "Basic " + base64.b64encode(b"anton@example.org:secret").decode()
@@ -39,11 +41,38 @@ def _unpacked(package: Path, root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("builder", [vendor.build, beta.build], ids=["vendor", "beta"])
-def test_the_same_version_makes_the_same_bytes(builder: object, tmp_path: Path) -> None:
-    assert callable(builder)
-    one, two = builder(tmp_path / "one"), builder(tmp_path / "two")
-    assert hashlib.sha256(one.read_bytes()).digest() == hashlib.sha256(two.read_bytes()).digest()
+needs_rpm = pytest.mark.skipif(shutil.which("rpmbuild") is None, reason="Debian's rpm is not installed")
+FORMS = ["deb", pytest.param("rpm", marks=needs_rpm)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("which", ["vendor", "beta"])
+def test_the_same_version_makes_the_same_bytes(which: str, form: str, tmp_path: Path) -> None:
+    made = []
+    for folder in ("one", "two"):
+        command = [sys.executable, "-m", "lab.packages", which, "--form", form, "--output", tmp_path / folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        made.append(hashlib.sha256(Path(done.stdout.strip()).read_bytes()).hexdigest())
+    assert made[0] == made[1]
+
+
+@needs_rpm
+def test_the_rpms_hold_the_same_files_and_mark_the_same_settings(tmp_path: Path) -> None:
+    for build, name in (
+        (vendor.build, "open-xchange-usm-6.20.7-3.noarch.rpm"),
+        (beta.build, "open-xchange-usm-0.9~beta1-1.noarch.rpm"),
+    ):
+        package = build(tmp_path, form="rpm")
+        assert package.name == name
+        root = _unpacked(build(tmp_path), tmp_path / name.removesuffix(".rpm"))
+        query = ["rpm", "--query", "--package", "--nosignature", package]
+        listed = subprocess.run([*query, "--list"], capture_output=True, text=True, check=True).stdout.split()
+        files = {f"/{path.relative_to(root)}" for path in root.rglob("*") if path.is_file()}
+        assert set(listed) == files
+        marked = subprocess.run([*query, "--configfiles"], capture_output=True, text=True, check=True).stdout
+        assert set(_control(build(tmp_path), "conffiles", tmp_path / "control").split()) == set(
+            marked.split()
+        )
 
 
 def test_the_vendors_package_has_bundles_settings_and_no_service(tmp_path: Path) -> None:
@@ -138,21 +167,27 @@ class Vendor:
 
 @pytest.fixture(scope="module")
 def groupware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendor]:
-    """Running, with the bundles as they are shipped."""
+    """Running, with its settings as they are shipped."""
     folder = tmp_path_factory.mktemp("vendor")
     made = Vendor(folder / "root", vendor.build(folder))
     with made.node:
         yield made
 
 
-def test_the_vendors_servlet_follows_the_guide(groupware: Vendor) -> None:
+@pytest.fixture(scope="module")
+def configured(groupware: Vendor) -> Vendor:
+    """Running with the settings that count after a restart."""
     # Not configured yet.
     assert groupware.ask().status_code == 503
-    # Configured: counts after a restart.
     groupware.set_url(groupware.node.url)
     assert groupware.ask().status_code == 503
     groupware.node.kill()
     groupware.node.start()
+    return groupware
+
+
+def test_the_vendors_servlet_follows_the_guide(configured: Vendor) -> None:
+    groupware = configured
     assert groupware.ask(auth=None).status_code == 401
     assert "Basic" in groupware.ask(auth=None).headers["WWW-Authenticate"]
     answer = groupware.ask()
@@ -174,10 +209,8 @@ def test_the_vendors_servlet_follows_the_guide(groupware: Vendor) -> None:
     assert groupware.ask("POST", Cmd="Ping", DeviceId="d1").status_code == 501
 
 
-def test_users_without_the_rights_are_refused_by_the_vendors_servlet(groupware: Vendor) -> None:
-    groupware.set_url(groupware.node.url)
-    groupware.node.kill()
-    groupware.node.start()
+def test_users_without_the_rights_are_refused_by_the_vendors_servlet(configured: Vendor) -> None:
+    groupware = configured
     root = groupware.node.root
     for change, status in (({"remove": ["usm"]}, 403), ({"add": ["usm"]}, 200)):
         requests.post(f"{root}/lab/rights", json={"login": "anton@example.org", **change}, timeout=30)
@@ -196,11 +229,9 @@ def test_a_bundle_that_is_broken_does_not_keep_the_groupware_from_starting(tmp_p
         assert made.ask().status_code == 404
 
 
-def test_dropped_tables_come_back_after_the_version_was_reset(groupware: Vendor) -> None:
+def test_dropped_tables_come_back_after_the_version_was_reset(configured: Vendor) -> None:
+    groupware = configured
     path = Path(groupware.node.database.removeprefix("sqlite:///")) / "oxdatabase_5.db"
-    groupware.set_url(groupware.node.url)
-    groupware.node.kill()
-    groupware.node.start()
     groupware.reset()
     groupware.ask()
     assert groupware.rows("easUIDMapping") >= 0

@@ -154,12 +154,14 @@ class Handler(BaseHTTPRequestHandler):
     """One connection of a device."""
 
     protocol_version = "HTTP/1.1"
-    server_version = f"open-xchange-usm/{VERSION}"
-    sys_version = ""
     devices: Devices
     groupware: Groupware
     url: str
     alias: str
+
+    def version_string(self) -> str:
+        """What the header Server says."""
+        return f"open-xchange-usm/{VERSION}"
 
     def do_OPTIONS(self) -> None:
         """What a device asks first."""
