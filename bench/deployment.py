@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import resource
 import shutil
@@ -115,7 +114,7 @@ class Race:
         }
         return {
             **kept,
-            "ANSIBLE_CONFIG": os.devnull,
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_LOCAL_TEMP": str(self.folder),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_GATHERING": "explicit",
@@ -139,6 +138,7 @@ class Race:
             for role, found in by_role.items()
         }
         inventory = {"all": {"vars": reach, "children": groups}}
+        (self.folder / "ansible.cfg").touch()
         (self.folder / "hosts.json").write_text(json.dumps(inventory))
         for each in self.lab.plan.of_role("web", "ox", "app"):
             self._collect(each.name, each.role, each.generation)
