@@ -74,13 +74,11 @@ class Rpm:
 
     def scripts(self) -> list[str]:
         """The text of each scriptlet."""
-        return [
-            self.query(f"%{{{tag}}}") for tag in ("PREIN", "POSTIN", "PREUN", "POSTUN", "POSTTRANS")
-        ]
+        return [self.query(f"%{{{tag}}}") for tag in ("PREIN", "POSTIN", "PREUN", "POSTUN", "POSTTRANS")]
 
 
 def of_deb(deb: Path, folder: Path) -> Rpm:
-    """A package with the files of a Debian one, as a vendor makes both of the same files; no scripts that do anything."""
+    """A package with the files of a Debian one, as a vendor makes both; no scripts that do anything."""
     root, top = folder / "root", folder / "rpmbuild"
     run("dpkg-deb", "--extract", deb, root)
     conffiles = set(run("dpkg-deb", "--info", deb, "conffiles").split())
@@ -109,4 +107,6 @@ def lint(*command: str | Path) -> str:
     """What a linter complains about; empty if nothing."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1, 2, 64, 66), done.stderr
-    return "".join(line for line in done.stdout.splitlines(keepends=True) if ": W: " in line or ": E: " in line)
+    return "".join(
+        line for line in done.stdout.splitlines(keepends=True) if ": W: " in line or ": E: " in line
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -117,8 +118,7 @@ def test_purging_leaves_nothing_behind(lab_hosts: LabHosts, deb: Deb) -> None:
 
 
 def test_every_module_imports_with_what_debian_has(ox1: LabHosts) -> None:
-    environment = "PYTHONPATH=/opt/open-xchange/usm/lib"
-    done = ox1.run("ox1", "env", environment, "/usr/bin/python3", "-P", "-s", "-B", "-", stdin=IMPORTS)
+    done = ox1.run("ox1", "/opt/open-xchange/usm/sbin/python", "-", stdin=IMPORTS)
     assert int(done.stdout) > 50
 
 
@@ -162,12 +162,58 @@ def test_a_service_that_died_says_so_and_starts_again(configured: LabHosts) -> N
     assert status(configured, "ox1", "status") == 0
 
 
+def test_a_start_right_after_the_master_was_killed_ends_its_workers_first(configured: LabHosts) -> None:
+    """They go on answering for a while, and would be taken for the new ones."""
+    assert status(configured, "ox1", "start") == 0
+    old = process(configured)
+    workers = configured.sh("ox1", f"pgrep -s {old}").split()
+    configured.sh("ox1", f"kill -9 {old}")
+    assert status(configured, "ox1", "start") == 0
+    answer = json.loads(configured.sh("ox1", "/opt/open-xchange/usm/sbin/probe"))
+    assert str(answer["pid"]) == process(configured) != old
+    assert not set(workers) & set(configured.sh("ox1", "ps -eo pid=").split())
+    assert (
+        len(
+            configured.sh("ox1", "ls -d /run/open-xchange-usm/* /tmp/open-xchange-usm-*", check=False).split()
+        )
+        == 1
+    )
+    assert status(configured, "ox1", "stop") == 0
+    assert configured.sh("ox1", "ls -d /run/open-xchange-usm* /tmp/open-xchange-usm-*", check=False) == ""
+
+
+def test_a_stop_ends_workers_whose_master_was_killed(configured: LabHosts) -> None:
+    assert status(configured, "ox1", "start") == 0
+    old = process(configured)
+    configured.sh("ox1", f"kill -9 {old}")
+    assert status(configured, "ox1", "stop") == 0
+    assert configured.sh("ox1", f"pgrep -s {old} -r R,S,D", check=False) == ""
+
+
 def test_a_start_that_fails_is_told_and_leaves_nothing_running(configured: LabHosts) -> None:
+    configured.sh("ox1", "echo what was said before >>/var/log/open-xchange/open-xchange-usm.out")
     configured.sh("ox1", f"echo com.openexchange.usm.listen.port=x >>{ETC}/usm.properties")
     done = configured.run("ox1", SERVICE, "start", check=False)
     assert done.returncode == 1
     assert "com.openexchange.usm.listen.port=x" in done.stderr
+    assert "what was said before" not in done.stderr
     assert status(configured, "ox1", "status") == 3
+
+
+def test_a_start_waits_for_as_many_seconds_as_it_is_told(configured: LabHosts) -> None:
+    configured.sh(
+        "ox1", "printf '#!/bin/sh\\nwhile :; do sleep 0.1; done\\n' >/root/hangs; chmod 755 /root /root/hangs"
+    )
+    configured.sh("ox1", "printf 'DAEMON=/root/hangs\\nSTART_TIMEOUT=2\\n' >>/etc/default/open-xchange-usm")
+    try:
+        began = time.monotonic()
+        assert status(configured, "ox1", "start") == 1
+        assert 2 <= time.monotonic() - began < 10
+        assert configured.sh("ox1", "pgrep -f [/]root/hangs", check=False) == ""
+    finally:
+        configured.sh(
+            "ox1", "sed -i '/^DAEMON=/d; /^START_TIMEOUT=/d' /etc/default/open-xchange-usm; chmod 700 /root"
+        )
 
 
 def test_an_upgrade_restarts_a_service_that_runs(configured: LabHosts, deb: Deb) -> None:

@@ -12,7 +12,9 @@ from tests.packaging.deb import PROJECT, Deb
 from tests.packaging.rpm import QUERY, Rpm, lint, run
 
 SETTINGS = {
-    f"opt/open-xchange/etc/{folder}{name}.properties" for folder in ("", "groupware/") for name in ("usm", "eas")
+    f"opt/open-xchange/etc/{folder}{name}.properties"
+    for folder in ("", "groupware/")
+    for name in ("usm", "eas")
 }
 
 
@@ -62,7 +64,9 @@ def test_everything_is_roots_and_nobody_else_may_write(rpm: Rpm) -> None:
 
 
 def test_edits_of_an_administrator_are_kept(rpm: Rpm) -> None:
-    config = {name for name, file in rpm.files().items() if set("cn") <= set(file.flags) and "g" not in file.flags}
+    config = {
+        name for name, file in rpm.files().items() if set("cn") <= set(file.flags) and "g" not in file.flags
+    }
     assert config == {"etc/logrotate.d/open-xchange-usm", "etc/sysconfig/open-xchange-usm"}
     assert {name for name, file in rpm.files().items() if "g" in file.flags} == SETTINGS
 
@@ -76,16 +80,24 @@ def test_scriptlets_are_proper_shell(rpm: Rpm) -> None:
 def test_it_asks_for_names_that_rhel_and_sles_have(rpm: Rpm) -> None:
     required = run(*QUERY, "--requires", rpm.path)
     assert not re.search(r"python3-|lsb|passwd|init-system-helpers", required)
-    for either in ("python3.12dist(gevent) >= 22.10", "python311-gevent >= 22.10", "(shadow-utils or shadow)"):
+    for either in (
+        "python3.12dist(gevent) >= 22.10",
+        "python311-gevent >= 22.10",
+        "(shadow-utils or shadow)",
+    ):
         assert either in required
 
 
-@pytest.mark.skipif(shutil.which("rpmlint") is None, reason="rpmlint is not installed (python -m lab prepare)")
+@pytest.mark.skipif(
+    shutil.which("rpmlint") is None, reason="rpmlint is not installed (python -m lab prepare)"
+)
 def test_rpmlint_finds_nothing_that_is_not_on_purpose(rpm: Rpm) -> None:
     assert lint("rpmlint", "-c", PROJECT / "packaging/rpmlint.toml", rpm.path) == ""
 
 
-@pytest.mark.skipif(shutil.which("lintian") is None, reason="lintian is not installed (python -m lab prepare)")
+@pytest.mark.skipif(
+    shutil.which("lintian") is None, reason="lintian is not installed (python -m lab prepare)"
+)
 def test_lintian_finds_nothing_that_is_not_on_purpose(deb: Deb) -> None:
     command = ["lintian", "--fail-on", "error,warning", "--allow-root", str(deb.path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

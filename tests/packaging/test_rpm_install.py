@@ -20,7 +20,10 @@ ETC = "/opt/open-xchange/etc/groupware"
 KEPT = "/var/lib/open-xchange-usm/packages"
 
 FILES = "find / -xdev {} -print | LC_ALL=C sort".format(
-    " ".join(f"-path {path} -prune -o" for path in ("/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/lib/rpm"))
+    " ".join(
+        f"-path {path} -prune -o"
+        for path in ("/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/lib/rpm")
+    )
 )
 """Everything, apart from what changes anyway."""
 
@@ -194,12 +197,15 @@ def test_what_is_missing_is_named(root: Root, rpm: Rpm) -> None:
     root.run("rpm", "--erase", "--nodeps", "lab-provides")
     said = deploy(root, rpm.path, check=False)
     assert "python3.11dist(gevent)" in said
-    assert root.sh("rpm --query open-xchange-usm", check=False) == "package open-xchange-usm is not installed\n"
+    assert (
+        root.sh("rpm --query open-xchange-usm", check=False) == "package open-xchange-usm is not installed\n"
+    )
 
 
 def test_an_installation_that_was_cut_off_is_completed_by_the_next(root: Root, rpm: Rpm) -> None:
     root.sh(
-        f"rpm --install {NEW} & sleep 0.4; kill -KILL $!; wait; rpm --query open-xchange-usm; true", check=False
+        f"rpm --install {NEW} & sleep 0.4; kill -KILL $!; wait; rpm --query open-xchange-usm; true",
+        check=False,
     )
     deploy(root, rpm.path)
     assert root.sh("rpm --query open-xchange-usm | wc -l").strip() == "1"
