@@ -58,7 +58,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def program(names: Sequence[str]) -> str:
     """The path of the first of these programs that is there. Raises :class:`LegacyError`."""
     for name in names:
-        if found := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/local/bin"):
+        if found := shutil.which(name):
             return found
     raise LegacyError(
         f"{' or '.join(names)} is not installed on this host: install the package mariadb-client (Debian, SLES) or"

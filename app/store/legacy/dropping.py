@@ -78,5 +78,5 @@ def _nobody_else_writing(connection: Connection, tables: tuple[str, ...]) -> Ite
         yield
     finally:
         # Without a connection there is no lock either.
-        with suppress(exc.DBAPIError):
+        with suppress(exc.SQLAlchemyError):
             run(connection, "UNLOCK TABLES")

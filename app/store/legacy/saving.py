@@ -72,11 +72,12 @@ def _must_be_saved_again(
 
 def unlike(connection: Connection, entry: Entry, found: Found, kind: Kind) -> Iterator[str]:
     """What a schema has that is not what was saved of it, a line each. A table without rows counts as saved if one of
-    its name was: an update task of the groupware may have made it anew, and nothing is lost with it."""
+    its name was, and so does a procedure that came after the drop: an update task of the groupware may have made them
+    anew, and nothing is lost with them."""
     tables = measure(connection, found.tables(kind))
     kept = {name: table for name, table in tables.items() if table.rows or name not in entry.tables}
     yield from differences(entry.tables, kept)
-    if kind is LEGACY:
+    if kind is LEGACY and not entry.dropped:
         yield from changed(entry.procedures, procedures(connection, found.procedures))
 
 

@@ -84,7 +84,7 @@ def filled(connection: Connection, place: Place, archive: Archive, entry: Entry)
         yield name
     finally:
         # Where the server is gone, the next call sweeps.
-        with suppress(exc.DBAPIError, LegacyError):
+        with suppress(exc.SQLAlchemyError, LegacyError):
             sweep(connection, place)
 
 
