@@ -56,6 +56,18 @@ def _install(packages: str) -> str:
     return f"apt-get update --quiet\napt-get install --yes --quiet --no-install-recommends {packages}\n"
 
 
+# What belongs to a machine with a screen, disks and a kernel of its own.
+MASKED_UNITS = (
+    "console-getty.service getty@.service systemd-udevd.service systemd-logind.service systemd-remount-fs.service "
+    "sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount sys-fs-fuse-connections.mount "
+    "dev-hugepages.mount proc-sys-fs-binfmt_misc.automount"
+)
+
+
+def _systemd_settings() -> str:
+    return f"systemctl mask {MASKED_UNITS}\nsystemctl set-default multi-user.target\n"
+
+
 def _rpm_database() -> str:
     """Makes rpm's database where rpm systems have it, and tells it what the system has."""
     describe = (FILES / "rpm-provides.py").read_text()
@@ -91,7 +103,7 @@ RECIPES = (
         "--shell /usr/sbin/nologin open-xchange\n",
         "ox",
     ),
-    Recipe("ox7", "true\n", "ox"),
+    Recipe("ox7", _install("systemd systemd-sysv") + _systemd_settings(), "ox"),
     Recipe("rpm", _install("rpm") + _rpm_database(), "ox"),
 )
 

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import base, disk, keys, machine, netns, network, roles
+from lab import base, cgroups, disk, keys, machine, netns, network, roles
 from lab.enter import SSH_PORT, answers
 from lab.plan import FILES, LOGS, STATE, Host, Lab, Plan
 from lab.steps import LabError, Steps, tail, undisturbed
@@ -192,13 +192,25 @@ def console(lab: Lab, host: Host) -> Path:
 
 def _start(lab: Lab, host: Host) -> None:
     disks, overlay = disk.mounts(lab, host)
-    spaces = ["--mount", "--pid", "--uts", "--ipc", "--cgroup"]
+    group = str(cgroups.make(lab, host)) if host.systemd else ""
+    spaces = ["--mount", "--pid", "--uts", "--ipc", *([] if group else ["--cgroup"])]
     enter = ["nsenter", f"--net={netns.RUN / lab.namespace_of(host)}"]
     unshare = ["unshare", *spaces, "--fork", "--kill-child", "--"]
     root = str(lab.place_of(host) / "root")
     with console(lab, host).open("w") as output:
         subprocess.Popen(
-            [*enter, *unshare, "sh", str(FILES / "host.sh"), host.name, root, overlay, disks, "/sbin/init"],
+            [
+                *enter,
+                *unshare,
+                "sh",
+                str(FILES / "host.sh"),
+                host.name,
+                root,
+                overlay,
+                disks,
+                group,
+                "/sbin/init",
+            ],
             cwd=STATE,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -232,6 +244,7 @@ def halt(lab: Lab, hosts: Collection[Host]) -> None:
     for host in hosts:
         netns.empty(lab.namespace_of(host), 0)
         disk.detached(lab, host)
+        cgroups.remove(lab, host)
 
 
 def reboot(lab: Lab, host: Host) -> None:
@@ -304,6 +317,7 @@ def _take_down(lab: Lab, keep: bool) -> None:
         if netns.exists(name):
             netns.empty(name, 0)
             netns.remove(name)
+    cgroups.remove(lab)
     for host in lab.hosts:
         disk.detached(lab, host)
     if not keep and lab.directory.exists():

@@ -57,6 +57,11 @@ class Host:
     generation: int = 0
 
     @property
+    def systemd(self) -> bool:
+        """Whether its init is systemd, as an App Suite of our days has it; else sysvinit."""
+        return self.generation == 7
+
+    @property
     def address(self) -> str:
         number = NUMBERS.get(self.name) or FIRST_APPLICATION - 1 + int(self.name.removeprefix("app"))
         return f"{NETWORK}.{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -84,7 +85,10 @@ def prepare(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     upper.chmod(0o755)
     put(upper, "etc/hostname", host.name + "\n")
     put(upper, "etc/hosts", lab.plan.hosts_file())
-    put(upper, "etc/inittab", (FILES / "inittab").read_text())
+    if host.systemd:
+        put(upper, "etc/machine-id", hashlib.md5(lab.namespace_of(host).encode()).hexdigest() + "\n")
+    else:
+        put(upper, "etc/inittab", (FILES / "inittab").read_text())
     put(upper, "etc/ssh/sshd_config.d/lab.conf", (FILES / "sshd.conf").read_text())
     key = keys.host_key(lab, host.name)
     put(upper, "etc/ssh/ssh_host_ed25519_key", key.read_text(), 0o600)

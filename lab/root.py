@@ -72,7 +72,7 @@ def mounted(role: str, directory: Path) -> Iterator[Root]:
         process = subprocess.Popen(
             [
                 *("setpriv", "--pdeathsig", "KILL", "unshare", *spaces, "--fork", "--kill-child", "--"),
-                *("sh", str(FILES / "host.sh"), role, str(directory / "root"), overlay, "", *IDLE),
+                *("sh", str(FILES / "host.sh"), role, str(directory / "root"), overlay, "", "", *IDLE),
             ],
             cwd=STATE,
             stdin=subprocess.DEVNULL,

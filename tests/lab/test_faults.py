@@ -21,11 +21,11 @@ LISTING = "find / -xdev -not -path '/run/*' -not -path '/var/log/*' -printf '%p 
 def kept(lab_of: Labs) -> LabHosts:
     """Hosts with disks of their own and a snapshot of them as they came up."""
     hosts = lab_of("disks")
-    kept.mysql(
+    hosts.mysql(
         "CREATE DATABASE early; CREATE TABLE early.numbers (number INT); INSERT INTO early.numbers VALUES (1)"
     )
-    kept.sh("ox1", "echo before > /etc/before")
-    kept.snapshot("before")
+    hosts.sh("ox1", "echo before > /etc/before")
+    hosts.snapshot("before")
     return hosts
 
 
