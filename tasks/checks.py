@@ -22,11 +22,11 @@ from typing import Any
 
 import gevent
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from tasks import nodes, phone, product, progress, proxy, report, run, scripts, secrets
 from tasks.nodes import Node
+from tasks.operations import operation
 
 PROBE = "/opt/open-xchange/usm/sbin/probe"
 
@@ -55,8 +55,8 @@ def node() -> Iterator[PyinfraCommand]:
     deadline = time.monotonic() + float(host.data.check_timeout)
     problem = _await_health(nodes.state_of(host), deadline)
     problems = [problem] if problem else _of_phone(nodes.state_of(host), deadline)
-    for each in problems:
-        yield run.failure(each)
+    if problems:
+        yield run.failure("; ".join(problems))
 
 
 @operation()
@@ -68,8 +68,9 @@ def _ask_node() -> Generator[PyinfraCommand, None, None]:
 def _ask_web() -> Generator[PyinfraCommand, None, None]:
     if not state.is_executing:
         return
-    for problem in _problems_of_web(host.data.public_url or f"http://{proxy.address_of(host)}"):
-        yield run.failure(problem)
+    problems = list(_problems_of_web(host.data.public_url or f"http://{proxy.address_of(host)}"))
+    if problems:
+        yield run.failure("; ".join(problems))
 
 
 def _await_health(found: Node, deadline: float) -> str:

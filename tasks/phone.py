@@ -163,6 +163,9 @@ def ask(question: Question) -> Findings:
     """Everything that the question gives means to ask. Raises nothing."""
     found = Findings()
     line = Line(question)
+    if question.ox_url:
+        # First, because it explains what else is wrong.
+        found.problems += wrong_with_ox(question.ox_url, question.seconds)
     try:
         found.problems += wrong_with_refusals(line)
         if question.login and question.password:
@@ -172,8 +175,6 @@ def ask(question: Question) -> Findings:
     except OSError as error:
         found.problems.append(f"{question.url} does not answer: {error}")
     found.certificate_ends = line.certificate_ends
-    if question.ox_url:
-        found.problems += wrong_with_ox(question.ox_url, question.seconds)
     return found
 
 

@@ -15,10 +15,11 @@ it tells how far the run was also when the run was killed. It is one JSON object
 ``complete``       whether every host that began has reached the end
 ``outcome``        ``running``, ``done``, ``failed``, ``refused`` (before the first step), ``planned`` (``--dry``), or
                    ``ended by SIGTERM`` and the like
+``kind``           ``deployment`` or ``rollback``
 ``dry``            whether nothing was to be changed; ``changed`` then holds what a run would change
 ``started``        when the run began, ISO 8601, UTC
 ``seconds``        how long it took so far
-``package``        version of the package that is deployed; empty where it is not known
+``package``        version and build of the package that is deployed; empty where it is not known
 ``log``            the log of all commands (:mod:`tasks.commands_log`); null without one
 ``step``           the step that the run was at last
 ``hosts``          names of the hosts that the run works on
@@ -64,7 +65,8 @@ RESULT = "USM_DEPLOY_RESULT"
 
 FORMAT = 1
 
-DEPLOY = "deploy.py"
+KINDS = {"deploy.py": "deployment", "rollback.py": "rollback"}
+"""What pyinfra is called for, and what that is."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -121,6 +123,7 @@ class Run:
     state: State | None = None
     record: Record | None = None
     log: CommandsLog = field(default_factory=lambda: CommandsLog(None))
+    kind: str = "deployment"
     dry: bool = False
     package: str = ""
     step: str = ""
@@ -151,14 +154,16 @@ def complain(message: str, host: Host | None = None) -> None:
 def expect(record: Record | None = None) -> None:
     """A deployment is wanted from here on: however this process ends, it tells how, and not with 0 unless the run
     came to its end. Called again, it does nothing. ``config.py`` may call it before any host is reached; does nothing
-    where pyinfra was asked for something else than ``deploy.py``."""
+    where pyinfra was asked for something else."""
     run.record = record or run.record
     if _expected:
         return
     words = _pyinfras_words()
-    if record is None and DEPLOY not in words.get("operations", ()):
+    kinds = [KINDS[name] for name in map(os.path.basename, words.get("operations") or ()) if name in KINDS]
+    if record is None and not kinds:
         return
     _expected.append(True)
+    run.kind = kinds[0] if kinds else run.kind
     run.dry = _is_plan(words)
     atexit.register(conclude)
     for number in SIGNALS:
@@ -170,10 +175,9 @@ def expect(record: Record | None = None) -> None:
 _expected: list[bool] = []
 
 
-def begin(record: Record, package: str = "") -> None:
+def begin(record: Record) -> None:
     """Begins to tell: progress, the result, the log. Called for each host while the run is prepared."""
     expect(record)
-    run.package = package or run.package
     state = current_state()
     if run.state is not None or state is None:
         return
@@ -187,6 +191,11 @@ def begin(record: Record, package: str = "") -> None:
     progress.prepared(0, len(state.active_hosts))
     progress.start()
     save()
+
+
+def deploys(version: str, build: str = "") -> None:
+    """Which package it is that is deployed."""
+    run.package = f"{version} {build}".strip()
 
 
 def section(title: str) -> None:
@@ -289,6 +298,7 @@ def result() -> dict[str, Any]:
         "format": FORMAT,
         "complete": _is_complete(),
         "outcome": _outcome(),
+        "kind": run.kind,
         "dry": run.dry,
         "started": run.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "seconds": round(time.monotonic() - run.began, 1),
@@ -412,7 +422,7 @@ def _how_it_ended() -> list[str]:
     where = (
         f" ({progress.position}: {run.step})" if progress.position else f" ({run.step})" if run.step else ""
     )
-    lines = [f"--> The deployment{by} did not come to its end on {listed(behind)}, after {_took()}{where}"]
+    lines = [f"--> The {run.kind}{by} did not come to its end on {listed(behind)}, after {_took()}{where}"]
     if not run.failures:
         lines += [
             "    What hosts were at may go on there by itself. Run the same command again: it looks first how things"

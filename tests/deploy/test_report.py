@@ -128,6 +128,7 @@ def test_the_result_of_a_run_has_all_its_fields(here: Run) -> None:
         "format": 1,
         "complete": True,
         "outcome": "done",
+        "kind": "deployment",
         "dry": False,
         "package": "",
         "step": "Finish",
