@@ -37,8 +37,6 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.context import ctx_config, ctx_inventory, ctx_state
-from pyinfra_cli import cli as pyinfras  # type: ignore[import-untyped]
-from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
 from tasks import advice, product, report, scripts
 from tasks.nodes import Node, NodeState
@@ -115,6 +113,10 @@ def carry_out(words: Mapping[str, Any]) -> int:
 
 def _state(words: Mapping[str, Any]) -> State:
     """pyinfra's own objects, for the inventory and the options that it was called with."""
+    # Only here: importing them replaces sockets, threads and sleep of the whole process by gevent's.
+    from pyinfra_cli import cli as pyinfras  # type: ignore[import-untyped]
+    from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
+
     context: State = ctx_state.get()  # type: ignore[no-untyped-call]
     config = ctx_config.get()  # type: ignore[no-untyped-call]
     ssh = [words.get(f"ssh_{name}") for name in ("user", "key", "key_password", "port", "password")]
