@@ -103,13 +103,12 @@ def _join(hosts: LabHosts, moment: Moment) -> None:
 
 
 def _kill_database(hosts: LabHosts, moment: Moment, process: subprocess.Popen[str]) -> str:
-    """The server and the process that would start it again."""
-    hosts.sh(DATABASE, "pkill -KILL -f mysqld_safe; pkill -KILL -x mariadbd; true")
+    hosts.kill(DATABASE, "mariadb")
     return "go"
 
 
 def _start_database(hosts: LabHosts, moment: Moment) -> None:
-    hosts.sh(DATABASE, "/etc/init.d/mariadb start </dev/null >/dev/null 2>&1")
+    hosts.start(DATABASE, "mariadb")
 
 
 def _fill(hosts: LabHosts, moment: Moment, process: subprocess.Popen[str]) -> str:

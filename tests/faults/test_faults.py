@@ -13,13 +13,14 @@ strikes all of them. After a fault, whatever it was:
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from lab.packages import beta
-from lab.testing import LabHosts
+from lab.testing import LabHosts, Labs
 from tests.deploy.hosts import NODES, Deployment, eventually
 from tests.faults import world
 from tests.faults.harness import FAULTS, Fault, Moment, Run, observe, strike_once
@@ -44,13 +45,13 @@ INSTALL_STEPS: Final = (
     "Bring the tables of USM up to date",
     "Run the service",
     "Forward ActiveSync to the application nodes",
-    "Enable ActiveSync in context 1",
-    "Enable ActiveSync in context 2",
+    "Set who may synchronise in context 1",
+    "Set who may synchronise in context 2",
 )
 UPGRADE_STEPS: Final = (
     "Note what is to be done",
     "Stop serving phones",
-    "Keep what is needed to come back",
+    "Keep what a rollback needs",
     "Install the package",
     "Move updatetasks.cfg out of the way",
     "Stop the groupware and admin service",
@@ -63,8 +64,8 @@ UPGRADE_STEPS: Final = (
     "Bring the tables of USM up to date",
     "Run the service",
     "Forward ActiveSync to the application nodes",
-    "Enable ActiveSync in context 1",
-    "Enable ActiveSync in context 2",
+    "Set who may synchronise in context 1",
+    "Set who may synchronise in context 2",
 )
 STEPS: Final = {"install": INSTALL_STEPS, "upgrade": UPGRADE_STEPS}
 
@@ -91,8 +92,9 @@ CASES: Final = [
 
 
 @pytest.fixture(scope="module")
-def deployment(faulty_hosts: LabHosts, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    return Deployment(faulty_hosts, deb, tmp_path_factory.mktemp("faults"))
+def deployment(lab_of: Labs, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    yield Deployment(lab_of("disks"), deb, tmp_path_factory.mktemp("faults"))
+    lab_of.end("disks")
 
 
 @pytest.fixture(scope="module")
