@@ -20,6 +20,7 @@ Administrators are answered until then, unless other workers of the service go o
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -55,6 +56,16 @@ LAST_WORDS: Final = 4.0
 _TICK: Final = 0.02
 
 
+class _Address:
+    """What is asked of a listening socket once it has accepted a connection; it may be closed by then."""
+
+    def __init__(self, name: Any) -> None:
+        self._name = name
+
+    def getsockname(self) -> Any:
+        return self._name
+
+
 class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """See the module. The WSGI application must have the methods ``stop`` (send waiting devices home) and ``close``."""
 
@@ -77,7 +88,7 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
     def run(self) -> None:
         """Serve until told to end; in place of ``GeventWorker.run``, which looks once a second."""
         self._told_to_end = Event()
-        servers = [self._serve(listener) for listener in self.sockets] if self.alive else []
+        servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:
             self.notify()
             self._told_to_end.wait(BEAT)
@@ -113,18 +124,18 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             self._idle[sock] = time.monotonic()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """``TERM``."""
+        """``TERM``. Before it serves, the worker just ends."""
         super().handle_exit(sig, frame)
-        if self._told_to_end is not None:
-            # Not in the signal handler itself, which may have interrupted anything.
-            gevent.spawn(self._told_to_end.set)
+        if self._told_to_end is None:
+            sys.exit(0)
+        # Not in the signal handler itself, which may have interrupted anything.
+        gevent.spawn(self._told_to_end.set)
 
     def _serve(self, listener: Any) -> StreamServer:
         listener.setblocking(True)
         listener.listen(self.cfg.backlog)
-        server = StreamServer(
-            listener, handle=partial(self.handle, listener), spawn=Pool(self.worker_connections)
-        )
+        handle = partial(self.handle, _Address(listener.getsockname()))
+        server = StreamServer(listener, handle=handle, spawn=Pool(self.worker_connections))
         if self.cfg.workers > 1:
             server.max_accept = 1
         server.start()
