@@ -22,7 +22,7 @@ from pathlib import Path
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 from pyinfra.context import host
 
-from tasks import nodes, run, scripts, upgrade, version
+from tasks import nodes, product, report, run, scripts, upgrade, version
 from tasks.nodes import Node
 from tasks.operations import operation
 
@@ -54,18 +54,32 @@ def install() -> None:
     Open-Xchange's is touched, and nothing started."""
     if nodes.is_node():
         check()
+        report.deploys(*offered(nodes.state_of(host)))
         run.attempt(_install, "Install the package")
 
 
 def check() -> None:
     """Refuses, for the node at hand, a package that is not there, is none, does not fit, or is older than what the node
     has. Raises :class:`~tasks.run.DeployError`."""
-    node = nodes.state_of(host)
-    offer, _ = offered(node)
+    node, path = nodes.state_of(host), str(file_for(nodes.state_of(host)))
+    if _family(path) != node.family:
+        raise run.DeployError(
+            f"{host.name} installs packages of the kind .{node.family}, but package_file is {path}. Leave it empty, or"
+            " set it for the hosts of each kind in group_data/. Nothing has been touched"
+        )
+    offer, build = offered(node)
+    wanted = product.wanted(host.data)
+    if bool(build) != wanted.has_service:
+        has = (
+            "has a build, so it is this application"
+            if build
+            else "has no build, so it is not this application"
+        )
+        raise run.DeployError(f"product is {wanted.name}, but {path} {has}. Nothing has been touched")
     if is_newer(node) and not host.data.allow_downgrade:
         raise run.DeployError(
-            f"{host.name} has version {node.version}, which is newer than {offer} ({file_for(node)}): offer that one,"
-            " or set allow_downgrade. Nothing has been touched"
+            f"{host.name} has version {node.version}, which is newer than {offer} ({path}): offer that one, or set"
+            " allow_downgrade. Nothing has been touched"
         )
 
 
@@ -82,23 +96,12 @@ def is_pending(node: Node) -> bool:
 
 def offered(node: Node) -> tuple[str, str]:
     """Version and build of the package that the node is to have. Raises :class:`~tasks.run.DeployError`."""
-    return _ask(node.family, str(file_for(node)))
+    return _offered(str(file_for(node)))
 
 
 def file_for(node: Node) -> Path:
-    """The package file on this machine that the node is to have. Raises :class:`~tasks.run.DeployError`."""
-    named = str(host.data.package_file) or OURS[node.family].format(version=_our_version())
-    path = run.PROJECT / named
-    if not path.is_file():
-        raise run.DeployError(
-            f"there is no package {path}: build it with `make package`. Nothing has been touched"
-        )
-    if path.suffix != f".{node.family}":
-        raise run.DeployError(
-            f"{host.name} installs packages of the kind .{node.family}, but package_file is {named}. Leave it empty, or"
-            " set it for the hosts of each kind in group_data/. Nothing has been touched"
-        )
-    return path
+    """The package file on this machine that the node is to have."""
+    return run.PROJECT / (str(host.data.package_file) or OURS[node.family].format(version=_our_version()))
 
 
 @functools.cache
@@ -106,18 +109,30 @@ def _our_version() -> str:
     return str(tomllib.loads((run.PROJECT / "pyproject.toml").read_text())["project"]["version"])
 
 
+def _family(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
 @functools.cache
-def _ask(family: str, path: str) -> tuple[str, str]:
-    """What the package file says."""
-    command = [*QUESTIONS[family], path]
+def _offered(path: str) -> tuple[str, str]:
+    """What a package file says of itself: version, and build or nothing."""
+    if not Path(path).is_file():
+        raise run.DeployError(
+            f"there is no package {path}: build it with `make package`. Nothing has been touched"
+        )
+    if _family(path) not in QUESTIONS:
+        raise run.DeployError(f"{path} is neither a .deb nor an .rpm. Nothing has been touched")
+    command = [*QUESTIONS[_family(path)], path]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise run.DeployError(f"{command[0]} is missing on this machine: {TOOLS[family]}") from None
+        raise run.DeployError(
+            f"{command[0]} is missing on this machine, which reads the package: {TOOLS[_family(path)]}"
+        ) from None
     if done.returncode:
         raise run.DeployError(f"{path} is not a package: {done.stderr.strip()}. Nothing has been touched")
     found, _, rest = done.stdout.partition("\n")
-    if family == "rpm":
+    if _family(path) == "rpm":
         rest = next((each.partition("=")[2] for each in rest.split() if "(build)=" in each), "")
     return found.strip(), rest.strip()
 

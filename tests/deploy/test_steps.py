@@ -68,10 +68,11 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+ARRIVING = "/var/lib/open-xchange-usm/packages/arriving/open-xchange-usm_1.0.0_all.deb"
 INSTALL = [
-    "folder.sh /var/lib/open-xchange-usm",
-    "upload open-xchange-usm_1.0.0_all.deb /var/lib/open-xchange-usm/open-xchange-usm_1.0.0_all.deb",
-    "install.sh /var/lib/open-xchange-usm/open-xchange-usm_1.0.0_all.deb 1.0.0 build2 /var/lib/open-xchange-usm",
+    "install-room.sh /var/lib/open-xchange-usm/packages",
+    f"upload open-xchange-usm_1.0.0_all.deb {ARRIVING}",
+    f"install.sh deb {ARRIVING} /var/lib/open-xchange-usm/packages",
 ]
 PARK = [
     "folder.sh /var/lib/open-xchange-usm",
