@@ -67,7 +67,7 @@ undo() {
         [ ! -e "$before/$role.disabled" ] || switch_role off "$role"
         [ ! -e "$before/$role.enabled" ] || switch_role on "$role"
     done >/dev/null
-    for module in $(cat "$before/modules" 2>/dev/null); do switch_module off "$module" >/dev/null; done
+    for added in $(cat "$before/modules" 2>/dev/null); do switch_module off "$added" >/dev/null; done
     [ ! -s "$before/processing" ] || choose_processing event "$(cat "$before/processing")" >/dev/null
     rm -f "$before/complete"
     rm -rf "$before" "$staged"
@@ -153,7 +153,7 @@ serve "$how" >"$staged/told" 2>&1
 tries=0
 until is_up; do
     tries=$((tries + 1))
-    if [ $tries -ge 75 ]; then
+    if [ $tries -ge 75 ] || { [ $tries -ge 15 ] && ! is_running; }; then
         told=$(cat "$staged/told")
         undo
         { is_running && serve reload || serve restart; } >/dev/null 2>&1

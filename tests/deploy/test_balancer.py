@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
 from tasks import balancer, report
@@ -73,7 +74,7 @@ def ox(name: str, parked: str = "0", **settings: Any) -> OxNode:
 
 def carried_out(commands: Iterator[Any], host: Any) -> list[str]:
     """What was done on the node itself, up to the first failure."""
-    done = []
+    done: list[str] = []
     for command in commands:
         if isinstance(command, FunctionCommand):
             if command.function(None, host) is False:
@@ -85,12 +86,12 @@ def carried_out(commands: Iterator[Any], host: Any) -> list[str]:
 
 def drained(node: OxNode, *others: FakeHost) -> list[str]:
     with on(node, [node, *others]):
-        return carried_out(balancer.drain(node), node)
+        return carried_out(balancer.drain(cast(Host, node)), node)
 
 
 def restored(node: OxNode, *others: FakeHost) -> list[str]:
     with on(node, [node, *others]):
-        return carried_out(balancer.restore(node), node)
+        return carried_out(balancer.restore(cast(Host, node)), node)
 
 
 REMEMBER = ["folder.sh /var/lib/open-xchange-usm", "touch /var/lib/open-xchange-usm/drained"]
@@ -166,7 +167,7 @@ def test_a_node_that_a_web_host_does_not_reach_stays_out_and_remembers() -> None
 def test_nothing_is_done_while_a_run_is_prepared() -> None:
     one, first = web(reachable=False), ox("ox1")
     with on(first, [first, ox("ox2"), one], executing=False):
-        assert len(list(balancer.drain(first))) > 0
+        assert len(list(balancer.drain(cast(Host, first)))) > 0
     assert one.told == []
 
 
