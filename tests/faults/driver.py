@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from gevent.lock import BoundedSemaphore
 from pyinfra.api.command import FileUploadCommand, FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
@@ -28,10 +29,12 @@ def observe(path: str) -> None:
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(path)
     answers = connection.makefile("r")
+    one_at_a_time = BoundedSemaphore()
 
     def asked(step: str, host: str, kind: str) -> str:
-        connection.sendall(json.dumps({"step": step, "host": host, "kind": kind}).encode() + b"\n")
-        return answers.readline().strip()
+        with one_at_a_time:
+            connection.sendall(json.dumps({"step": step, "host": host, "kind": kind}).encode() + b"\n")
+            return answers.readline().strip()
 
     for kind in KINDS:
         _wrap(kind, asked)
