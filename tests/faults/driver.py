@@ -18,7 +18,7 @@ from pyinfra.api.command import FileUploadCommand, FunctionCommand, PyinfraComma
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput, OutputLine
-from pyinfra_cli.main import main
+from pyinfra_cli.main import main  # type: ignore[import-untyped]
 
 MADE_TO_FAIL: Final = "made to fail by a test"
 KINDS: Final[tuple[type[PyinfraCommand], ...]] = (StringCommand, FileUploadCommand, FunctionCommand)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -23,6 +22,7 @@ from lab.packages import beta
 from lab.testing import LabHosts, Labs
 from tests.deploy.hosts import NODES, Deployment, eventually
 from tests.faults import world
+from tests.faults.before import install_beta
 from tests.faults.harness import FAULTS, Fault, Moment, Run, observe, strike_once
 from tests.packaging.deb import Deb
 
@@ -103,24 +103,14 @@ def pictures(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -
     hosts = deployment.hosts
     hosts.snapshot("install")
     package = beta.build(tmp_path_factory.mktemp("beta"))
-    install_beta(hosts, package)
-    found = {"install": {schema: {} for schema in world.SCHEMAS}, "upgrade": world.picture(hosts)}
+    install_beta(hosts, package, NODES)
+    found: dict[str, world.Picture] = {
+        "install": {schema: {} for schema in world.SCHEMAS},
+        "upgrade": world.picture(hosts),
+    }
     assert all(found["upgrade"].values())
     hosts.snapshot("upgrade")
     return found
-
-
-def install_beta(hosts: LabHosts, package: Path) -> None:
-    """The beta as its administrator had installed it, by the guide: tables, two edited files, a service that runs."""
-    for node in NODES:
-        (hosts.root(node) / "root/beta.deb").write_bytes(package.read_bytes())
-        hosts.sh(node, "dpkg -i /root/beta.deb && rm /root/beta.deb")
-        world.edit(hosts, node)
-    for schema in world.SCHEMAS:
-        world.make(hosts, schema)
-    world.fill(hosts)
-    for node in NODES:
-        hosts.sh(node, "/etc/init.d/open-xchange-usm restart </dev/null >/dev/null 2>&1")
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The documents: what they tell people to type is typed."""
