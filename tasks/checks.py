@@ -68,7 +68,7 @@ def _ask_node() -> Generator[PyinfraCommand, None, None]:
 def _ask_web() -> Generator[PyinfraCommand, None, None]:
     if not state.is_executing:
         return
-    problems = list(_problems_of_web(host.data.public_url or f"http://{proxy.address_of(host)}"))
+    problems = list(_problems_of_web())
     if problems:
         yield run.failure("; ".join(problems))
 
@@ -141,19 +141,41 @@ def _of_phone(found: Node, deadline: float) -> list[str]:
     return [f"asked on the node itself: {problem}" for problem in told["problems"]]
 
 
-def _problems_of_web(url: str) -> Iterator[str]:
-    question = _question(url=url, path=str(host.data.alias), seconds=float(host.data.check_timeout))
+def _problems_of_web() -> Iterator[str]:
+    question = _question_for_web()
     found = phone.ask(question)
     yield from found.problems
     try:
         health = phone.Line(question).send("GET", "/usm/health")
+        if question.name:
+            yield from _problems_of_plain_http(question)
     except OSError:
         # Told already.
         return
-    if health.status != http.HTTPStatus.NOT_FOUND:
+    if health.status not in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.FORBIDDEN):
         yield f"/usm/health is answered with {health.status} to the outside; it must not be forwarded"
     if found.certificate_ends:
         _warn_of_certificate(found.certificate_ends)
+
+
+def _question_for_web() -> phone.Question:
+    """Phones ask one address; of several web servers each is asked by its own, for the site that phones ask for."""
+    data, address = host.data, proxy.address_of(host)
+    url, name = str(data.public_url), ""
+    if not url:
+        url = f"http://{address}"
+        if data.tls_certificate:
+            url, name = f"https://{address}", str(data.server_name)
+    return _question(url=url, path=str(data.alias), name=name, seconds=float(data.check_timeout))
+
+
+def _problems_of_plain_http(question: phone.Question) -> Iterator[str]:
+    """Whether nobody gets as far as sending a password in the clear to a site that has a certificate. Raises
+    :class:`OSError`."""
+    plain = dataclasses.replace(question, url=question.url.replace("https://", "http://", 1))
+    answer = phone.Line(plain).send("OPTIONS", plain.path)
+    if answer.status != http.HTTPStatus.FORBIDDEN:
+        yield f"without TLS, {question.name} answers a phone with {answer.status} instead of refusing it with 403"
 
 
 def _warn_of_certificate(ends: float) -> None:

@@ -56,10 +56,10 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Question:
-    """Whom to ask. ``url`` has no path; ``name`` is what the certificate must be for, else the host of ``url``;
-    ``authority`` a file of certificates to trust, else those of the machine. Without ``login`` and ``password`` nothing
-    is asked that needs an account. ``ox_url``: see :func:`wrong_with_ox`; empty, it is not asked. ``etc``: on a node,
-    the folder of the settings that tell ``url``, ``path`` and ``ox_url``."""
+    """Whom to ask. ``url`` has no path; ``name`` is the site's, for which the certificate must be, else the host of
+    ``url``; ``authority`` a file of certificates to trust, else those of the machine. Without ``login`` and
+    ``password`` nothing is asked that needs an account. ``ox_url``: see :func:`wrong_with_ox`; empty, it is not asked.
+    ``etc``: on a node, the folder of the settings that tell ``url``, ``path`` and ``ox_url``."""
 
     device: str
     url: str = ""
@@ -130,6 +130,10 @@ class Line:
         if left <= 0:
             raise TimeoutError(f"no complete answer within {self.question.seconds:g} s")
         words = {"User-Agent": USER_AGENT, **headers}
+        if self._name:
+            # Web servers choose the site by it; the address that is asked may be that of one web server of many.
+            port = urlsplit(self._url).port
+            words["Host"] = f"{self._name}:{port}" if port else self._name
         if login is not None:
             words["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
         try:

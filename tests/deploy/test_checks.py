@@ -36,9 +36,11 @@ class Server:
     wrong: dict[str, Reply | Callable[[Element], Reply]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     devices: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     url: str = ""
 
     def answer(self, method: str, target: str, headers: Any, body: bytes) -> Reply:
+        self.names.add(headers["Host"])
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         name = query.get("Cmd", method)
@@ -398,9 +400,9 @@ def test_nothing_is_asked_before_the_run() -> None:
 
 
 def web(server: Server, **settings: Any) -> list[str]:
-    host = fakes.FakeHost("web1", ["web"], fakes.defaults(**settings))
+    host = fakes.FakeHost("web1", ["web"], fakes.defaults(**{"public_url": server.url, **settings}))
     with fakes.on(host):
-        return list(checks._problems_of_web(server.url))
+        return list(checks._problems_of_web())
 
 
 def test_health_must_not_be_forwarded(server: Server) -> None:
@@ -423,9 +425,33 @@ def test_a_certificate_that_ends_soon_is_a_warning(
     assert note.text.startswith("the certificate ends in 9 days (")
 
 
-def towards(address: str) -> Callable[..., Any]:
+def test_each_web_server_is_asked_by_its_own_address_for_the_site(
+    certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "notes", [])
+    settings = {
+        "public_url": "",
+        "tls_certificate": "mine.pem",
+        "server_name": "mail.example.org",
+        "public_ca": str(certificates / "ca.pem"),
+    }
+    with serving(Server(), certificates) as server, serving(Server()) as plain:
+        ports = {443: urlsplit(server.url).port, 80: urlsplit(plain.url).port}
+        monkeypatch.setattr("socket.create_connection", towards("127.0.0.1", ports))
+        [problem] = web(server, address="192.0.2.1", **settings)
+        assert (
+            problem
+            == "without TLS, mail.example.org answers a phone with 401 instead of refusing it with 403"
+        )
+        plain.wrong["refused"] = (403, {}, b"TLS only")
+        assert web(server, address="192.0.2.1", **settings) == []
+        assert server.names == plain.names == {"mail.example.org"}
+
+
+def towards(address: str, ports: dict[int, Any] | None = None) -> Callable[..., Any]:
     """Every name leads there."""
     import socket
 
     real = socket.create_connection
-    return lambda place, *words, **options: real((address, place[1]), *words, **options)
+    chosen = ports or {}
+    return lambda place, *words, **options: real((address, chosen.get(place[1], place[1])), *words, **options)
