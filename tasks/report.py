@@ -383,7 +383,7 @@ def _say(lines: list[str]) -> None:
 def summary() -> list[str]:
     """What is told at the end, line by line."""
     if run.dry and not run.ended_by:
-        return _told_of_hosts("--> What the plan has to say") if notes else []
+        return _told_of_hosts("--> Noted on the way")
     if _is_complete():
         return [*_told_of_hosts(f"--> Done in {_took()}: {_how_many()}"), *_end()]
     if not _began():
@@ -446,27 +446,23 @@ def _told_of_failures() -> list[str]:
 
 
 def _told_of_hosts(title: str) -> list[str]:
-    """What was changed and noted, host by host."""
-    rows: dict[str, list[tuple[str, str]]] = {}
-    for name, steps in changed().items():
-        rows.setdefault(name, []).append(("would change" if run.dry else "changed", "; ".join(steps)))
+    """What was changed and noted; what is the same on several hosts stands there once."""
+    told: dict[tuple[str, str], list[str]] = {}
+    # The steps of a plan stand in pyinfra's own table already.
+    for name, steps in ({} if run.dry else changed()).items():
+        told.setdefault(("", "; ".join(steps)), []).append(name)
     for kind in FIELDS:
-        for name, texts in _noted(kind).items():
-            rows.setdefault(name, []).extend((kind, text) for text in texts)
-    if run.dry:
-        # The steps stand in pyinfra's own table already.
-        rows = {name: [row for row in told if row[0] != "would change"] for name, told in rows.items()}
-    if not rows:
-        return [title] if _is_complete() else []
-    lines = [title]
-    for name in sorted(rows):
-        for kind_or_verb, text in rows[name]:
-            first, *rest = text.splitlines() or [""]
-            lines.append(
-                f"    {name}: {kind_or_verb} {first}" if kind_or_verb != "changed" else f"    {name}: {first}"
-            )
-            lines += [f"        {line}" for line in rest]
-    return lines
+        for each in notes:
+            if each.kind == kind:
+                told.setdefault((kind, each.text), []).append(each.host)
+    lines = []
+    for (kind, text), hosts in told.items():
+        # What somebody must look at names every host.
+        names = ", ".join(hosts) if kind in ("warning", "difference") else listed(hosts)
+        first, *rest = text.splitlines() or [""]
+        lines.append(f"    {names}: {f'{kind} {first}'.strip()}")
+        lines += [f"        {line}" for line in rest]
+    return [title, *lines] if lines or _is_complete() else []
 
 
 def _end() -> list[str]:

@@ -145,6 +145,24 @@ def test_the_result_of_a_run_has_all_its_fields(here: Run) -> None:
         assert line in printed
 
 
+def test_what_is_the_same_on_many_hosts_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"ox{number}" for number in range(1, 51)]
+    notes = [report.Note("restarted", name, "open-xchange-usm") for name in names]
+    notes += [report.Note("warning", name, "look at\n1\n2") for name in names[:6]]
+    monkeypatch.setattr(report, "notes", notes)
+    monkeypatch.setattr(
+        report, "changed", lambda: {name: ["Install the package", "Run it"] for name in names}
+    )
+    assert report._told_of_hosts("--> Done") == [
+        "--> Done",
+        "    ox1, ox2, ox3, ox4 and 46 more: Install the package; Run it",
+        "    ox1, ox2, ox3, ox4 and 46 more: restarted open-xchange-usm",
+        "    ox1, ox2, ox3, ox4, ox5, ox6: warning look at",
+        "        1",
+        "        2",
+    ]
+
+
 def test_every_field_of_the_result_is_told_of_in_the_head_of_the_module(here: Run) -> None:
     here.run("true")
     told = set(re.findall(r"(?m)^``(\w+)``", report.__doc__ or ""))

@@ -124,7 +124,7 @@ def test_a_deployment_tells_at_its_end_what_it_did(first: tuple[int, str, dict[s
     status, printed, result = first
     assert (status, result["complete"], result["outcome"]) == (0, True, "done"), printed
     end = printed[printed.rindex("--> Done in") :]
-    assert "ox1: restarted open-xchange-usm" in end
+    assert "ox1, ox2: restarted open-xchange-usm" in end
     assert f"every command: {result['log']}" in end
     assert "open-xchange-usm" in result["restarted"]["ox2"]
     assert re.fullmatch(r"1\.0\.0 [0-9a-f]{16}", result["package"])
