@@ -159,6 +159,7 @@ def _call(what: str, work: Callable[[], None]) -> FunctionCommand:
             work()
         except BalancerError as error:
             host.log_styled(str(error), fg="red", log_func=logger.error)
+            report.complain(str(error), host)
             return False
         return True
 
