@@ -456,11 +456,11 @@ def _told_of_hosts(title: str) -> list[str]:
             if each.kind == kind:
                 told.setdefault((kind, each.text), []).append(each.host)
     lines = []
-    for (kind, text), hosts in told.items():
+    for (what, text), hosts in told.items():
         # What somebody must look at names every host.
-        names = ", ".join(hosts) if kind in ("warning", "difference") else listed(hosts)
+        names = ", ".join(hosts) if what in ("warning", "difference") else listed(hosts)
         first, *rest = text.splitlines() or [""]
-        lines.append(f"    {names}: {f'{kind} {first}'.strip()}")
+        lines.append(f"    {names}: {f'{what} {first}'.strip()}")
         lines += [f"        {line}" for line in rest]
     return [title, *lines] if lines or _is_complete() else []
 

@@ -160,6 +160,9 @@ def _row(host: Host) -> Row:
         row.reachable = False
         told = f"{type(error).__name__}: {error}".rstrip(": ")
         row.problems.append(f"unreachable: {told}. {advice.on('', [told])}")
+    except (ValueError, LookupError, TypeError) as error:
+        # Whatever answers there; the others have their rows all the same.
+        row.problems.append(f"its answers cannot be understood: {type(error).__name__}: {error}")
     return row
 
 

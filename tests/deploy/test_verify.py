@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyinfra.api.exceptions import ConnectError
 
 from tasks import product, verify
 from tasks.nodes import Node
 from tasks.verify import Row, as_json, judge_node, judge_others, read, table
+from tests.deploy import fakes
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -208,6 +210,27 @@ def test_machines_are_told_the_same() -> None:
     assert (found["format"], found["well"]) == (1, False)
     assert [host["name"] for host in found["hosts"]] == ["web1", "ox1", "ox2", "ox3"]
     assert found["problems"][1] == {"host": "ox2", "text": "unreachable: no route"}
+
+
+def test_a_host_whose_answers_make_no_sense_keeps_its_row() -> None:
+    host: Any = fakes.node()
+    host.connect = lambda **_: None
+    host.answers = {"node.sh": (True, "generation=six"), "verify.sh": (True, "")}
+    row = verify._row(host)
+    assert row.reachable
+    assert row.problems[0].startswith("its answers cannot be understood: ValueError")
+
+
+def test_a_host_that_cannot_be_reached_keeps_its_row() -> None:
+    def connect(**_: Any) -> None:
+        raise ConnectError("Could not connect (timed out)")
+
+    host: Any = fakes.node()
+    host.connect = connect
+    row = verify._row(host)
+    assert not row.reachable
+    assert "Could not connect (timed out)" in row.problems[0]
+    assert "See whether it is up and reachable by ssh" in row.problems[0]
 
 
 def test_the_script_for_hosts_writes_nothing() -> None:
