@@ -1,8 +1,8 @@
 """Tells an administrator, while a run goes on, what is being done, where, how far, and how long it has taken.
 
-On a terminal that is one line at the bottom, always up to date:
+On a terminal that is one line at the bottom, always up to date, with the name cut where the line is too narrow:
 
-    step 12 of 23: Restart the groupware and admin service - 1 of 2 hosts done, at ox2 for 34 s - 1 min 20 s in all
+    12/23 Restart the groupware and admin service: 1/2 done, ox2 34 s, 1 min 20 s in all
 
 Otherwise there is a line where a step begins, at most one in five seconds, and one every ten seconds while a step
 lasts. Everything goes to the standard error output, so that what pyinfra prints for machines (``--json``) stays whole.
@@ -153,17 +153,34 @@ class Progress(BaseStateCallback):
             return f"preparing: {ready} of {among} hosts - {duration(self.seconds)} so far"
         return ""
 
+    def short(self, width: int) -> str:
+        """The same in so many columns."""
+        step = self._step()
+        if not step:
+            return self.line()[:width]
+        here = sorted(name for name, (at, _) in self._at.items() if at == step)
+        hosts, done = self._hosts[step], self._done.get(step, set())
+        head = f"{self._order[step]}/{len(self._order)} "
+        count = f": {len(done)}/{len(hosts)} done, " if len(hosts) > 1 else ": "
+        tail = f"{count}{listed(here)} {duration(self._longest(step))}, {duration(self.seconds)} in all"
+        room = width - len(head) - len(tail)
+        name = self._names[step]
+        return f"{head}{name if len(name) <= room else name[: max(8, room - 3)] + '...'}{tail}"[:width]
+
+    def _longest(self, step: str) -> float:
+        """Seconds for which a host has been at the step."""
+        return self._clock() - min(since for at, since in self._at.values() if at == step)
+
     def _step(self) -> str:
         """The earliest step that any host is at."""
         return min((step for step, _ in self._at.values()), key=self._order.__getitem__, default="")
 
     def _where(self, step: str) -> str:
-        here = {name: since for name, (at, since) in self._at.items() if at == step}
-        longest = self._clock() - min(here.values())
+        here = sorted(name for name, (at, _) in self._at.items() if at == step)
         hosts, done = self._hosts[step], self._done.get(step, set())
         parts = [f"{len(done)} of {len(hosts)} hosts done"] if len(hosts) > 1 else []
-        parts.append(f"at {listed(sorted(here))} for {duration(longest)}")
-        busy = [f"{name}: {self._doing[name]}" for name in sorted(here) if name in self._doing]
+        parts.append(f"at {listed(here)} for {duration(self._longest(step))}")
+        busy = [f"{name}: {self._doing[name]}" for name in here if name in self._doing]
         return ", ".join(parts) + (f" ({'; '.join(busy[:NAMED])})" if busy else "")
 
     def _announce(self) -> None:
@@ -182,13 +199,11 @@ class Progress(BaseStateCallback):
     def tick(self) -> None:
         """Tells how things stand if it is time to."""
         line = self.line()
-        if self._live:
-            width = shutil.get_terminal_size().columns
+        if self._live and line:
+            self._write(f"    {self.short(shutil.get_terminal_size().columns - 5)}\r")
             # What is printed next begins by clearing the line: this stays in the buffer until then.
-            self._write(f"    {line}"[: width - 1] + "\r" if line else "")
-            if line:
-                self._write(CLEAR, flush=False)
-        elif line and self._clock() - self._said >= STILL:
+            self._write(CLEAR, flush=False)
+        elif line and not self._live and self._clock() - self._said >= STILL:
             self._print(f"still at it: {line}")
 
     def _print(self, line: str) -> None:

@@ -162,7 +162,10 @@ def test_on_a_terminal_one_line_is_written_again_and_again(monkeypatch: pytest.M
         line.removeprefix(progress.CLEAR) for line in written.split("\r") if line.removeprefix(progress.CLEAR)
     ]
     assert len(shown) == 4
-    assert shown[-1] == "    step 2 of 3: Restart the groupware - 0 of 2 hosts done, at ox1, ox2"[:59]
+    assert shown[-1] == "    2/3 Restart the ...: 0/2 done, ox1, ox2 2 s, 2 s in all"
+    assert max(map(len, shown)) < 60
+    monkeypatch.setenv("COLUMNS", "200")
+    assert story.told.short(190) == "2/3 Restart the groupware: 0/2 done, ox1, ox2 2 s, 2 s in all"
     story.told.stop()
     assert story.stream.getvalue().endswith(f"\r{progress.CLEAR}")
 
