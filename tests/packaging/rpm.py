@@ -72,8 +72,13 @@ class Rpm:
         rows = [line.split("|") for line in self.query(form).splitlines()]
         return {row[0].lstrip("/"): File(*row[1:]) for row in rows}
 
+    def archive(self) -> bytes:
+        """Everything inside as a compressed tar."""
+        with self.path.open("rb") as package:
+            return subprocess.run(["rpm2archive", "-"], stdin=package, capture_output=True, check=True).stdout
+
     def scripts(self) -> list[str]:
-        """The text of each scriptlet."""
+        """The text of each scriptlet: before, after, before and after removal, at the very end."""
         return [self.query(f"%{{{tag}}}") for tag in ("PREIN", "POSTIN", "PREUN", "POSTUN", "POSTTRANS")]
 
 
