@@ -17,7 +17,7 @@ import pytest
 
 from tasks import merge, properties, report, run, scripts
 from tasks.nodes import Node
-from tests.deploy.fakes import FakeHost, node, on, plain
+from tests.deploy.fakes import PROJECT, FakeHost, node, on, plain
 
 ETC = "/opt/open-xchange/etc/groupware"
 STATE = "/var/lib/open-xchange-usm"
@@ -164,6 +164,37 @@ def test_a_file_from_before_keeps_its_edits_and_loses_what_its_package_shipped()
     assert found["com.openexchange.usm.log.level"] == "info"
     assert found[properties.OX_URL] == "http://ox/ajax/"
     assert merge.values(eas)[HEARTBEAT] == "1000"
+
+
+@pytest.mark.parametrize("product", ["beta", "vendor"])
+@pytest.mark.parametrize("is_pristine", [True, False])
+def test_files_of_earlier_products_become_ours(product: str, is_pristine: bool) -> None:
+    """Those of the stand-in packages, as they came, and with an edit and a key of another program."""
+    shipped = {
+        name: (PROJECT / "lab/packages/files" / product / f"{name}.properties").read_text()
+        for name in ("usm", "eas")
+    }
+    edits = f"{WORKERS}=7\n{properties.OX_URL}=http://ox.example.org/ajax/\n# mine\nmy.key=x\n"
+    texts = {f"{name}_text": text for name, text in shipped.items()}
+    if is_pristine:
+        texts |= {f"{name}_shipped": text for name, text in shipped.items()}
+    else:
+        texts["usm_text"] += edits
+    host = having(texts)
+    with on(host):
+        properties.check()
+    _, (_, usm, _), (_, eas, _) = done(host)
+    found, ours = merge.values(usm) | merge.values(eas), deployed()
+    defaults = merge.values(ours["usm_text"]) | merge.values(ours["eas_text"])
+    before = merge.values(texts["usm_text"]) | merge.values(texts["eas_text"])
+    assert found.keys() == before.keys() | defaults.keys()
+    if is_pristine:
+        assert {key: found[key] for key in defaults} == defaults
+    else:
+        kept = {WORKERS: "7", properties.OX_URL: "http://ox.example.org/ajax/", "my.key": "x"}
+        assert {key: found[key] for key in kept} == kept
+        assert "\n# mine\nmy.key=x\n" in usm
+        assert {key: found[key] for key in before} == {**before, **kept}
 
 
 def test_edits_that_a_package_put_aside_count_where_it_brought_its_own_file() -> None:
