@@ -25,9 +25,12 @@ from tasks import apache, balancer, certificate, nodes, report, run
 from tasks.certificate import Certificate
 from tasks.render import render
 
+BALANCER = ("proxy_balancer", "slotmem_shm", "lbmethod_bybusyness", "lbmethod_byrequests")
+"""byrequests is what a balancer has before its own method is read; without it Apache does not start."""
+
 MODULES = {
-    "http": ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck", "lbmethod_bybusyness", "slotmem_shm"),
-    "ajp": ("proxy", "proxy_ajp", "proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"),
+    "http": ("proxy", "proxy_http", *BALANCER, "proxy_hcheck"),
+    "ajp": ("proxy", "proxy_ajp", *BALANCER),
 }
 ALWAYS = ("headers", "env")
 WITH_SITE = ("ssl", "socache_shmcb", "rewrite")

@@ -1,16 +1,17 @@
 # Where the Apache of this host keeps what: sets family, etc (its folder), control (its tool), service, conf and site (our
-# two configurations; the first is read before, the second after everything else), home (what we keep for ourselves).
+# two configurations; the first is read before, the second after everything else), log (its complaints), home (what we keep
+# for ourselves).
 PATH=$PATH:/usr/sbin:/sbin
 ours=000-open-xchange-usm
 host=zzz-open-xchange-usm
 if [ -d /etc/httpd/conf.d ]; then
-    family=rhel etc=/etc/httpd control=httpd service=httpd
+    family=rhel etc=/etc/httpd control=httpd service=httpd log=/etc/httpd/logs/error_log
     conf=$etc/conf.d/$ours.conf site=$etc/conf.d/$host.conf
 elif [ -d /etc/apache2/conf.d ] && [ -d /etc/apache2/vhosts.d ]; then
-    family=sles etc=/etc/apache2 control=apache2ctl service=apache2
+    family=sles etc=/etc/apache2 control=apache2ctl service=apache2 log=/var/log/apache2/error_log
     conf=$etc/conf.d/$ours.conf site=$etc/vhosts.d/$host.conf
 else
-    family=debian etc=/etc/apache2 control=apache2ctl service=apache2
+    family=debian etc=/etc/apache2 control=apache2ctl service=apache2 log=/var/log/apache2/error.log
     conf=$etc/conf-available/$ours.conf site=$etc/sites-available/$host.conf
 fi
 home=$etc/open-xchange-usm

@@ -154,10 +154,10 @@ tries=0
 until is_up; do
     tries=$((tries + 1))
     if [ $tries -ge 75 ] || { [ $tries -ge 15 ] && ! is_running; }; then
-        told=$(cat "$staged/told")
+        told=$(cat "$staged/told"; tail -n 50 "$log" 2>/dev/null | grep -E ':(emerg|alert|crit)\]' | tail -n 3)
         undo
         { is_running && serve reload || serve restart; } >/dev/null 2>&1
-        fail "$told" "Apache does not come up with the new configuration; the one of before is back (see its error.log)"
+        fail "$told" "Apache does not come up with the new configuration; the one of before is back (see $log)"
     fi
     sleep 0.2
 done

@@ -352,7 +352,7 @@ trap stop DEBUG
 """
 
 
-@pytest.mark.parametrize("command", [30, 60, 90, 110, 130, 150])
+@pytest.mark.parametrize("command", [20, 45, 65, 80, 95, 110])
 def test_killed_anywhere_apache_serves_and_the_next_run_heals(web: Web, command: int) -> None:
     version = f"{command:016x}"
     text = re.sub(r"\w+\.usm\.invalid", f"{version}.usm.invalid", web.sh(f"cat {CONF}"))
@@ -389,6 +389,104 @@ def test_a_first_configuration_that_is_not_accepted_leaves_no_trace(web: Web) ->
     assert web.sh(listing) == before
     assert web.forward() == ""
     assert web.who() == set(NODES)
+
+
+# As RHEL lays its Apache out: another tool, another service, modules loaded by files, prefork as it was up to RHEL 7.
+RHEL = r"""
+/etc/init.d/apache2 stop
+mkdir -p /etc/httpd/conf /etc/httpd/conf.d /etc/httpd/conf.modules.d /run/httpd /etc/httpd/logs
+ln -sfn /usr/lib/apache2/modules /etc/httpd/modules
+cat >/etc/httpd/conf/httpd.conf <<'END'
+ServerRoot /etc/httpd
+PidFile /run/httpd/httpd.pid
+DefaultRuntimeDir /run/httpd
+User www-data
+Group www-data
+ErrorLog logs/error_log
+ServerName localhost
+Listen 80
+IncludeOptional conf.modules.d/*.conf
+IncludeOptional conf.d/*.conf
+END
+for module in authz_core authz_host reqtimeout alias proxy proxy_http proxy_balancer slotmem_shm headers env; do
+    echo "LoadModule ${module}_module modules/mod_$module.so"
+done >/etc/httpd/conf.modules.d/00-base.conf
+cat >/etc/httpd/conf.modules.d/00-mpm.conf <<'END'
+LoadModule mpm_prefork_module modules/mod_mpm_prefork.so
+#LoadModule mpm_event_module modules/mod_mpm_event.so
+END
+printf '#!/bin/sh\nexec /usr/sbin/apache2 -d /etc/httpd -f conf/httpd.conf "$@"\n' >/usr/local/sbin/httpd
+cat >/etc/init.d/httpd <<'END'
+#!/bin/sh
+alive() { kill -0 "$(cat /run/httpd/httpd.pid 2>/dev/null)" 2>/dev/null; }
+case $1 in
+    status) alive ;;
+    start | restart)
+        if alive; then httpd -k stop; while alive; do sleep 0.1; done; fi
+        httpd -k start
+        ;;
+    reload) httpd -t && httpd -k graceful ;;
+    stop) httpd -k stop; while alive; do sleep 0.1; done ;;
+esac
+END
+chmod 755 /usr/local/sbin/httpd /etc/init.d/httpd
+/etc/init.d/httpd start
+"""
+NO_RHEL = """
+/etc/init.d/httpd stop
+rm -rf /etc/httpd /etc/init.d/httpd /usr/local/sbin/httpd /run/httpd
+/etc/init.d/apache2 start
+"""
+
+# As SLES does: files in conf.d, modules switched by one tool.
+SLES = r"""
+mkdir -p /etc/apache2/conf.d /etc/apache2/vhosts.d
+printf 'IncludeOptional conf.d/*.conf\nIncludeOptional vhosts.d/*.conf\n' >/etc/apache2/conf-enabled/sles.conf
+cat >/usr/local/sbin/a2enmod <<'END'
+#!/bin/sh
+if [ "$1" = -d ]; then exec a2dismod --quiet --force "$2"; fi
+exec /usr/sbin/a2enmod --quiet "$1"
+END
+printf '#!/bin/sh\n' >/usr/local/sbin/a2enflag
+chmod 755 /usr/local/sbin/a2en*
+"""
+NO_SLES = """
+rm -rf /etc/apache2/conf.d /etc/apache2/vhosts.d /etc/apache2/conf-enabled/sles.conf /usr/local/sbin/a2en*
+rm -rf /etc/apache2/open-xchange-usm
+a2dismod --quiet --force proxy_hcheck lbmethod_bybusyness
+/etc/init.d/apache2 restart
+"""
+LAYOUTS = {
+    "rhel": (RHEL, NO_RHEL, "/etc/httpd/conf.d/000-open-xchange-usm.conf"),
+    "sles": (SLES, NO_SLES, "/etc/apache2/conf.d/000-open-xchange-usm.conf"),
+}
+
+
+@pytest.mark.parametrize("family", LAYOUTS)
+def test_apache_is_found_wherever_a_distribution_puts_it(web: Web, family: str) -> None:
+    lay_out, clear, conf = LAYOUTS[family]
+    web.sh(CLEAR, check=False)
+    web.sh(lay_out)
+    try:
+        listing = f"cd {conf.rpartition('/conf.d')[0]}; find . -not -path './open-xchange-usm*' | sort"
+        before = web.sh(listing)
+        assert "does not accept" in web.forward(proxy_timeout="long")
+        assert web.sh(listing).split() in (before.split(), sorted([*before.split(), MODULES_OF_OURS]))
+        assert web.forward() == ""
+        assert web.due() == []
+        assert web.who() == set(NODES)
+        balancer_does(web, "out", "usm_cluster", "8008", "ox1")
+        assert web.who() == {"ox2"}
+        told = proxy.Forwarding().process(web.script("apache-state", "8008").stdout.splitlines())
+        assert told.family == family
+        assert {"mpm_event", "proxy_hcheck"} <= told.modules
+    finally:
+        web.sh(clear, check=False)
+    web.forward()
+    assert web.who() == set(NODES)
+
+
+MODULES_OF_OURS = "./conf.modules.d/99-open-xchange-usm.conf"
 
 
 def test_phones_have_a_virtual_host_of_their_own_and_none_without_tls(web: Web) -> None:
