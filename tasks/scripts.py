@@ -9,7 +9,7 @@ from pyinfra.api.host import Host
 
 SHELL = Path(__file__).resolve().parent / "shell"
 
-PYTHON = "PYTHONPATH=/opt/open-xchange/usm/lib /usr/bin/python3 -P -s -B -c"
+PYTHON = "/opt/open-xchange/usm/sbin/python -c"
 
 
 def text(name: str) -> str:

@@ -22,13 +22,16 @@ say daemons "$daemons"
 
 if [ -d /run/systemd/system ]; then say init systemd; else say init sysv; fi
 
-if command -v dpkg-query >/dev/null; then
+# The tools of the other family may be installed as well; what the shell belongs to is the host's own.
+if rpm -q --whatprovides /bin/sh >/dev/null 2>&1; then
+    say family rpm
+    found=$(rpm -q --queryformat 'installed %{VERSION}\n' "$package" 2>/dev/null) || found=
+    # Two versions: an upgrade was cut off before the older one went.
+    [ "$(echo "$found" | wc -l)" -eq 1 ] || found=half-upgraded
+    found="$found $(cat $ox/usm/BUILD 2>/dev/null)"
+else
     say family deb
     found=$(dpkg-query -W -f '${db:Status-Status} ${Version} ${Build-Id}' "$package" 2>/dev/null)
-else
-    say family rpm
-    found=$(rpm -q --queryformat 'installed %{VERSION}' "$package" 2>/dev/null) || found=
-    found="$found $(cat $ox/usm/BUILD 2>/dev/null)"
 fi
 case $found in
     "installed "*)

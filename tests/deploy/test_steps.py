@@ -255,7 +255,7 @@ def resets(host: FakeHost, among: Sequence[FakeHost] = ()) -> list[str]:
 
 def test_the_version_is_reset_for_one_context_of_each_schema() -> None:
     host = node(state=OWING)
-    host.answers = {"python3": (True, SCHEMAS)}
+    host.answers = {"sbin/python": (True, SCHEMAS)}
     tool = "admin.sh 180 300 /opt/open-xchange/sbin/resetversion"
     assert resets(host) == [
         "restart.sh sysv open-xchange-groupware 180 start",
@@ -267,7 +267,7 @@ def test_the_version_is_reset_for_one_context_of_each_schema() -> None:
 
 def test_the_first_node_that_owes_it_resets_it_for_all() -> None:
     done, first, second = node("ox1", DONE), node("ox2", OWING), node("ox3", OWING)
-    first.answers = {"python3": (True, SCHEMAS)}
+    first.answers = {"sbin/python": (True, SCHEMAS)}
     assert [bool(resets(host, [done, first, second])) for host in (done, first, second)] == [
         False,
         True,
@@ -277,7 +277,7 @@ def test_the_first_node_that_owes_it_resets_it_for_all() -> None:
 
 def test_schemas_that_cannot_be_found_are_a_failure_that_says_why() -> None:
     host = node(state=OWING)
-    host.answers = {"python3": (False, "configdb.properties: no such file")}
+    host.answers = {"sbin/python": (False, "configdb.properties: no such file")}
     assert resets(host) == ["fail: the schemas cannot be found: configdb.properties: no such file"]
 
 
