@@ -76,14 +76,15 @@ def legacy_status(etc: Path, as_json: bool) -> None:
 
 @legacy.command("save")
 @_folder
+@click.option("--ours", is_flag=True, help="Where a schema has tables of this program instead, save those.")
 @click.pass_obj
-def legacy_save(etc: Path, folder: Path) -> None:
+def legacy_save(etc: Path, folder: Path, ours: bool) -> None:
     """Dump what every schema has of an earlier product into DIR, and try the dump out.
 
     The dump is restored into a scratch schema (usm_verify_...), compared with the original, and the scratch schema
     removed. What DIR holds already is not dumped again if it is still the same.
     """
-    _each(etc, lambda found: save(found, folder, _tell))
+    _each(etc, lambda found: save(found, folder, _tell, ours))
 
 
 @legacy.command("verify")
@@ -114,7 +115,7 @@ def legacy_drop(etc: Path, folder: Path, reset_version: int | None) -> None:
 def legacy_restore(etc: Path, folder: Path) -> None:
     """Bring back what DIR holds: tables, rows, procedures, version.version.
 
-    Tables of this program that are in the way are saved into DIR/ours-... and dropped before.
+    Tables of this program that are in the way are saved into DIR/replaced-... and dropped before.
     """
     _each(etc, lambda found: restore(found, folder, _tell))
 

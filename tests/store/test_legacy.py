@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import text
 
 from app.store import open_databases
 from app.store.legacy import LegacyError, Place, drop, look, places, restore, save, verify
@@ -64,25 +64,38 @@ class Installation:
     ends: Sequence[str]
     places: list[Place]
     folder: Path
+    connections: dict[str, pymysql.Connection[Any]] = field(default_factory=dict)
 
     @property
     def server(self) -> MariaDbServer:
         return self.groupware.server
 
     def sql(self, statement: str, end: str = "5") -> list[tuple[object, ...]]:
-        return self.server.execute(statement, database=self.groupware.schema(end))
+        """Over one connection for each schema: making one takes longer than most statements."""
+        try:
+            return self._execute(statement, end)
+        except (pymysql.OperationalError, pymysql.InterfaceError):
+            # A test has killed the server since.
+            del self.connections[end]
+            return self._execute(statement, end)
+
+    def _execute(self, statement: str, end: str) -> list[tuple[object, ...]]:
+        if end not in self.connections:
+            self.connections[end] = pymysql.connect(
+                unix_socket=str(self.server.socket),
+                user="root",
+                database=self.groupware.schema(end),
+                autocommit=True,
+                charset="utf8mb4",
+            )
+        with self.connections[end].cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
 
     def fill(self) -> None:
         for number, end in enumerate(self.ends, start=1):
-            self.run(end, *legacy.create_statements(), *legacy.fill_statements([number]))
-
-    def run(self, end: str, *statements: str) -> None:
-        """Over one connection."""
-        url = self.groupware.server.url(self.groupware.schema(end))
-        engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        with engine.connect() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement.replace("%", "%%"))
+            for statement in (*legacy.create_statements(), *legacy.fill_statements([number])):
+                self.sql(statement, end)
 
     def picture(self) -> list[dict[str, list[tuple[str, ...]]]]:
         """Everything that the earlier product has, down to the bytes."""
@@ -118,14 +131,13 @@ def installed(server: MariaDbServer, tmp_path: Path, *ends: str) -> Iterator[Ins
         databases = open_databases(None, etc)
         made = Installation(groupware, ends, places([databases]), tmp_path / "backup")
         for end in ends:
-            made.run(
-                end,
-                "CREATE TABLE version (version INT UNSIGNED, locked BOOLEAN, server VARCHAR(128))",
-                f"INSERT INTO version VALUES ({NUMBER}, 0, 'ox1')",
-            )
+            made.sql("CREATE TABLE version (version INT UNSIGNED, locked BOOLEAN, server VARCHAR(128))", end)
+            made.sql(f"INSERT INTO version VALUES ({NUMBER}, 0, 'ox1')", end)
         made.fill()
         yield made
         databases.close()
+        for connection in made.connections.values():
+            connection.close()
 
 
 @pytest.fixture
@@ -174,7 +186,7 @@ def test_what_was_saved_and_dropped_comes_back_as_it_was(two_schemas: Installati
     assert two_schemas.picture() == before
     assert two_schemas.numbers() == [NUMBER, NUMBER]
     assert not two_schemas.sql("SHOW TABLES LIKE 'usmSchemaVersion'")
-    (ours,) = two_schemas.folder.glob("ours-*")
+    (ours,) = two_schemas.folder.glob("replaced-*")
     kept = json.loads((ours / "manifest.json").read_text())["schemas"]
     assert kept[two_schemas.places[0].key]["tables"]["USMSession"]["rows"] == 1
 
@@ -419,7 +431,7 @@ def test_one_that_was_killed_at_any_step_of_restoring_is_completed(installation:
     assert step > 5
     assert installation.picture() == before
     assert installation.numbers() == [NUMBER]
-    assert len(list(installation.folder.glob("ours-*"))) == 1
+    assert len(list(installation.folder.glob("replaced-*"))) == 1
     assert not {name for name in installation.schemas() if name.startswith("usm_verify_")}
 
 
@@ -620,3 +632,26 @@ def test_a_lost_lock_is_free_again(installation: Installation) -> None:
     assert killed_at(1, lambda tell: save(installation.places, installation.folder, tell))
     with installation.places[0].worked_on() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
+
+
+def test_our_own_tables_make_room_for_another_product_and_come_back(installation: Installation) -> None:
+    for statement in legacy.drop_statements():
+        installation.sql(statement)
+    installation.migrate()
+    installation.sql("INSERT INTO USMSession VALUES (1, 9, 3, 'EAS', 'phone', 0, 0)")
+    installation.sql("INSERT INTO USMSessionFields VALUES (1, 9, 'EAS.Feld', 'ä')")
+    before = installation.sql("SHOW TABLES")
+    save(installation.places, installation.folder, silent)
+    assert installation.manifest()["schemas"][installation.places[0].key]["tables"] == {}
+    other = installation.folder.with_name("ours")
+    save(installation.places, other, silent, ours=True)
+    drop(installation.places, other, 33, silent)
+    assert installation.sql("SHOW TABLES") == [("version",)]
+    installation.fill()
+    theirs = installation.picture()
+    restore(installation.places, other, silent)
+    assert installation.sql("SHOW TABLES") == before
+    assert installation.sql("SELECT device FROM USMSession") == [("phone",)]
+    (replaced,) = other.glob("replaced-*")
+    restore(installation.places, replaced, silent)
+    assert installation.picture() == theirs

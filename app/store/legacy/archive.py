@@ -48,12 +48,13 @@ class Dump:
 class Entry:
     """What was saved of a schema. Moments are ISO 8601 in UTC; empty: not yet.
 
-    ``dump`` is ``None`` where there was no table. ``version``: Open-Xchange's number for the schema at the time,
-    ``None`` where it has none. ``verified``: when the dump was restored into a scratch schema and found equal.
-    ``dropped``: when the last object was gone. ``reset``: when the number was reset. ``restored``: when all of it was
-    back.
+    ``kind`` names the product (:data:`app.store.legacy.names.KINDS`). ``dump`` is ``None`` where there was no table.
+    ``version``: Open-Xchange's number for the schema at the time, ``None`` where it has none. ``verified``: when the
+    dump was restored into a scratch schema and found equal. ``dropped``: when the last object was gone. ``reset``: when
+    the number was reset. ``restored``: when all of it was back.
     """
 
+    kind: str
     server: str
     schema: str
     context: int | None

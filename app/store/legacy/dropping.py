@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exc, text
 
 from app.store.legacy.archive import Archive, Entry, now
 from app.store.legacy.errors import LegacyError
-from app.store.legacy.names import LEGACY, Kind
+from app.store.legacy.names import KINDS, LEGACY, Kind
 from app.store.legacy.places import Place, Tell
 from app.store.legacy.saving import unlike
 from app.store.legacy.schema import Found, look, quoted, run
@@ -18,19 +18,21 @@ from app.store.legacy.schema import Found, look, quoted, run
 def drop_schema(
     connection: Connection, place: Place, archive: Archive, reset_version: int | None, tell: Tell
 ) -> bool:
-    """Drop what a schema has of the earlier product and set the version number, if that has not been done yet; whether
-    there was anything to do."""
+    """Drop what a schema has of the product that was saved, and set the version number, if that has not been done yet;
+    whether there was anything to do."""
     entry = archive.entries.get(place.key)
     found = look(connection)
     if entry is None:
         return False
-    if found.is_legacy:
-        drop_objects(connection, place, archive, entry, LEGACY, tell)
+    kind = KINDS[entry.kind]
+    there = bool(found.tables(kind)) or (kind is LEGACY and found.is_legacy)
+    if there:
+        drop_objects(connection, place, archive, entry, kind, tell)
     resets = reset_version is not None and found.version is not None and not entry.reset
     if resets:
         tell(place.key, f"setting the version to {reset_version}")
         connection.execute(text("UPDATE version SET version = :number"), {"number": reset_version})
-    if resets or found.is_legacy or not entry.dropped:
+    if resets or there or not entry.dropped:
         archive.put(
             place.key,
             entry,
@@ -38,7 +40,7 @@ def drop_schema(
             reset=now() if resets else entry.reset,
             restored="",
         )
-    return resets or found.is_legacy
+    return resets or there
 
 
 def drop_objects(

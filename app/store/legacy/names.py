@@ -13,15 +13,17 @@ from app.store.tables import VERSION_TABLE, metadata
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Tables and procedures of one product, each in the order in which they are dropped. ``word`` names the product in
-    messages."""
+    """Tables and procedures of one product, each in the order in which they are dropped. ``name`` stands in files,
+    ``word`` in messages."""
 
+    name: str
     word: str
     tables: tuple[str, ...]
     procedures: tuple[str, ...] = ()
 
 
 LEGACY: Final = Kind(
+    "legacy",
     "an earlier USM product",
     tables=(
         "USMSessionFields",
@@ -37,7 +39,10 @@ LEGACY: Final = Kind(
 """The earlier product: our beta, or the vendor's."""
 
 OURS: Final = Kind(
+    "ours",
     "this program",
     tables=(*(table.name for table in reversed(metadata.sorted_tables)), VERSION_TABLE),
 )
 """This program's own tables. The version table, by which they are told from the earlier product's, goes last."""
+
+KINDS: Final = {kind.name: kind for kind in (LEGACY, OURS)}

@@ -32,7 +32,7 @@ PATIENCE: Final = 1800
 HELD: Final = 7 * 24 * 3600
 """Seconds for which the server keeps a connection that says nothing, while a dump is read by another program."""
 
-WAIT: Final = 5
+WAIT: Final = 2
 """Seconds to wait for another process that works on the same schema."""
 
 

@@ -16,37 +16,35 @@ from app.store.legacy.archive import Archive, Entry, now
 from app.store.legacy.comparing import differences
 from app.store.legacy.dropping import drop_objects
 from app.store.legacy.errors import LegacyError
-from app.store.legacy.names import LEGACY, OURS
+from app.store.legacy.names import KINDS, LEGACY, OURS, Kind
 from app.store.legacy.places import Place, Tell
 from app.store.legacy.saving import save_schema, unlike
 from app.store.legacy.schema import Table, look, make_procedure, measure, quoted, run
 from app.store.legacy.scratch import sweep, tried_out
 
-PREFIX = "ours-"
 
-
-def folder_for_ours(folder: Path) -> Path:
-    """Where our own tables are kept that are in the way: the folder of a restore that has not come to its end, or a new
-    one."""
-    for path in sorted(folder.glob(f"{PREFIX}*"), reverse=True):
+def folder_for_others(folder: Path) -> Path:
+    """Where tables are kept that are in the way: the folder of a restore that has not come to its end, or a new one."""
+    for path in sorted(folder.glob("replaced-*"), reverse=True):
         if not (path / "restored").exists():
             return path
-    return folder / f"{PREFIX}{datetime.now(UTC):%Y%m%d%H%M%S}"
+    return folder / f"replaced-{datetime.now(UTC):%Y%m%d%H%M%S}"
 
 
-def restore_schema(connection: Connection, place: Place, archive: Archive, ours: Path, tell: Tell) -> bool:
-    """Bring back what was saved of a schema; whether there was anything to do."""
+def restore_schema(connection: Connection, place: Place, archive: Archive, others: Path, tell: Tell) -> bool:
+    """Bring back what was saved of a schema; ``others`` is for what is in the way. Whether there was anything to do."""
     sweep(connection, place)
     entry = archive.entries[place.key]
-    out_of_the_way = _put_ours_away(connection, place, ours, tell) if entry.tables else False
+    kind, other = (LEGACY, OURS) if entry.kind == LEGACY.name else (OURS, LEGACY)
+    out_of_the_way = _put_away(connection, place, other, others, tell) if entry.tables else False
     found = look(connection)
-    if problems := list(unlike(connection, entry, found, LEGACY)):
+    if problems := list(unlike(connection, entry, found, kind)):
         raise LegacyError(
-            f"{place.key}: tables of an earlier product are there that {archive.folder} does not hold as they are:"
+            f"{place.key}: tables of {kind.word} are there that {archive.folder} does not hold as they are:"
             f" {'; '.join(problems)}. Nothing was changed; save them into another folder and drop them (usmctl legacy"
             " save, usmctl legacy drop), and run the command again"
         )
-    in_place = measure(connection, found.legacy)
+    in_place = measure(connection, found.tables(kind))
     missing = entry.tables.keys() - in_place.keys() or list(differences(entry.tables, in_place))
     other_number = entry.version is not None and found.version is not None and found.version != entry.version
     if missing:
@@ -64,13 +62,13 @@ def restore_schema(connection: Connection, place: Place, archive: Archive, ours:
     return done
 
 
-def _put_ours_away(connection: Connection, place: Place, ours: Path, tell: Tell) -> bool:
-    if not look(connection).ours:
+def _put_away(connection: Connection, place: Place, kind: Kind, folder: Path, tell: Tell) -> bool:
+    if not look(connection).tables(kind):
         return False
-    with Archive.opened(ours, make=True) as kept:
-        tell(place.key, f"our own tables are in the way; they are kept in {ours}")
-        save_schema(connection, place, kept, OURS, tell)
-        drop_objects(connection, place, kept, kept.entries[place.key], OURS, tell)
+    with Archive.opened(folder, make=True) as kept:
+        tell(place.key, f"tables of {kind.word} are in the way; they are kept in {folder}")
+        save_schema(connection, place, kept, kind, tell)
+        drop_objects(connection, place, kept, kept.entries[place.key], kind, tell)
         kept.put(place.key, kept.entries[place.key], dropped=now())
     return True
 
@@ -78,7 +76,7 @@ def _put_ours_away(connection: Connection, place: Place, ours: Path, tell: Tell)
 def _move_in(connection: Connection, place: Place, archive: Archive, entry: Entry, tell: Tell) -> None:
     with tried_out(connection, place, archive, entry, tell) as (name, tables):
         # What a drop has left, or an update task has made anew: it is in the dump, or empty.
-        drop_objects(connection, place, archive, entry, LEGACY, tell)
+        drop_objects(connection, place, archive, entry, KINDS[entry.kind], tell)
         tell(place.key, f"moving {len(tables)} tables into place")
         moves = (
             f"{quoted(name)}.{quoted(table)} TO {quoted(place.schema)}.{quoted(table)}" for table in tables

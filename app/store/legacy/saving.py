@@ -91,6 +91,7 @@ def _dump(
             " it would be left without it. Save and drop that table by hand first"
         )
     entry = Entry(
+        kind=kind.name,
         server=place.server,
         schema=place.schema,
         context=place.context_id,

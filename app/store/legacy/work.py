@@ -14,22 +14,28 @@ from sqlalchemy import Connection
 from app.store.legacy.archive import Archive, now
 from app.store.legacy.dropping import drop_schema
 from app.store.legacy.errors import LegacyError
-from app.store.legacy.names import LEGACY
+from app.store.legacy.names import KINDS, LEGACY, OURS, Kind
 from app.store.legacy.places import Place, Tell
-from app.store.legacy.restoring import folder_for_ours, restore_schema
+from app.store.legacy.restoring import folder_for_others, restore_schema
 from app.store.legacy.saving import save_schema, try_out
 from app.store.legacy.schema import look
 
 Words = dict[str, str]
 
 
-def save(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
-    """Dump what each schema has of an earlier product, with its version number, and try the dump out. What lies in the
-    folder already and is still so is left alone. Goes on with the other schemas when one fails."""
+def save(places: Sequence[Place], folder: Path, tell: Tell, ours: bool = False) -> Words:
+    """Dump what each schema has of an earlier product, with its version number, and try the dump out. ``ours``: where
+    it has tables of this program instead, dump those. What lies in the folder already and is still so is left alone.
+    Goes on with the other schemas when one fails."""
     with Archive.opened(folder, make=True) as archive:
 
+        def kind_of(place: Place, connection: Connection) -> Kind:
+            if place.key in archive.entries:
+                return KINDS[archive.entries[place.key].kind]
+            return OURS if ours and look(connection).ours else LEGACY
+
         def one(place: Place, connection: Connection) -> str:
-            changed = save_schema(connection, place, archive, LEGACY, tell)
+            changed = save_schema(connection, place, archive, kind_of(place, connection), tell)
             return "saved and verified" if changed else "unchanged"
 
         done = _each(places, one)
@@ -68,20 +74,21 @@ def drop(places: Sequence[Place], folder: Path, reset_version: int | None, tell:
 
 
 def restore(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
-    """Bring back what the folder holds: tables, rows, procedures, version number. Our own tables in the same schema are
-    saved to ``ours-<moment>`` in the folder and dropped before. Goes on with the other schemas when one fails."""
+    """Bring back what the folder holds: tables, rows, procedures, version number. Tables of the other product are in
+    the way: they are saved to ``replaced-<moment>`` in the folder and dropped before. Goes on with the other schemas
+    when one fails."""
     with Archive.opened(folder) as archive:
         known = _known(places, archive)
         for place in known:
             _check_verified(archive, place)
-        ours = folder_for_ours(folder)
+        others = folder_for_others(folder)
 
         def one(place: Place, connection: Connection) -> str:
-            return "restored" if restore_schema(connection, place, archive, ours, tell) else "unchanged"
+            return "restored" if restore_schema(connection, place, archive, others, tell) else "unchanged"
 
         done = _each(known, one)
-        if ours.is_dir():
-            (ours / "restored").touch(mode=0o600)
+        if others.is_dir():
+            (others / "restored").touch(mode=0o600)
         return done
 
 
