@@ -349,9 +349,7 @@ def conclude() -> None:
     its end, as pyinfra's own status is 0 in some such cases."""
     if run.told:
         return
-    for number in SIGNALS:
-        # Nobody's impatience shall cut the last word short.
-        signal.signal(number, signal.SIG_IGN)
+    _ignore_signals()
     run.told = True
     progress.stop()
     save()
@@ -362,10 +360,19 @@ def conclude() -> None:
         os._exit(1)
 
 
+def _ignore_signals() -> None:
+    """Nobody's impatience shall cut the last word short."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
     """Ends the run at once: what hosts are at is ended by nobody, whether we wait for it or not."""
+    _ignore_signals()
     run.ended_by = signal.Signals(number).name
-    conclude()
+    # Others have something to clear away; conclude() is the last of them.
+    with suppress(Exception):
+        atexit._run_exitfuncs()
     os._exit(1)
 
 
@@ -458,7 +465,7 @@ def _told_of_hosts(title: str) -> list[str]:
     lines = []
     for (what, text), hosts in told.items():
         # What somebody must look at names every host.
-        names = ", ".join(hosts) if what in ("warning", "difference") else listed(hosts)
+        names = ", ".join(sorted(hosts)) if what in ("warning", "difference") else listed(sorted(hosts))
         first, *rest = text.splitlines() or [""]
         lines.append(f"    {names}: {f'{what} {first}'.strip()}")
         lines += [f"        {line}" for line in rest]

@@ -86,7 +86,10 @@ class Run:
     def interrupt(self, number: signal.Signals) -> tuple[int, str]:
         """A run that is sent a signal while its step is under way."""
         started = self.folder / "started"
-        process = self.start(f"touch {started}; exec sleep 5")
+        clears = (
+            f"import atexit, pathlib\natexit.register(pathlib.Path({str(self.folder / 'cleared')!r}).touch)"
+        )
+        process = self.start(f"touch {started}; exec sleep 5", before=clears)
         deadline = time.monotonic() + 30
         while not started.exists():
             assert time.monotonic() < deadline
@@ -146,7 +149,7 @@ def test_the_result_of_a_run_has_all_its_fields(here: Run) -> None:
 
 
 def test_what_is_the_same_on_many_hosts_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [f"ox{number}" for number in range(1, 51)]
+    names = [f"ox{number:02}" for number in range(1, 51)]
     notes = [report.Note("restarted", name, "open-xchange-usm") for name in names]
     notes += [report.Note("warning", name, "look at\n1\n2") for name in names[:6]]
     monkeypatch.setattr(report, "notes", notes)
@@ -155,9 +158,9 @@ def test_what_is_the_same_on_many_hosts_is_told_once(monkeypatch: pytest.MonkeyP
     )
     assert report._told_of_hosts("--> Done") == [
         "--> Done",
-        "    ox1, ox2, ox3, ox4 and 46 more: Install the package; Run it",
-        "    ox1, ox2, ox3, ox4 and 46 more: restarted open-xchange-usm",
-        "    ox1, ox2, ox3, ox4, ox5, ox6: warning look at",
+        "    ox01, ox02, ox03, ox04 and 46 more: Install the package; Run it",
+        "    ox01, ox02, ox03, ox04 and 46 more: restarted open-xchange-usm",
+        "    ox01, ox02, ox03, ox04, ox05, ox06: warning look at",
         "        1",
         "        2",
     ]
@@ -204,6 +207,7 @@ def test_a_run_that_is_ended_by_a_signal_says_so_at_once(here: Run, number: sign
     assert f"was ended by {number.name} and did not come to its end on @local" in printed
     assert "Run the same command again" in printed
     assert here.result["outcome"] == f"ended by {number.name}"
+    assert (here.folder / "cleared").exists(), "what others have to clear away was left"
     assert here.result["step"] == "Work"
 
 
