@@ -142,13 +142,16 @@ def _named(who: str | Sequence[str]) -> Sequence[str]:
 
 
 def _administrator() -> str:
-    """The name of the node whose tools are used. Raises :class:`~tasks.run.DeployError` if no node has them."""
+    """The name of the node whose tools are used; empty where those that have them are left out of this run. Raises
+    :class:`~tasks.run.DeployError` if no node has them."""
     for node in nodes.nodes():
         if nodes.state_of(node).daemons:
             return node.name
+    if len(nodes.nodes()) < len(nodes.all_nodes()):
+        return ""
     raise run.DeployError(
-        "activesync names accounts, but no node of this run has a groupware with its tools: leave activesync and"
-        " activesync_off empty, and change the rights on a host of the groupware. Nothing has been touched"
+        "activesync names accounts, but no node has a groupware with its tools: leave activesync and activesync_off"
+        " empty, and change the rights on a host of the groupware. Nothing has been touched"
     )
 
 

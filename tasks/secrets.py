@@ -69,7 +69,7 @@ def missing(data: Any) -> list[str]:
     file that cannot be used, needed or not."""
     _file(data)
     names = []
-    contexts = {*data.activesync, *data.activesync_off}
+    contexts = {int(context) for context in (*data.activesync, *data.activesync_off)}
     if contexts and data.master_admin and master_password(data) is None:
         names.append("OX_MASTER_PASSWORD")
     asked = [context for context in contexts if context_admin(context, data)]

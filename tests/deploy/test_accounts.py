@@ -204,6 +204,30 @@ def test_the_report_can_be_switched_off() -> None:
     assert "though no setting" not in str(report.notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "calendar", "usm", "sync"),
+    [
+        ("Name", "access-calendar", "access-usm", "access-active-sync"),
+        ("name", "Access_Calendar", "Access_USM", "Access_ActiveSync"),
+        ("username", "calendar", "USM", "activeSync"),
+        ("Login", "ACCESS CALENDAR", "ACCESS USM", "ACCESS ACTIVE SYNC"),
+    ],
+)
+def test_a_listing_is_read_however_its_columns_are_spelled(
+    name: str, calendar: str, usm: str, sync: str
+) -> None:
+    """The order and the spelling differ between the releases; a value that is not set is off."""
+    text = f'Id,{sync},{name},Aliases,{usm},{calendar}\n"3","true","anton","a, ""b""",,"on"\n'
+    assert accounts.read_listing(text) == [
+        Access("anton", {"--access-active-sync": True, "--access-usm": False, "--access-calendar": True})
+    ]
+
+
+def test_a_listing_without_the_rights_is_refused() -> None:
+    with pytest.raises(run.DeployError, match="does not tell names and the rights"):
+        accounts.read_listing("Id,Name\n")
+
+
 # What is known before anything is touched.
 
 
@@ -307,8 +331,17 @@ def test_a_node_without_the_groupwares_tools_leaves_it_to_one_that_has_them() ->
         with on(host, [alone, other]):
             found.append(accounts_applied())
     assert found == [[], [1]]
-    with on(alone), pytest.raises(run.DeployError, match="no node of this run has a groupware"):
+    with on(alone), pytest.raises(run.DeployError, match="no node has a groupware"):
         accounts.apply()
+
+
+def test_a_run_that_leaves_out_the_nodes_with_the_tools_leaves_out_the_accounts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone, other = node("app1", Node(), activesync={1: "all"}), node("ox1", DONE)
+    with on(alone, [alone, other]):
+        monkeypatch.setattr(accounts.nodes, "nodes", lambda: [alone])
+        assert accounts_applied() == []
 
 
 def test_without_accounts_nobody_is_asked() -> None:
