@@ -39,6 +39,12 @@ APPLICATION_PACKAGES = (
     "python3-cffi-backend python3-cryptography python3-setuptools python3-pkg-resources init-system-helpers"
 )
 
+# Set before the database is made: a host's own layer begins with a copy of this log, at each start after a snapshot.
+DATABASE_SETTINGS = """\
+mkdir -p /etc/mysql/mariadb.conf.d
+printf '[mysqld]\\ninnodb_log_file_size = 32M\\n' > /etc/mysql/mariadb.conf.d/59-lab-log.cnf
+"""
+
 # What the groupware's own site needs; whatever ActiveSync needs beyond that, the deployment brings.
 APACHE_MODULES = "proxy proxy_http proxy_balancer lbmethod_byrequests headers ssl"
 
@@ -94,7 +100,7 @@ RECIPES = (
         _install("apache2") + f"a2enmod -q {APACHE_MODULES}\na2dismod -q status\na2dissite -q 000-default\n",
         "base",
     ),
-    Recipe("db", _install("mariadb-server mariadb-client"), "base"),
+    Recipe("db", DATABASE_SETTINGS + _install("mariadb-server mariadb-client"), "base"),
     Recipe("ox", _install(f"mariadb-client {APPLICATION_PACKAGES}"), "base"),
     # The user is there because its group reads the settings with the database's password.
     Recipe(
