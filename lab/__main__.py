@@ -134,16 +134,19 @@ def _status(lab: Lab, options: argparse.Namespace) -> int:
 
 
 def _shell(lab: Lab, options: argparse.Namespace) -> int:
+    machine.require_root()
     there = lab.host(options.host)
     hosts.require_up(lab)
     return _become(lab, enter.command_inside(lab, ["ssh", "-F", str(lab.ssh_config), "-t", there.name]))
 
 
 def _run(lab: Lab, options: argparse.Namespace) -> int:
+    machine.require_root()
     return _become(lab, enter.command_on(lab, lab.host(options.host), _words(options)))
 
 
 def _exec(lab: Lab, options: argparse.Namespace) -> int:
+    machine.require_root()
     hosts.require_up(lab)
     return _become(lab, enter.command_inside(lab, _words(options)))
 
@@ -159,7 +162,6 @@ def _words(options: argparse.Namespace) -> list[str]:
 
 def _become(lab: Lab, command: Sequence[str]) -> int:
     """Replaces this process, so that signals, terminal and exit status are the command's own."""
-    machine.require_root()
     sys.stdout.flush()
     os.execvpe(command[0], list(command), enter.environment(lab))
 

@@ -124,9 +124,13 @@ ROLES = {"web": "Apache", "ox": "groupware of OX 6 (stand-in)", "db": "MariaDB w
 def main(arguments: Sequence[str]) -> int:
     """Runs the demo; 0 when every part of it did what it should."""
     options = _options(arguments)
-    report = Steps(LOGS / "demo.log", "", sys.stdout)
     try:
         machine.require_root()
+    except LabError as problem:
+        print(f"FAILED: {problem}")
+        return 1
+    report = Steps(LOGS / "demo.log", "", sys.stdout)
+    try:
         machine.install(report)
         with _reserved(options.name) as lab:
             return _run(lab, report, options.keep)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import hosts
+from lab.__main__ import main
 from lab.plan import DEFAULT_PLAN, PLANS, Lab, plan_named
 from lab.steps import LabError
 from lab.testing import LabHosts, Labs
@@ -40,6 +41,34 @@ def test_a_lab_without_a_plan_has_the_guides(tmp_path: Path, monkeypatch: pytest
     lab.choose(PLANS["three"])
     assert (lab.has_plan, lab.plan.name) == (True, "three")
     assert [host.name for host in Lab("some").hosts] == ["web1", "web2", "ox1", "ox2", "ox3", "db1"]
+
+
+COMMANDS = (
+    ("up",),
+    ("down",),
+    ("status",),
+    ("base",),
+    ("shell", "ox1"),
+    ("run", "ox1", "true"),
+    ("exec", "true"),
+    ("demo",),
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_without_root_a_command_says_so_and_touches_nothing(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    for place in ("lab.plan.STATE", "lab.hosts.STATE", "lab.hosts.LOGS", "lab.demo.LOGS", "lab.demo.STATE"):
+        monkeypatch.setattr(place, tmp_path / "of-root")
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert "run this as root" in said.out + said.err
+    assert not (tmp_path / "of-root").exists()
 
 
 def inventory(lab_hosts: LabHosts) -> dict[str, dict[str, dict[str, object]]]:
