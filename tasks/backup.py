@@ -36,6 +36,11 @@ def tables(run_id: str) -> str:
     return f"{FOLDER}/{run_id}/tables"
 
 
+def leftovers(run_id: str) -> str:
+    """The folder of dumps of tables that were left without their product; no rollback goes back to that."""
+    return f"{FOLDER}/leftovers-{run_id}"
+
+
 def restored(run_id: str) -> str:
     """The mark that a rollback has brought the tables of a run back."""
     return f"{FOLDER}/{run_id}/restored"

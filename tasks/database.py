@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 
-from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
 from pyinfra.context import host, state
 
 from tasks import administration, backup, nodes, package, product, report, run, scripts, tool, upgrade
@@ -39,6 +41,13 @@ def reset_version() -> None:
         run.attempt(_reset_version, "Reset the database version of each schema")
 
 
+def run_update_tasks() -> None:
+    """From App Suite 7 on, update tasks have names instead of numbers, and are run for one context of each schema by a
+    tool of their own. Where it wants a password on its command line it is not asked: the first login runs them too."""
+    if nodes.is_node():
+        run.attempt(_run_update_tasks, "Run the update tasks of each schema")
+
+
 def migrate() -> None:
     """The tables of USM are there, and of this version, in each schema; where all nodes serve, that is the business of
     :mod:`tasks.rollout`."""
@@ -58,7 +67,9 @@ def _save() -> Generator[PyinfraCommand, None, None]:
         return
     folder = backup.tables(upgrade.run_id())
     yield from tool.bring()
-    yield tool.command(nodes.state_of(host), "legacy", "save", folder)
+    # Where the vendor's bundles come in place of this application, its tables make room for theirs.
+    ours = () if product.wanted(host.data).has_service else ("--ours",)
+    yield tool.command(nodes.state_of(host), "legacy", "save", folder, *ours)
     if state.is_executing:
         report.note("kept", f"the tables of the earlier product, in {folder}")
 
@@ -76,13 +87,16 @@ def _drop() -> Generator[PyinfraCommand, None, None]:
 
 
 def _schemas(node: Node) -> tuple[list[tuple[str, int]], str]:
-    """Each schema of Open-Xchange with one of its contexts; and a complaint where that cannot be told."""
-    succeeded, output, complaint = scripts.ask(host, scripts.program("schemas", node.etc))
+    """Each schema of Open-Xchange with one of its contexts; and a complaint where that cannot be told. Asked with what
+    the package or, where the product is another, :mod:`tasks.tool` has brought."""
+    own = product.wanted(host.data).has_service
+    question = scripts.program("schemas", node.etc) if own else tool.command(node, "schemas")
+    succeeded, output, complaint = scripts.ask(host, question)
     return (json.loads(output), "") if succeeded else ([], complaint or output or "no answer")
 
 
-def _usmctl(node: Node, command: str) -> StringCommand:
-    return StringCommand(USMCTL, "--etc", node.etc, "db", command)
+def _usmctl(node: Node, *words: str) -> StringCommand:
+    return StringCommand(USMCTL, "--etc", node.etc, *words)
 
 
 @operation()
@@ -99,6 +113,8 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
             "resetversion"
         )  # which schemas there are is asked with the package that is to come
         return
+    if not product.wanted(host.data).has_service:
+        yield from tool.bring()
     schemas, complaint = _schemas(node)
     if complaint:
         yield run.failure(f"the schemas cannot be found: {complaint}")
@@ -112,13 +128,54 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
 
 
 @operation()
+def _run_update_tasks() -> Generator[PyinfraCommand, None, None]:
+    node = nodes.state_of(host)
+    if upgrade.skipped() or node.generation < 7 or upgrade.first_that_owes() != host.name:
+        host.noop("no update tasks are to be run from here")
+        return
+    if not state.is_executing:
+        yield StringCommand("runupdate")
+        return
+    if not product.wanted(host.data).has_service:
+        yield from tool.bring()
+    schemas, complaint = _schemas(node)
+    if complaint:
+        yield run.failure(f"the schemas cannot be found: {complaint}")
+        return
+    for name, context in schemas:
+        yield _runupdate(name, context)
+
+
+def _runupdate(schema: str, context: int) -> FunctionCommand:
+    """Runs the tool; a warning where it wants credentials, a failure where it cannot do its work."""
+
+    def runupdate(state: State, host: Host) -> bool:
+        patience, limit = host.data.groupware_start_timeout, host.data.admin_tool_timeout
+        question = scripts.command("runupdate", context, patience, limit)
+        succeeded, output, complaint = scripts.ask(host, question)
+        if output.startswith("refused"):
+            report.note(
+                "warning",
+                f"runupdate takes the password of the administrator from its command line alone, where everybody on the"
+                f" host could read it: the update tasks of {schema} run at the first login, or by hand (runupdate -c"
+                f" {context})",
+                host,
+            )
+        elif not succeeded:
+            report.complain(f"runupdate of schema {schema}: {complaint or output or 'no answer'}", host)
+        return succeeded
+
+    return FunctionCommand(runupdate, (), {})
+
+
+@operation()
 def _migrate() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
     if not product.wanted(host.data).has_service or host.name != _that_migrates():
         host.noop("no tables are to be brought up to date from here")
         return
     if not state.is_executing and (package.is_pending(node) or "usm" not in node.properties):
-        yield _usmctl(node, "upgrade")
+        yield _usmctl(node, "db", "upgrade")
         return
     yield from migration()
 
@@ -132,11 +189,27 @@ def _that_migrates() -> str:
 
 
 def migration() -> Iterator[PyinfraCommand]:
-    """Brings the tables to the version of the package on the node at hand, if they are of an older one."""
+    """Brings the tables to the version of the package on the node at hand, if they are of an older one. What an earlier
+    product has left there, whose package is gone, is saved and dropped before."""
     node = nodes.state_of(host)
-    up_to_date, output, _ = scripts.ask(host, _usmctl(node, "status"))
+    up_to_date, output, _ = scripts.ask(host, _usmctl(node, "db", "status"))
     if up_to_date:
         host.noop(f"the tables are up to date: {output}")
         return
+    if _has_legacy(node):
+        folder = backup.leftovers(upgrade.run_id())
+        yield scripts.command("folder", nodes.STATE)
+        yield _usmctl(node, "legacy", "save", folder)
+        yield _usmctl(node, "legacy", "drop", folder)
+        if state.is_executing:
+            report.note("kept", f"tables that an earlier product had left, in {folder}")
     # Whatever else is wrong, the upgrade meets it too and tells it.
-    yield _usmctl(node, "upgrade")
+    yield _usmctl(node, "db", "upgrade")
+
+
+def _has_legacy(node: Node) -> bool:
+    _, output, _ = scripts.ask(host, _usmctl(node, "legacy", "status", "--json"))
+    try:
+        return any(schema["legacy"] for schema in json.loads(output)["schemas"].values())
+    except ValueError:
+        return False

@@ -54,7 +54,7 @@ def bring() -> Iterator[PyinfraCommand]:
 
 def command(node: Node, *words: str) -> StringCommand:
     """Runs it with the settings of a node."""
-    return StringCommand("/usr/bin/python3", "-P", "-s", "-B", PATH, "--etc", node.etc, *words)
+    return scripts.command("python", PATH, "--etc", node.etc, *words)
 
 
 @functools.cache

@@ -303,7 +303,7 @@ def test_tables_are_upgraded_only_where_the_tool_finds_something_to_do() -> None
     host.answers = {"db status": (True, "oxdatabase_5: up to date")}
     with on(host):
         assert commands(database._migrate) == []
-    host.answers = {"db status": (False, "")}
+    host.answers = {"db status": (False, ""), "legacy status": (True, '{"schemas": {}}')}
     with on(host):
         assert commands(database._migrate) == [f"/opt/open-xchange/sbin/usmctl --etc {ETC} db upgrade"]
 
