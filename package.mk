@@ -7,12 +7,19 @@ PACKAGES ?=
 package: $(INSTALLED)  ## Build the .deb and the .rpm into dist/ (PACKAGES=deb: only that one)
 	@$(BIN)/python packaging/build.py $(PACKAGES)
 
+# What the packages are made of. A deployment builds them anew only if any of it has changed.
+PACKAGED := $(shell find app packaging group_data tasks templates pyproject.toml requirements.lock -type f -not -name '*.pyc')
+
+dist/.built: $(INSTALLED) $(PACKAGED)
+	@$(BIN)/python packaging/build.py
+	@touch $@
+
 .PHONY: deploy
-deploy: package  ## Carry out the installation guide on the hosts of INVENTORY=inventory/FILE.py
+deploy: dist/.built  ## Carry out the installation guide on the hosts of INVENTORY=inventory/FILE.py
 	@$(BIN)/python -m tasks.run $(INVENTORY)
 
 .PHONY: deploy-dry
-deploy-dry: package  ## Say what `make deploy` would change, and change nothing
+deploy-dry: dist/.built  ## Say what `make deploy` would change, and change nothing
 	@$(BIN)/python -m tasks.run --dry $(INVENTORY)
 
 .PHONY: verify
