@@ -5,7 +5,8 @@ import ssl
 
 import pytest
 
-from lab.plan import CONTROLLER, PLANS
+from lab.keys import ACCOUNTS
+from lab.plan import CONTROLLER, LOGS, PLANS
 from lab.testing import LabHosts
 
 pytestmark = pytest.mark.lab
@@ -92,6 +93,13 @@ def test_an_ox_host_reaches_the_database_with_its_own_account_only(lab_hosts: La
     refused = lab_hosts.run("ox1", "env", "MYSQL_PWD=wrong", *query, check=False)
     assert refused.returncode == 1
     assert "Access denied" in refused.stderr
+
+
+def test_no_password_of_the_lab_is_in_a_log(lab_hosts: LabHosts) -> None:
+    logs = "".join(path.read_text() for path in LOGS.glob(f"{lab_hosts.lab.name}-*"))
+    assert "lab.ox init" in logs
+    for account in ACCOUNTS:
+        assert lab_hosts.passwords[account] not in logs
 
 
 def test_the_site_answers_by_https_with_a_certificate_of_the_labs_authority(lab_hosts: LabHosts) -> None:
