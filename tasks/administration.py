@@ -91,4 +91,4 @@ def change_users(context: int, calls: Sequence[Sequence[str]]) -> StringCommand:
     lines = [shlex.join([tool, *who, "-c", str(context), *options]) for options in calls]
     patience, limit = host.data.groupware_start_timeout, host.data.admin_tool_timeout
     password = secrets.context_password(context, host.data) or ""
-    return scripts.command("accounts", "change", patience, limit, "\n".join(lines), stdin=password)
+    return scripts.command("accounts", "change", patience, limit, *lines, stdin=password)

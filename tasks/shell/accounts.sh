@@ -5,8 +5,8 @@
 #   standard input: for each context its id, the name of its administrator (may be empty) and the password, a line each.
 #   Prints "=context ID", what the tool prints, and "=status N" for each; on the standard error "=context ID" too.
 #
-# accounts.sh change PATIENCE LIMIT CALLS
-#   standard input: the password. CALLS: a command a line, quoted for the shell. Ends with the first one that fails.
+# accounts.sh change PATIENCE LIMIT CALL...
+#   standard input: the password. CALL: a command, quoted for the shell. Ends with the first one that fails.
 #
 # PATIENCE: seconds for which an admin daemon that is still starting (exit status 105) is waited for; LIMIT: seconds that
 # one call may take.
@@ -36,12 +36,12 @@ case $action in
     change)
         IFS= read -r ADMIN_PASSWORD
         export ADMIN_PASSWORD
-        # Not a pipe: the loop must be able to end all of it.
-        while IFS= read -r line; do
-            eval "set -- $line"
-            call "$@" || { status=$?; echo "this call failed with status $status: $line" >&2; exit "$status"; }
-        done <<END
-$4
-END
+        shift 3
+        for line in "$@"; do
+            eval "call $line" && continue
+            status=$?
+            echo "this call failed with status $status: $line" >&2
+            exit "$status"
+        done
         ;;
 esac

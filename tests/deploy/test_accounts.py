@@ -64,7 +64,7 @@ def changing(listing: str = LISTING, **settings: Any) -> list[str]:
 
 
 def calls(*users: str, switches: str = ON) -> list[str]:
-    lines = "\n".join(f"{SBIN}/changeuser -A oxadmin -c 1 -u {user} {switches}" for user in users)
+    lines = " ".join(f"{SBIN}/changeuser -A oxadmin -c 1 -u {user} {switches}" for user in users)
     return [f"accounts.sh change 180 300 {lines}"]
 
 
@@ -98,7 +98,7 @@ def test_a_context_whose_users_differ_is_changed_user_by_user() -> None:
 
 def test_all_but_those_who_are_named_are_changed_one_by_one() -> None:
     assert changing(activesync={1: "all"}, activesync_off={1: ["berta"]}) == [
-        calls("oxadmin", "anton")[0] + f"\n{SBIN}/changeuser -A oxadmin -c 1 -u berta {OFF}"
+        calls("oxadmin", "anton")[0] + f" {SBIN}/changeuser -A oxadmin -c 1 -u berta {OFF}"
     ]
 
 
@@ -406,8 +406,8 @@ def test_each_context_is_listed_as_its_own_administrator(tmp_path: Path) -> None
 
 def test_calls_end_with_the_first_that_fails_which_is_named(tmp_path: Path) -> None:
     tool = 'printf "%s|" "$ADMIN_PASSWORD" "$@"; echo; [ "$2" != b ]'
-    lines = "TOOL -u a\nTOOL -u b 'x  $HOME'\nTOOL -u c"
-    found = script(tmp_path, tool, "change", "0", "9", lines.replace("-u b", "b b"), stdin="hush\n")
+    lines = ("TOOL -u a", "TOOL b b 'x  $HOME'", "TOOL -u c")
+    found = script(tmp_path, tool, "change", "0", "9", *lines, stdin="hush\n")
     assert found.stdout.splitlines() == ["hush|-u|a|", "hush|b|b|x  $HOME|"]
     assert found.returncode == 1
     assert "this call failed with status 1: " in found.stderr
