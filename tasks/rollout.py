@@ -30,7 +30,7 @@ def carry_out() -> None:
     properties.configure()
     database.migrate()
     services.run_application()
-    for turn in host.loop(list(range(len(turns())))):
+    for turn in host.loop(list(range(len(turns())))):  # type: ignore[no-untyped-call]
         if host.name in turns()[turn]:
             _change(name=f"Change {', '.join(turns()[turn])} while the others serve")
 
