@@ -203,6 +203,18 @@ drain_timeout = 30
 # Seconds that a node may take to answer each web host before it is put back.
 restore_timeout = 20
 
+# Dovecot (hosts of the group mail) --------------------------------------------------------------------------
+
+# Whether Dovecot (2.3) tells every application node of new mail at once (PUT /preliminary/http-notify/v1/notify). The
+# application answers to it from a later version on; until then it finds new mail by asking (email_pull_delay). The
+# password is the secret USM_PUSH_PASSWORD.
+dovecot_push = False
+dovecot_push_login = "dovecot"
+# Port of the nodes; None is the port that the application listens on.
+dovecot_push_port = None
+# By which protocols mail comes in.
+dovecot_push_protocols = ["lmtp", "lda"]
+
 # checks -------------------------------------------------------------------------------------------------
 
 # Where a phone reaches the service, asked after the deployment: an URL without path. Empty: each web host by its own

@@ -110,6 +110,7 @@ RECIPES = (
         "ox",
     ),
     Recipe("ox7", _install("systemd systemd-sysv") + _systemd_settings(), "ox"),
+    Recipe("mail", _install("dovecot-core dovecot-imapd dovecot-lmtpd"), "base"),
     Recipe("rpm", _install("rpm") + _rpm_database(), "ox"),
 )
 

@@ -19,6 +19,7 @@ name                         what for                                           
 ``OX_CONTEXT_7_PASSWORD``    the same for context 7 alone
 ``USM_DATABASE_URL``         instead of ``database_url``, which may hold a password
 ``USM_TEST_PASSWORD``        of ``test_login``, for a check with a password (optional)
+``USM_PUSH_PASSWORD``        of ``dovecot_push_login``, where ``dovecot_push`` is on
 ===========================  ==========================================================  =======================
 """
 
