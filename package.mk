@@ -6,6 +6,7 @@ PACKAGES ?=
 .PHONY: package
 package: $(INSTALLED)  ## Build the .deb and the .rpm into dist/ (PACKAGES=deb: only that one)
 	@$(BIN)/python packaging/build.py $(PACKAGES)
+	@$(if $(PACKAGES),,touch dist/.built)
 
 # What the packages are made of. A deployment builds them anew only if any of it has changed.
 PACKAGED := $(shell find app packaging group_data tasks templates pyproject.toml requirements.lock -type f -not -name '*.pyc')
