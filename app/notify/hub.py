@@ -37,8 +37,9 @@ UserKey = tuple[int, int]
 _EARLY = 0.02
 """A wait ends early by at most this share of it."""
 
-_TOGETHER = 25
-"""So many requests at least end at the same moment when the service stops."""
+_TOGETHER = 2
+"""So many requests end at the same moment when the service stops, or more where time is short. Each comes back at once
+to a node that does not know its user yet, and has to log in at the source."""
 
 _PAUSE = 0.05
 """Seconds between these moments."""
