@@ -75,6 +75,9 @@ def test_ox_that_hangs_means_later_within_a_reasonable_time(fragile, phone):
         with pytest.raises(ServerUnavailable):
             phone.sync(contacts)
         assert time.monotonic() - started < 15
+        started = time.monotonic()
+        assert not fragile.health()["checks"]["ox"]["up"]
+        assert time.monotonic() - started < 4
     finally:
         fragile.ox.signal(signal.SIGCONT)
     assert wait_until(lambda: fragile.health()["ready"], 20)
