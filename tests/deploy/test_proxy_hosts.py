@@ -112,13 +112,17 @@ class Web:
     def forward(self, **settings: Any) -> str:
         """Does what is due, without the way over ssh. What it complained of; nothing when it succeeded."""
         for command in self.due(**settings):
-            if isinstance(command, FunctionCommand):
-                return plain(command)
-            words = [str(getattr(bit, "obj", bit)) for bit in command.bits]
-            done = self.hosts.run("web1", *words, stdin=command.connector_arguments["_stdin"], check=False)
-            if done.returncode:
-                return done.stdout + done.stderr
+            if said := self.carry_out(command):
+                return said
         return ""
+
+    def carry_out(self, command: Any) -> str:
+        """Runs a command on web1. What it complained of; nothing when it succeeded."""
+        if isinstance(command, FunctionCommand):
+            return plain(command)
+        words = [str(getattr(bit, "obj", bit)) for bit in command.bits]
+        done = self.hosts.run("web1", *words, stdin=command.connector_arguments["_stdin"], check=False)
+        return done.stdout + done.stderr if done.returncode else ""
 
     def sh(self, script: str, check: bool = True) -> str:
         return self.hosts.sh("web1", script, check=check)
@@ -389,6 +393,42 @@ def test_a_first_configuration_that_is_not_accepted_leaves_no_trace(web: Web) ->
     assert web.sh(listing) == before
     assert web.forward() == ""
     assert web.who() == set(NODES)
+
+
+def test_the_guides_own_line_is_accepted_and_seen_to_be_loaded(web: Web) -> None:
+    """The vendor's bundles on the web server itself; here nobody speaks AJP."""
+    alone = FakeHost("web1", ["web", "ox"], defaults(proxy_scheme="ajp", proxy_port=8109))
+
+    def due() -> list[Any]:
+        told = web.script("apache-state", "8008").stdout
+        alone.facts[proxy.Forwarding] = proxy.Forwarding().process(told.splitlines())
+        with on(alone):
+            return list(proxy._forward._inner())
+
+    (command,) = due()
+    assert web.carry_out(command) == ""
+    assert due() == []
+    assert f"\nProxyPass {PATH} ajp://127.0.0.1:8109{PATH} smax=0 ttl=60 retry=5\n" in web.sh(f"cat {CONF}")
+    answer = web.ask()
+    assert answer.startswith("HTTP/1.1 503 ")
+    assert "\nRetry-After: 5\n" in answer
+    assert web.forward() == ""
+
+
+def test_a_line_of_the_sites_own_for_the_same_path_is_reported(web: Web) -> None:
+    site = "/etc/apache2/sites-available/ox.conf"
+    web.sh(
+        f"cp {site} /tmp/site; sed -i '/RedirectMatch/a ProxyPass {PATH} ajp://127.0.0.1:8009{PATH}' {site}"
+    )
+    try:
+        assert web.due() == []
+    finally:
+        web.sh(f"cp /tmp/site {site}")
+    texts = [note.text for note in report.notes]
+    assert texts
+    assert all(
+        re.match(r"/etc/apache2/sites-enabled/ox\.conf:\d+ forwards /Microsoft", text) for text in texts
+    )
 
 
 # As RHEL lays its Apache out: another tool, another service, modules loaded by files, prefork as it was up to RHEL 7.
