@@ -89,6 +89,16 @@ class Deployment:
             told.get("failed", {}),
         )
 
+    def foretold(self, *words: str) -> dict[str, set[str]]:
+        """What a dry run says that a run will change, by host."""
+        done = self.run("--dry", *words)
+        assert done.status == 0, done.printed
+        found: dict[str, set[str]] = {}
+        for name, hosts in re.findall(r"(?m)^    (\S.*?)  +\d+ \(([^)]+)\) +-", done.printed):
+            for host in hosts.split(", "):
+                found.setdefault(host, set()).add(name)
+        return found
+
     def options(self, login: str | None = None) -> tuple[int, str]:
         """What a phone is answered to OPTIONS through Apache: status, and the versions of the protocol."""
         who = ["--user", f"{login}:secret"] if login else []

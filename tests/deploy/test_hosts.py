@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -49,14 +48,7 @@ def before(deployment: Deployment) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def foretold(deployment: Deployment, before: dict[str, str]) -> dict[str, set[str]]:
     """What a dry run says that a first run will change, by host."""
-    done = deployment.run("--dry")
-    assert done.status == 0, done.printed
-    rows = re.findall(r"(?m)^    (\S.*?)  +\d+ \(([^)]+)\) +-", done.printed)
-    found: dict[str, set[str]] = {}
-    for name, hosts in rows:
-        for host in hosts.split(", "):
-            found.setdefault(host, set()).add(name)
-    return found
+    return deployment.foretold()
 
 
 @pytest.fixture(scope="module")

@@ -183,7 +183,9 @@ def completes(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize("scenario", list(STEPS), indirect=True)
 def test_the_table_of_steps_is_what_a_run_does(scenario: str, deployment: Deployment) -> None:
-    """So that no new step is left out of the faults."""
+    """So that no new step is left out of the faults. A dry run foretells all of it."""
+    foretold = deployment.foretold(*WORDS)
     run = observe(deployment, *WORDS, strike=lambda moment, process: "go")
     assert run.outcome.status == 0, run.outcome.printed[-6000:]
     assert tuple(moment.step for moment in run.steps()) == STEPS[scenario]
+    assert {host: set(steps) for host, steps in run.outcome.changed.items()} == foretold
