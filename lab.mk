@@ -1,5 +1,5 @@
 # The lab: hosts to deploy to, on this machine. `make demo` needs nothing else to have been run before it.
-# Another lab beside the first: make lab-up LAB=second
+# Another lab beside the first: make lab-up LAB=second. With other hosts: make lab-up LAB=many PLAN=many COUNT=12
 
 LAB ?= oxlab
 LAB_COMMAND = $(BIN)/python -m lab --name $(LAB)
@@ -10,7 +10,7 @@ demo: $(INSTALLED)  ## The main job: package, lab, deployment, a phone that sync
 
 .PHONY: lab-up
 lab-up: $(INSTALLED)  ## Bring up the lab's hosts: web1, ox1, ox2, db1 (as root)
-	@exec $(LAB_COMMAND) up
+	@exec $(LAB_COMMAND) up $(if $(PLAN),--plan $(PLAN)) $(if $(COUNT),--count $(COUNT))
 
 .PHONY: lab-down
 lab-down: $(INSTALLED)  ## End everything of the lab

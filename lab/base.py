@@ -112,6 +112,15 @@ RECIPES = (
     Recipe("ox7", _install("systemd systemd-sysv") + _systemd_settings(), "ox"),
     Recipe("mail", _install("dovecot-core dovecot-imapd dovecot-lmtpd"), "base"),
     Recipe("rpm", _install("rpm") + _rpm_database(), "ox"),
+    Recipe("ox7rpm", _install("rpm") + _rpm_database() + (FILES / "rpm-layer.sh").read_text(), "ox7"),
+    Recipe(
+        "httpd",
+        _install("rpm")
+        + _rpm_database()
+        + (FILES / "httpd-layer.sh").read_text()
+        + (FILES / "rpm-layer.sh").read_text(),
+        "web",
+    ),
 )
 
 

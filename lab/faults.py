@@ -27,6 +27,7 @@ class Service:
 SERVICES = {
     "mariadb": Service("mariadb", ("mysqld_safe", "mariadbd")),
     "apache": Service("apache2", ("apache2",)),
+    "httpd": Service("httpd", ("httpd",)),
     "groupware": Service("open-xchange-groupware"),
     "admin": Service("open-xchange-admin"),
     "openxchange": Service("open-xchange"),

@@ -50,11 +50,13 @@ class Host:
 
     ``role``: ``web`` (Apache), ``ox`` (groupware), ``db`` (MariaDB) or ``app`` (nothing yet; the application comes
     there alone, without a groupware). ``generation`` of the groupware, 6 or 7 (``ox`` only).
+    ``family`` of its packages: ``rpm`` looks like RHEL, but is Debian below (``lab/files/rpm-layer.sh``).
     """
 
     name: str
     role: str
     generation: int = 0
+    family: str = "deb"
 
     @property
     def systemd(self) -> bool:
@@ -121,6 +123,8 @@ def _applications(count: int) -> tuple[Host, ...]:
 _DB = (Host("db1", "db"),)
 _GUIDE = (*_web("web1"), *_ox("ox1", "ox2"), *_DB)
 
+_RPM = (Host("web1", "web", family="rpm"), *(Host(name, "ox", 7, "rpm") for name in ("ox1", "ox2")))
+
 DEFAULT_PLAN = "guide"
 PLANS = {
     plan.name: plan
@@ -137,6 +141,7 @@ PLANS = {
             "OX 6 beside the application alone",
             (*_web("web1"), *_ox("ox1"), *_applications(1), *_DB),
         ),
+        Plan("rpm", "App Suite 7 and Apache on hosts of the RHEL family", (*_RPM, *_DB)),
         Plan("disks", "the guide's hosts, each with a small disk that can be filled", _GUIDE, disk=1024),
     )
 }

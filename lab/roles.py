@@ -12,6 +12,17 @@ from lab.enter import command_on
 from lab.plan import FILES, PLANS, STATE, Host, Lab, Plan
 from lab.steps import Steps
 
+# Role, generation, family of a host → what it is made by.
+RECIPES = {
+    ("web", 0, "deb"): "web",
+    ("web", 0, "rpm"): "httpd",
+    ("ox", 6, "deb"): "ox",
+    ("ox", 7, "deb"): "ox7",
+    ("ox", 7, "rpm"): "ox7rpm",
+    ("app", 0, "deb"): "app",
+    ("db", 0, "deb"): "db",
+}
+
 LAYERS_IN_USE = "layers.json"
 
 
@@ -26,9 +37,13 @@ def put(root: Path, path: str, content: str, mode: int = 0o644) -> None:
 
 def layers(host: Host) -> list[Path]:
     """The layers that a new host's root file system stands on, the uppermost first."""
-    if host.role == "ox":
-        return [standin.layer(host.generation), *base.layers_of(standin.below(host.generation))]
-    return base.layers_of(host.role)
+    above = [standin.layer(recipe(host), host.generation)] if host.role == "ox" else []
+    return [*above, *base.layers_of(recipe(host))]
+
+
+def recipe(host: Host) -> str:
+    """The recipe of ``lab.base`` that a host is made by."""
+    return RECIPES[host.role, host.generation, host.family]
 
 
 def layer_names(plan: Plan | None = None) -> list[str]:
@@ -67,10 +82,9 @@ def layers_in_use() -> set[str]:
 def ensure_layers(report: Steps, plan: Plan | None = None) -> bool:
     """Builds the layers that the plan's hosts need, or all, if they are not there yet; whether there were such."""
     hosts = plan.hosts if plan else _hosts_of_all_plans()
-    generations = {host.generation for host in hosts if host.role == "ox"}
-    needed = {host.role for host in hosts if host.role != "ox"} | set(map(standin.below, generations))
-    built = [base.ensure(report, needed if plan else None)]
-    built += [standin.ensure(report, generation) for generation in sorted(generations)]
+    built = [base.ensure(report, {recipe(host) for host in hosts} if plan else None)]
+    groupware = {(recipe(host), host.generation) for host in hosts if host.role == "ox"}
+    built += [standin.ensure(report, *each) for each in sorted(groupware)]
     return any(built)
 
 
@@ -101,20 +115,40 @@ def prepare(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
     PREPARE[host.role](lab, host, upper, report)
 
 
+# Where Apache has what, by family.
+APACHE = {
+    "deb": {
+        "certificate": "etc/apache2/tls/ox.pem",
+        "key": "etc/apache2/tls/ox.key",
+        "proxy": "etc/apache2/conf-available/proxy_ox.conf",
+        "site": "etc/apache2/sites-available/ox.conf",
+    },
+    "rpm": {
+        "certificate": "etc/pki/tls/certs/ox.pem",
+        "key": "etc/pki/tls/private/ox.key",
+        "proxy": "etc/httpd/conf.d/proxy_ox.conf",
+        "site": "etc/httpd/conf.d/ox.conf",
+    },
+}
+
+
 def _prepare_web(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
+    places = APACHE[host.family]
     certificates = lab.authority.parent
-    put(upper, "etc/apache2/tls/ox.pem", (certificates / f"{host.name}.pem").read_text())
-    put(upper, "etc/apache2/tls/ox.key", (certificates / f"{host.name}.key").read_text(), 0o600)
+    put(upper, places["certificate"], (certificates / f"{host.name}.pem").read_text())
+    put(upper, places["key"], (certificates / f"{host.name}.key").read_text(), 0o600)
     members = "".join(
         f"    BalancerMember http://{each.address}:{each.port} timeout=100 smax=0 ttl=60 retry=60 loadfactor=50 "
         f"route={each.route}\n"
         for each in lab.plan.of_role("ox")
     )
-    put(upper, "etc/apache2/conf-available/proxy_ox.conf", _fill("proxy_ox.conf", MEMBERS=members))
-    put(upper, "etc/apache2/sites-available/ox.conf", (FILES / "site.conf").read_text())
+    put(upper, places["proxy"], _fill("proxy_ox.conf", MEMBERS=members))
+    tls = {"CERTIFICATE": f"/{places['certificate']}", "KEY": f"/{places['key']}"}
+    put(upper, places["site"], _fill("site.conf", **tls))
     put(upper, "var/www/html/ox6/index.html", (FILES / "ox6.html").read_text())
-    _enable(upper, "conf", "proxy_ox")
-    _enable(upper, "sites", "ox")
+    if host.family == "deb":
+        _enable(upper, "conf", "proxy_ox")
+        _enable(upper, "sites", "ox")
 
 
 def _enable(upper: Path, kind: str, name: str) -> None:
@@ -137,7 +171,7 @@ def _prepare_db(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
 
 
 def _prepare_ox(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
-    standin.write_settings(lab, host, upper, report)
+    standin.write_settings(lab, host, layers(host)[0], upper, report)
 
 
 def _prepare_app(lab: Lab, host: Host, upper: Path, report: Steps) -> None:

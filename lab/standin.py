@@ -47,41 +47,34 @@ def _program_files() -> list[Path]:
     return sorted([*found, BUILDER, LOCK])
 
 
-# The layer that the stand-in of each generation stands on.
-BELOW = {6: "ox", 7: "ox7"}
-
-
-def below(generation: int) -> str:
-    """The recipe of ``lab.base`` that a groupware host of that generation is made by."""
-    return BELOW[generation]
-
-
 @cache
-def layer(generation: int) -> Path:
-    """Where the layer is, or will be: under the fingerprint of program, libraries and the layer below.
+def layer(below: str, generation: int) -> Path:
+    """Where the layer is, or will be: under the fingerprint of program, libraries and the layer ``below``.
 
     Read once: whoever edits the program while a lab comes up gets the edit at the next one.
     """
-    digest = hashlib.sha256(base.layer(below(generation)).name.encode())
+    digest = hashlib.sha256(base.layer(below).name.encode())
     for path in _program_files():
         digest.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
-    return base.LAYERS / f"standin{generation}-{digest.hexdigest()[:12]}"
+    return base.LAYERS / f"standin_{below}-{digest.hexdigest()[:12]}"
 
 
-def ensure(steps: Steps, generation: int) -> bool:
+def ensure(steps: Steps, below: str, generation: int) -> bool:
     """Builds the layer unless it is there; whether it was not."""
-    place = layer(generation)
+    place = layer(below, generation)
     if place.is_dir():
         return False
     with (
         base.locked(steps),
-        steps.step(f"root file system: the stand-in for OX {generation} (once a version)"),
+        steps.step(
+            f"root file system: the stand-in for OX {generation} on the layer {below!r} (once a version)"
+        ),
     ):
         partial = place.with_name(place.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         for name in ("system", "work", "root"):
             (partial / name).mkdir(parents=True)
-        lower = base.layers_of(below(generation))
+        lower = base.layers_of(below)
         options = base.overlay_options(lower, partial / "system", partial / "work")
         wheels = partial / "wheels"
         _collect_wheels(wheels)
@@ -119,8 +112,8 @@ def _load_packaging() -> Any:
     return module
 
 
-def write_settings(lab: Lab, host: Host, upper: Path, steps: Steps) -> None:
-    """Writes this host's settings of the groupware into its own layer."""
+def write_settings(lab: Lab, host: Host, place: Path, upper: Path, steps: Steps) -> None:
+    """Writes this host's settings of the groupware into its own layer; ``place`` is the stand-in's."""
     target = upper / SETTINGS
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         scratch = Path(folder)
@@ -139,7 +132,7 @@ def write_settings(lab: Lab, host: Host, upper: Path, steps: Steps) -> None:
         )
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(scratch / SETTINGS, target)
-    group = _group(layer(host.generation))
+    group = _group(place)
     for path in target.rglob("*"):
         if path.is_file():
             os.chown(path, 0, group)

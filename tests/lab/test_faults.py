@@ -36,8 +36,9 @@ def reaches(kept: LabHosts, name: str) -> bool:
 
 def works(kept: LabHosts) -> bool:
     """Whether a login through web1 gets to the groupware and the database."""
-    url = "http://web1/ajax/login?action=login&name=anton@example.org&password=secret"
-    asked = kept.inside("curl", "--silent", "--max-time", "20", "--data", "", url, check=False)
+    login = "name=anton@example.org&password=secret"
+    ask = ["curl", "--silent", "--max-time", "20", "--data", login, "http://web1/ajax/login?action=login"]
+    asked = kept.inside(*ask, check=False)
     return '"session"' in asked.stdout
 
 

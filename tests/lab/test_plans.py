@@ -136,15 +136,34 @@ def groups_of(lab: Lab) -> list[Path]:
 
 
 @pytest.mark.lab
+def test_hosts_of_the_rhel_family_have_rpm_and_httpd_and_nothing_of_debians_tools(lab_of: Labs) -> None:
+    lab = lab_of("rpm")
+    for name in ("web1", "ox1"):
+        assert lab.sh(name, "command -v dpkg dpkg-query apt-get a2enmod", check=False) == ""
+        assert lab.sh(name, "rpm --query --whatprovides /bin/sh") == "lab-provides-1-1.noarch\n"
+        assert 'ID_LIKE="rhel' in lab.sh(name, "cat /etc/os-release")
+    assert (
+        lab.sh("ox1", "systemctl is-system-running; systemctl is-active open-xchange") == "running\nactive\n"
+    )
+    lab.sh("web1", "httpd -t && /etc/init.d/httpd status && test -d /etc/httpd/conf.d -a ! -e /etc/apache2")
+    tls = ["--cacert", str(lab.lab.authority), "--silent", "--fail", "--output", "/dev/null"]
+    lab.inside("curl", *tls, "https://web1/ox6/")
+    with lab.killed("web1", "httpd"):
+        assert lab.inside("curl", *tls, "https://web1/ox6/", check=False).returncode == 7
+    lab.inside("curl", *tls, "https://web1/ox6/")
+    lab_of.end("rpm")
+
+
+@pytest.mark.lab
 def test_three_nodes_stand_behind_two_web_servers(lab_of: Labs) -> None:
     lab = lab_of("three")
-    login = "action=login&name=anton@example.org&password=secret"
+    login = "name=anton@example.org&password=secret"
     for web in ("web1", "web2"):
         cookies = {
             line
             for _ in range(6)
             for line in lab.inside(
-                "curl", "--silent", "--include", "--data", "", f"http://{web}/ajax/login?{login}"
+                "curl", "--silent", "--include", "--data", login, f"http://{web}/ajax/login?action=login"
             ).stdout.splitlines()
             if "JSESSIONID=" in line
         }
