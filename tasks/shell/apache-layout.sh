@@ -81,4 +81,4 @@ is_taken() {
     hex=$(printf '%04X' "$1")
     grep -qiE "^ *[0-9]+: (${2:-[0-9A-F]+}):$hex [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
-local='0100007F|0+|0+0100007F|0+FFFF00000100007F'
+loopback='0100007F|0+|0+0100007F|0+FFFF00000100007F'

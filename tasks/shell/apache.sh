@@ -106,7 +106,7 @@ for role in $roles; do
     esac
 done
 old=$(sed -n "s/^Listen 127.0.0.1:\([0-9]*\).*/\1/p" "$conf" 2>/dev/null)
-if [ "$port" != "$old" ] && is_taken "$port" "$local"; then
+if [ "$port" != "$old" ] && is_taken "$port" "$loopback"; then
     fail "port $port of 127.0.0.1 is taken by another program: choose another manager_port. Nothing was changed"
 fi
 printf '%s\n' "$modules" >"$before/modules" && printf '%s' "$processing" >"$before/processing" &&

@@ -151,8 +151,9 @@ class Web:
 
 @pytest.fixture(scope="module")
 def bare(lab_hosts: LabHosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """An Apache without anything of ours, and two nodes."""
+    """An Apache without anything of ours, and two nodes. Afterwards Apache is as it was found."""
     one = Web(lab_hosts, tmp_path_factory.mktemp("proxy"))
+    one.sh("tar -C /etc -cf /tmp/apache.tar apache2")
     one.sh(CLEAR, check=False)
     start = (
         f"cat >/tmp/node.py; setsid python3 /tmp/node.py $0 {PORT} >/dev/null 2>&1 & echo $! >/tmp/node.pid"
@@ -162,7 +163,7 @@ def bare(lab_hosts: LabHosts, tmp_path_factory: pytest.TempPathFactory) -> Itera
     yield one
     for name in NODES:
         lab_hosts.sh(name, "kill $(cat /tmp/node.pid); rm -f /tmp/node.p*", check=False)
-    one.sh(CLEAR, check=False)
+    one.sh(f"{CLEAR}rm -rf /etc/apache2; tar -C /etc -xf /tmp/apache.tar; /etc/init.d/apache2 restart")
 
 
 @pytest.fixture(scope="module")
