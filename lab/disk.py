@@ -148,7 +148,8 @@ def go_back(lab: Lab, label: str) -> None:
     for host in lab.hosts:
         own = lab.place_of(host) / "own"
         own.with_suffix(".disk").unlink(missing_ok=True)
-        shutil.rmtree(own)
+        if own.exists():  # not if an earlier reset was cut off here
+            shutil.rmtree(own)
         begin(lab, host)
     register[NOW] = register[label]
     _register(lab).write_text(json.dumps(register))

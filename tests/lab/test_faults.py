@@ -1,12 +1,17 @@
 """What can be done to hosts: moments of them are kept and come back exactly, and faults are real until undone."""
 
 import errno
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from lab.plan import Lab
+from lab import netns
+from lab.hosts import is_up as lab_is_up
+from lab.plan import PROJECT, Lab
 from lab.steps import LabError
 from lab.testing import LabHosts, Labs
 
@@ -78,6 +83,24 @@ def test_a_snapshot_that_is_not_there_and_one_that_is_are_told(kept: LabHosts) -
         kept.snapshot("before")
     with pytest.raises(LabError, match="no label"):
         kept.snapshot("Not/A label")
+    assert works(kept)
+
+
+def test_a_reset_that_was_killed_is_completed_by_the_next(kept: LabHosts) -> None:
+    program = (
+        "from lab import hosts; from lab.plan import Lab;"
+        f"lab = Lab({kept.lab.name!r}); hosts.reset(lab, 'before', hosts.steps(lab, 'reset'))"
+    )
+    kept.sh("ox1", "echo after > /etc/after")
+    first = netns.first_process(kept.lab.namespace_of(kept.lab.host("web1")))
+    reset = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, stderr=subprocess.DEVNULL)
+    while Path(f"/proc/{first}").exists() and reset.poll() is None:
+        time.sleep(0.01)
+    reset.kill()
+    assert reset.wait() == -signal.SIGKILL
+    assert not lab_is_up(kept.lab)
+    kept.reset("before")
+    assert kept.sh("ox1", "cat /etc/before; ls /etc/after", check=False) == "before\n"
     assert works(kept)
 
 
