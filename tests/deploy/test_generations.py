@@ -68,11 +68,11 @@ def bundles(
     """Hosts on which the vendor's package has been deployed."""
     folder = tmp_path_factory.mktemp("vendor")
     deployment = Deployment(lab_of("guide"), Deb(vendor.build(folder)), folder)
-    deployment.hosts.snapshot("before the vendor's")
+    deployment.hosts.snapshot("before-vendor")
     done = deployment.run("-y", *VENDOR)
     assert (done.status, done.complete) == (0, True), done.printed[-6000:]
     yield deployment, done
-    deployment.hosts.reset("before the vendor's")
+    deployment.hosts.reset("before-vendor")
 
 
 def test_the_vendors_package_is_deployed_by_the_same_steps(bundles: tuple[Deployment, Outcome]) -> None:
