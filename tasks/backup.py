@@ -20,10 +20,19 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
-from tasks import apache, nodes, report, run, scripts, upgrade
+from tasks import apache, nodes, product, report, run, scripts, upgrade
 from tasks.operations import operation
 
 FOLDER = f"{nodes.STATE}/backup"
+
+
+OWN_SERVICE = "open-xchange-usm"
+"""The service of this application and of its beta, where the settings name that of another product."""
+
+
+def service_of_before() -> str:
+    """The name of the service of its own that a product other than the vendor's bundles has on the host at hand."""
+    return str(host.data.service_name) if product.wanted(host.data).has_service else OWN_SERVICE
 
 
 def of(run_id: str) -> str:
@@ -103,7 +112,7 @@ def _keep() -> Generator[PyinfraCommand, None, None]:
     yield scripts.command("folder", nodes.STATE)
     yield scripts.command(
         "backup",
-        *(folder, data.backups_kept, data.package_name, data.service_name, data.updatetasks_parking),
+        *(folder, data.backups_kept, data.package_name, service_of_before(), data.updatetasks_parking),
         *(scripts.text("node"), scripts.text("repack")),
     )
     if state.is_executing:

@@ -216,11 +216,11 @@ def _run_service(goal: str) -> Generator[PyinfraCommand, None, None]:
     if _is_over(goal):
         return
     node, found = nodes.state_of(host), _own(goal)
-    service = host.data.service_name
-    if not found.version or service in node.daemons or not {"enabled", "running"} & found.marks:
+    service = backup.service_of_before()
+    if "bundles" in found.marks or not {"enabled", "running"} & found.marks:
         host.noop("no service of its own ran here")
         return
-    if "enabled" in found.marks and not node.enabled:
+    if "enabled" in found.marks:
         yield scripts.command("enable", node.init, service)
     yield scripts.command("restart", node.init, service, host.data.service_start_timeout, "restart")
     if state.is_executing:

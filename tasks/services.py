@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterator
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.context import host, state
 
-from tasks import nodes, package, product, report, run, scripts, upgrade
+from tasks import backup, nodes, package, product, report, run, scripts, upgrade
 from tasks.nodes import Node
 from tasks.operations import operation
 
@@ -72,15 +72,16 @@ def _withdraw() -> Generator[PyinfraCommand, None, None]:
 
 def _serves(node: Node) -> bool:
     """Whether a service of its own runs on the node; the groupware with the vendor's bundles is stopped later."""
+    if not product.wanted(host.data).has_service:
+        return node.installed in (product.APPLICATION, product.BETA)
     return node.running and host.data.service_name not in node.daemons
 
 
 def stopping(node: Node) -> Iterator[PyinfraCommand]:
     """Stops the service on the node at hand. The note of what was started goes first, so that it is started again."""
     yield StringCommand("rm", "-f", nodes.STARTED)
-    yield scripts.command(
-        "restart", node.init, host.data.service_name, host.data.service_stop_timeout, "stop"
-    )
+    service = backup.service_of_before()
+    yield scripts.command("restart", node.init, service, host.data.service_stop_timeout, "stop")
 
 
 @operation()
@@ -125,8 +126,9 @@ def _come_back() -> Generator[PyinfraCommand, None, None]:
         # One version or the other: never the old one here and the new one there.
         host.noop("the new version is on a node already; the next run starts it everywhere")
         return
+    service = backup.service_of_before()
     yield scripts.command(
-        "restart", nodes.state_of(host).init, host.data.service_name, host.data.service_start_timeout, "start"
+        "restart", nodes.state_of(host).init, service, host.data.service_start_timeout, "start"
     )
 
 

@@ -25,6 +25,8 @@ NOW = Node(
     generation=6, etc=ETC, daemons=DAEMONS, version="1.0.0", build="build2", running=True, enabled=True
 )
 
+START = "restart.sh sysv open-xchange-usm 90 restart"
+
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,14 +178,18 @@ def test_a_groupware_that_was_stopped_starts_whatever_has_failed(monkeypatch: py
 @pytest.mark.parametrize(
     ("marks", "expected"),
     [
-        ({"complete", "enabled"}, 1),
-        ({"complete", "running"}, 1),
-        ({"complete"}, 0),
+        ({"complete", "enabled"}, ["enable.sh sysv open-xchange-usm", START]),
+        ({"complete", "running"}, [START]),
+        ({"complete"}, []),
+        ({"complete", "enabled", "bundles"}, []),
     ],
 )
-def test_a_service_runs_where_it_did(marks: set[str], expected: int) -> None:
+@pytest.mark.parametrize("wanted", ["application", "bundles"])
+def test_a_service_runs_where_it_did(marks: set[str], expected: list[str], wanted: str) -> None:
     host = ox("ox1", **kept(Backup(frozenset(marks), "0.9~beta1")))
-    assert len(told(host, rollback._run_service)) == expected
+    if wanted == "bundles":
+        host.data.update(product=wanted, service_name="open-xchange-groupware")
+    assert told(host, rollback._run_service) == expected
 
 
 def test_at_the_end_nothing_is_owed() -> None:
