@@ -1,6 +1,6 @@
-# Where the Apache of this host keeps what: sets family, etc (its folder), control (its tool), service, conf and site (our
-# two configurations; the first is read before, the second after everything else), log (its complaints), home (what we keep
-# for ourselves).
+# Where the Apache of this host keeps what: sets family, etc (its folder), control (its tool), service, conf and site
+# (our two configurations; the first is read before, the second after everything else), log (its complaints), home (what
+# we keep for ourselves).
 PATH=$PATH:/usr/sbin:/sbin
 ours=000-open-xchange-usm
 host=zzz-open-xchange-usm
@@ -57,16 +57,17 @@ version_here() {
     sed -n 's/.*ServerName \([0-9a-f]*\.usm\.invalid\)$/\1/p' "$conf" 2>/dev/null
 }
 
-# What the balancer manager on port $1 says; $2 is what it shall change, and $3 the name by which it called itself (it takes
-# no change from elsewhere). Only root can read the token.
+# What the balancer manager on port $1 says; $2 is what it shall change, and $3 the name by which it called itself (it
+# takes no change from elsewhere). Only root can read the token.
 manager() {
     server=${3:-$(version_here)}
-    port=$1 change=${2-} server=${server:-127.0.0.1} token=$(sed 's/.* //' "$home/token" 2>/dev/null) timeout 10 bash -c '
+    token=$(sed 's/.* //' "$home/token" 2>/dev/null)
+    port=$1 change=${2-} server=${server:-127.0.0.1} token=$token timeout 10 bash -c '
         exec 3<>"/dev/tcp/127.0.0.1/$port" || exit 1
         if [ -n "$change" ]; then method=POST; else method=GET; fi
-        printf "%s\r\n" "$method /balancer HTTP/1.0" "Host: $server:$port" "Referer: http://$server:$port/balancer" \
-            "X-Open-Xchange-Usm: $token" "Content-Type: application/x-www-form-urlencoded" \
-            "Content-Length: ${#change}" "" >&3
+        printf "%s\r\n" "$method /balancer HTTP/1.0" "Host: $server:$port" \
+            "Referer: http://$server:$port/balancer" "X-Open-Xchange-Usm: $token" \
+            "Content-Type: application/x-www-form-urlencoded" "Content-Length: ${#change}" "" >&3
         printf "%s" "$change" >&3
         cat <&3' 2>/dev/null
 }

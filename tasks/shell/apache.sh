@@ -1,7 +1,7 @@
-# Gives Apache what stands on the standard input: a line "<role> <base64>" for each file of ours. Roles without a line are
-# removed. If Apache does not accept it, or does not come up with it, everything is as it was before.
-#   $1 modules that are missing   $2 reload or restart   $3 port of the balancer manager   $4 event, or the module of
-#   another way of processing that stays
+# Gives Apache what stands on the standard input: a line "<role> <base64>" for each file of ours. Roles without a line
+# are removed. If Apache does not accept it, or does not come up with it, everything is as it was before.
+#   $1 modules that are missing   $2 reload or restart   $3 port of the balancer manager
+#   $4 prefork, if Apache is to be switched from it to event; else empty
 #
 # Interrupted anywhere, the next run puts back what was there (the folder "before") and begins anew. Until the new files
 # have proved themselves, Apache runs on with what it has read.
@@ -48,7 +48,10 @@ choose_processing() { # from to
                 "$etc/conf.modules.d/00-mpm.conf"
             ;;
         sles)
-            [ -x "/usr/sbin/httpd-$2" ] || { echo "there is no /usr/sbin/httpd-$2: zypper install apache2-$2"; return 1; }
+            if [ ! -x "/usr/sbin/httpd-$2" ]; then
+                echo "there is no /usr/sbin/httpd-$2: zypper install apache2-$2"
+                return 1
+            fi
             sed -i "s/^APACHE_MPM=.*/APACHE_MPM=\"$2\"/" /etc/sysconfig/apache2
             ;;
     esac 2>&1
@@ -100,7 +103,8 @@ done
 [ -s "$staged/conf" ] || fail "the new configuration did not arrive; nothing was changed"
 for role in $roles; do
     file=$(place "$role")
-    if [ ! -e "$file" ]; then : >"$before/$role.absent"; else cp -p "$file" "$before/$role"; fi || fail "nothing was changed"
+    if [ -e "$file" ]; then cp -p "$file" "$before/$role"; else : >"$before/$role.absent"; fi ||
+        fail "nothing was changed"
     case $role in conf | site)
         if is_enabled "$role"; then : >"$before/$role.enabled"; else : >"$before/$role.disabled"; fi || exit 1 ;;
     esac

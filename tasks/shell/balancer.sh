@@ -1,9 +1,10 @@
 # What the balancer $2 of this web host, whose manager listens on port $3, does with its members.
 #   state                    one line each: member=<name> <requests under way> <status, as Apache says it>
 #   out $4                   sends the member $4 no new request, also after a restart; those under way finish
-#   in $4 $5 $6              puts it back as soon as it answers this host; $5 is the path to ask for, $6 seconds to wait
+#   in $4 $5 $6 $7           puts it back as soon as it answers this host; $5 is the path to ask for, $6 seconds to wait,
+#                            $7 seconds after which Apache tries a node again that did not answer
 set -u
-what=$1 balancer=$2 port=$3 member=${4-} path=${5-} seconds=${6-0}
+what=$1 balancer=$2 port=$3 member=${4-} path=${5-} seconds=${6-0} retry=${7-0}
 
 # Prints "<name> <busy> <URL> <nonce> <status>" of each member, from the rows of the manager's table.
 members() {
@@ -59,7 +60,9 @@ case $what in
         for mark in "$home"/drained/*.conf; do
             [ ! -e "$mark" ] || { mark=${mark##*/}; echo "mark=${mark%.conf}"; }
         done
-        manager "$port" | members | while read -r name busy _url _nonce status; do echo "member=$name $busy $status"; done
+        manager "$port" | members | while read -r name busy _url _nonce status; do
+            echo "member=$name $busy $status"
+        done
         ;;
     out)
         [ -e "$conf" ] || exit 0
@@ -91,9 +94,13 @@ case $what in
         change "w_status_D=0&w_status_C=0"
         while find_member; do
             case $status in
-                *" Dis "*) ;;
-                *" Err "* | *" HcFl "*) ;;
-                *) rm -f "$home/drained/$member.conf"; exit 0 ;;
+                *" Dis "* | *" HcFl "*) ;;
+                *)
+                    # A node that once refused a request is tried again after that time, and no sooner.
+                    case $status in *" Err "*) sleep "$retry" ;; esac
+                    rm -f "$home/drained/$member.conf"
+                    exit 0
+                    ;;
             esac
             if [ "$(date +%s)" -ge $end ]; then break; fi
             sleep 0.3

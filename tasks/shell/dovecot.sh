@@ -1,9 +1,10 @@
 # Dovecot's push configuration.
 #   state         prints what is there, one name=value a line, and no password
-#   write $2      puts what stands on the standard input in its place, a line "<role> <base64>" for each file; roles without
-#                 a line are removed. $2 is what is remembered of them when Dovecot has been told to read them
+#   write $2      puts what stands on the standard input in its place, a line "<role> <base64>" for each file; roles
+#                 without a line are removed. $2 is what is remembered of them when Dovecot has been told to read them
 #
-# If Dovecot does not accept it, everything is as it was before; interrupted anywhere, the next run puts that back first.
+# If Dovecot does not accept it, everything is as it was before; interrupted anywhere, the next run puts that back
+# first.
 set -u
 umask 077
 etc=/etc/dovecot
@@ -34,7 +35,15 @@ undo() {
     rm -rf "$before" "$staged"
 }
 
-command -v doveconf >/dev/null && [ -d "$etc/conf.d" ] || { [ "$1" = state ] && exit 0; fail "there is no Dovecot here"; }
+# What Dovecot says, without the password that may stand in the line that it does not like.
+complaint() {
+    doveconf -n 2>&1 >/dev/null | sed 's/:[^:@]*@/:***@/g'
+}
+
+if ! command -v doveconf >/dev/null || [ ! -d "$etc/conf.d" ]; then
+    if [ "$1" = state ]; then exit 0; fi
+    fail "there is no Dovecot here"
+fi
 
 if [ "$1" = state ]; then
     echo "version=$(dovecot --version | sed 's/[^0-9.].*//')"
@@ -50,7 +59,7 @@ if [ "$1" = state ]; then
         BEGIN { while ((getline line <ours) > 0) { gsub(/^ +| +$/, "", line); mine[line] } }
         { gsub(/^ +| +$/, "") }
         /^push_notification_driver[0-9]* =/ && !($0 in mine) { printf "%s ", $1 }')"
-    doveconf -n >/dev/null 2>&1 || echo "broken=$(doveconf -n 2>&1 >/dev/null | sed 's/:[^:@]*@/:***@/g' | tr '\n' ' ')"
+    doveconf -n >/dev/null 2>&1 || echo "broken=$(complaint | tr '\n' ' ')"
     exit 0
 fi
 
@@ -64,18 +73,21 @@ while read -r role content; do
 done
 for role in conf secret; do
     file=$(place "$role")
-    if [ -e "$file" ]; then cp -p "$file" "$before/$role"; else : >"$before/$role.absent"; fi || fail "nothing was changed"
+    if [ -e "$file" ]; then cp -p "$file" "$before/$role"; else : >"$before/$role.absent"; fi ||
+        fail "nothing was changed"
 done
 sync "$before" "$staged" && : >"$before/complete" || fail "nothing was changed"
 
 trap : HUP PIPE TERM INT
 for role in secret conf; do
     file=$(place "$role")
-    if [ -e "$staged/$role" ]; then mv -f "$staged/$role" "$file"; else rm -f "$file"; fi || { undo; fail "nothing was changed"; }
+    if [ -e "$staged/$role" ]; then mv -f "$staged/$role" "$file"; else rm -f "$file"; fi ||
+        { undo; fail "nothing was changed"; }
 done
-if ! told=$(doveconf -n 2>&1 >/dev/null); then
+if ! doveconf -n >/dev/null 2>&1; then
+    told=$(complaint)
     undo
-    fail "$(echo "$told" | sed 's/:[^:@]*@/:***@/g')" "Dovecot does not accept the new configuration; the one of before stays"
+    fail "$told" "Dovecot does not accept the new configuration; the one of before stays"
 fi
 rm -f "$loaded"
 if [ -d /run/systemd/system ]; then

@@ -55,6 +55,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 Server(("0.0.0.0", int(sys.argv[2])), Answer).serve_forever()
 """
 
+START = f"cat >/tmp/node.py; setsid python3 /tmp/node.py $0 {PORT} >/dev/null 2>&1 & echo $! >/tmp/node.pid"
+
 FORWARD = "from tasks import proxy, run\nrun._note_begin(name='Begin')\nproxy.forward()\nrun.finish()\n"
 TURN = """
 import os
@@ -155,11 +157,8 @@ def bare(lab_hosts: LabHosts, tmp_path_factory: pytest.TempPathFactory) -> Itera
     one = Web(lab_hosts, tmp_path_factory.mktemp("proxy"))
     one.sh("tar -C /etc -cf /tmp/apache.tar apache2")
     one.sh(CLEAR, check=False)
-    start = (
-        f"cat >/tmp/node.py; setsid python3 /tmp/node.py $0 {PORT} >/dev/null 2>&1 & echo $! >/tmp/node.pid"
-    )
     for name in NODES:
-        lab_hosts.run(name, "sh", "-c", start, name, stdin=NODE)
+        lab_hosts.run(name, "sh", "-c", START, name, stdin=NODE)
     yield one
     for name in NODES:
         lab_hosts.sh(name, "kill $(cat /tmp/node.pid); rm -f /tmp/node.p*", check=False)
@@ -253,6 +252,17 @@ def test_it_is_put_back_when_it_answers_and_not_before(drained: Web) -> None:
     assert f"ox1 does not answer this web server at http://10.77.0.12:{PORT}" in done.stderr
     assert drained.who() == {"ox2"}
     assert (drained.hosts.root("ox1") / "var/lib/open-xchange-usm/drained").exists()
+
+
+def test_a_node_that_refused_a_request_once_is_put_back_all_the_same(web: Web) -> None:
+    """Without a request Apache itself would not try it again."""
+    web.hosts.sh("ox1", "kill $(cat /tmp/node.pid)")
+    assert web.who() == {"ox2"}
+    assert "member=ox1 0 Init Err" in web.script("balancer", "state", "usm_cluster", "8008").stdout
+    balancer_does(web, "out", "usm_cluster", "8008", "ox1")
+    web.hosts.run("ox1", "sh", "-c", START, "ox1", stdin=NODE)
+    balancer_does(web, "in", "usm_cluster", "8008", "ox1", PATH, "5", "5")
+    assert web.who() == set(NODES)
 
 
 def balancer_does(web: Web, *arguments: str) -> None:
