@@ -127,8 +127,6 @@ class Load:
                 )
             except BrowserError as error:
                 problems.append(f"OX cannot be asked what it holds: {error}")
-        if self._post is not None and self._post.problem:
-            problems.append(f"mail was no longer delivered: {self._post.problem}")
         for each in self.owners:
             for anomaly in each.phone.anomalies:
                 self.record.odd(each.name, anomaly)
@@ -240,11 +238,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds", type=_up_to(MOST_SECONDS, float), default=30.0, metavar="N", help="to live (30)"
     )
-    parser.add_argument("--mails", type=float, default=2.0, metavar="N", help="delivered a second (2)")
+    parser.add_argument("--mails", type=float, default=1.0, metavar="N", help="delivered a second (1)")
     parser.add_argument(
         "--heartbeat", type=_bounds(int), default=(60, 120), metavar="MIN-MAX", help="(60-120)"
     )
-    parser.add_argument("--pause", type=_bounds(float), default=(1.0, 6.0), metavar="MIN-MAX", help="(1-6)")
+    parser.add_argument("--pause", type=_bounds(float), default=(5.0, 20.0), metavar="MIN-MAX", help="(5-20)")
     trust = parser.add_mutually_exclusive_group()
     trust.add_argument("--ca", metavar="FILE", help="the authority that signed the server's certificate")
     trust.add_argument("--insecure", action="store_true", help="accept any certificate")

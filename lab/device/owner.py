@@ -36,7 +36,7 @@ class Pace:
     write."""
 
     heartbeat: tuple[int, int] = (60, 120)
-    pause: tuple[float, float] = (1.0, 6.0)
+    pause: tuple[float, float] = (5.0, 20.0)
     adds: float = 0.15
     reads: float = 0.15
 

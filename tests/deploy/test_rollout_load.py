@@ -31,6 +31,9 @@ SERVICE = "/etc/init.d/open-xchange-usm"
 SERVED_AGAIN = 2.0
 """Seconds after which a phone that was refused for now must be served, beside the second that it waits itself."""
 
+LIVELY = ("--pause", "1-6", "--mails", "2")
+"""Few phones do as much as many."""
+
 QUIET = {"email_pull_delay": 15000, "email_pull_min_delay": 15000, "pull_interval": 15000}
 """The stand-in for OX shares the processors with all else, so it is asked for news as rarely as in a data centre."""
 
@@ -70,7 +73,7 @@ def roll(site: Deployment, deb: Deb) -> Outcome:
 
 
 def crowd(site: Deployment) -> Crowd:
-    return Crowd(site.hosts.lab, site.folder, phones=PHONES, users=PHONES)
+    return Crowd(site.hosts.lab, site.folder, phones=PHONES, users=PHONES, options=() if ALL else LIVELY)
 
 
 def versions(site: Deployment) -> dict[str, str]:
