@@ -119,9 +119,16 @@ def first(deployment: Deployment, hush: Secrets, tmp_path_factory: pytest.TempPa
     with exposure.command_lines(hush.all) as lines, watched(hosts, names, hush) as files:
         environment = {**hush.environment, "USM_DEPLOY_LOG": str(logs)}
         outcome = deployment.run("-y", "-vvv", "--diff", **environment)
-    assert outcome.status == 0, outcome.printed[-4000:]
+    assert outcome.status == 0, outcome.printed[-4000:] + "".join(said_by(hosts, name) for name in NODES)
     (log,) = logs.glob("*.log")
     return First(outcome, lines, files, (deployment.folder / "result.json").read_text(), log.read_text())
+
+
+def said_by(hosts: LabHosts, name: str) -> str:
+    """The last lines of the service's log on a node."""
+    return f"\n{name}:\n" + hosts.sh(
+        name, "tail -n 30 /var/log/open-xchange/open-xchange-usm.log", check=False
+    )
 
 
 @contextmanager
