@@ -47,6 +47,9 @@ PROVISION_FIRST = 449
 PROVISION_STATUSES = ("142", "143", "144")
 WINDOW = 5
 
+LONGEST_PAUSE = 5.0
+"""Seconds after which a server that asked for patience is asked again, however long it asked for."""
+
 REDIRECTS = (301, 302, 307, 308)
 
 
@@ -111,17 +114,30 @@ class Line:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request. ``login`` is ``name:password``. From http to https on the same host the way goes on there, as a
-        phone's does. Raises :class:`OSError`."""
-        answer = self._send(method, path, login, body, headers or {})
+        """One request. ``login`` is ``name:password``. From http to https on the same host the way goes on there, and
+        who is told to come back later comes back, as a phone does. Raises :class:`OSError`."""
+        answer = self._send_again_if_told(method, path, login, body, headers or {})
         target = urlsplit(answer.headers.get("location", ""))
         plain = urlsplit(self._url)
         if answer.status in REDIRECTS and plain.scheme == "http" and target.scheme == "https":
             port = f":{target.port}" if target.port else ""
             self._name = self._name or target.hostname or ""
             self._url = f"https://{_bracketed(plain.hostname or '')}{port}"
-            answer = self._send(method, path, login, body, headers or {})
+            answer = self._send_again_if_told(method, path, login, body, headers or {})
         return answer
+
+    def _send_again_if_told(
+        self, method: str, path: str, login: str | None, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        while True:
+            answer = self._send(method, path, login, body, headers)
+            told = answer.headers.get("retry-after", "")
+            if answer.status != http.HTTPStatus.SERVICE_UNAVAILABLE or not told.isdigit():
+                return answer
+            pause = min(float(told), LONGEST_PAUSE)
+            if time.monotonic() + pause >= self._deadline:
+                return answer
+            time.sleep(pause)
 
     def _send(
         self, method: str, path: str, login: str | None, body: bytes, headers: Mapping[str, str]
