@@ -11,7 +11,9 @@ from tasks import (
     backup,
     checks,
     database,
+    dovecot,
     package,
+    properties,
     proxy,
     rollout,
     run,
@@ -27,14 +29,15 @@ upgrade.check()
 run.section("New Installation")
 updatetasks.heal()
 upgrade.announce()
-services.withdraw()
 backup.keep()
+services.withdraw()
 package.install()
 updatetasks.park()
 services.stop()
 database.save()
 database.drop()
 database.reset_version()
+properties.configure_bundles()
 services.restart_groupware()
 database.run_update_tasks()
 services.come_back()
@@ -46,6 +49,7 @@ rollout.carry_out()
 
 run.section("Apache Configuration")
 proxy.forward()
+dovecot.push()
 
 run.section("Enabling ActiveSync for user accounts")
 accounts.apply()

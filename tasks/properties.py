@@ -27,7 +27,7 @@ from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, inventory, state
 
-from tasks import merge, nodes, product, proxy, report, run, scripts, secrets, upgrade
+from tasks import merge, nodes, package, product, proxy, report, run, scripts, secrets, upgrade
 from tasks.merge import Found, Merged, Wanted
 from tasks.nodes import Node
 from tasks.render import render, settings_of
@@ -57,11 +57,33 @@ def configure() -> None:
         _configure(name="Configure usm.properties and eas.properties")
 
 
+def configure_bundles() -> None:
+    """The vendor's bundles read their settings when the groupware starts. So these are there before it restarts for the
+    update tasks: another restart, after updatetasks.cfg is back, would keep a first login from running them."""
+    if nodes.is_node() and not product.wanted(host.data).has_service:
+        run.attempt(_configure_bundles, "Configure the bundles")
+
+
+@operation()
+def _configure_bundles() -> Generator[PyinfraCommand, None, None]:
+    node = nodes.state_of(host)
+    if upgrade.skipped() or not upgrade.owes(node):
+        host.noop("the bundles are not new")
+    elif package.is_pending(node) and not state.is_executing:
+        # Which settings the package brings is not known yet; ours are not among them.
+        yield StringCommand("configure")
+    else:
+        yield from steps()
+
+
 @operation()
 def _configure() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
     if upgrade.in_turn(node):
         host.noop("the node serves: its settings change in its turn")
+        return
+    if not product.wanted(host.data).has_service and upgrade.owes(node):
+        host.noop("the bundles are configured before the groupware restarts")
         return
     if not is_pending(node):
         host.noop("usm.properties and eas.properties are as they should be")

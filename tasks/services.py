@@ -114,6 +114,10 @@ def _daemons(node: Node, action: str) -> Iterator[PyinfraCommand]:
     if state.is_executing:
         report.note("restarted", ", ".join(node.daemons))
     _stopped.discard(host.name)
+    if not product.wanted(host.data).has_service and state.is_executing:
+        nodes.forget(host)
+        line = f"{fingerprint(nodes.state_of(host))}\n"
+        yield scripts.command("write", nodes.STARTED, "644", "root:root", "replace", stdin=line)
 
 
 @operation()
@@ -137,6 +141,9 @@ def _run_application() -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
     if upgrade.in_turn(node):
         host.noop("the node serves already, or will in its turn")
+        return
+    if not product.wanted(host.data).has_service and upgrade.owes(node):
+        host.noop("the groupware runs the bundles since it was restarted")
         return
     commands = list(application(node))
     if not commands:

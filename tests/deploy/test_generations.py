@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import http.client
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.wbxml import encode
+from lab.device.documents import folder_sync
 from lab.packages import vendor
 from lab.testing import LabHosts, Labs
 from tests.deploy.hosts import Deployment, Outcome
@@ -82,9 +87,10 @@ def test_the_vendors_package_is_deployed_by_the_same_steps(bundles: tuple[Deploy
         "Move updatetasks.cfg out of the way",
         "Restart the groupware and admin service",
         "Move updatetasks.cfg back",
-        "Configure usm.properties and eas.properties",
+        "Configure the bundles",
     ):
         assert step in done.changed["ox1"]
+    assert synchronise(deployment.hosts) == 200, "the vendor's update tasks have not made its tables"
     assert deployment.options("anton@example.org") == (200, "2.5,12.0,12.1")
     text = Path(
         deployment.hosts.root("web1") / "etc/apache2/conf-available/000-open-xchange-usm.conf"
@@ -103,7 +109,6 @@ def test_this_application_takes_the_place_of_the_vendors(
     """With the tables that its phones have filled: saved, verified, dropped."""
     vendors, _ = bundles
     ours = Deployment(vendors.hosts, deb, vendors.folder)
-    synchronise(vendors.hosts)
     foretold = ours.foretold()
     done = ours.run()
     assert (done.status, done.complete) == (0, True), done.printed[-6000:]
@@ -115,10 +120,16 @@ def test_this_application_takes_the_place_of_the_vendors(
     assert (again.status, again.changed) == (0, {}), again.printed[-6000:]
 
 
-def synchronise(hosts: LabHosts) -> None:
-    """A phone that the vendor's product knows, so that there is something in its tables."""
-    hosts.inside(
-        *("curl", "--silent", "--fail", "--user", "anton@example.org:secret", "--data-binary", ""),
-        "http://web1/Microsoft-Server-ActiveSync?Cmd=FolderSync&User=anton&DeviceId=OLDPHONE&DeviceType=test",
-        check=False,
-    )
+def synchronise(hosts: LabHosts) -> int:
+    """A phone of the vendor's product leaves something in its tables. Returns the HTTP status of its FolderSync."""
+    path = "/Microsoft-Server-ActiveSync?Cmd=FolderSync&User=anton&DeviceId=OLDPHONE&DeviceType=test"
+    login = base64.b64encode(b"anton@example.org:secret").decode()
+    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/vnd.ms-sync.wbxml"}
+
+    def ask() -> int:
+        connection = http.client.HTTPConnection(hosts.lab.host("web1").address, timeout=60)
+        with contextlib.closing(connection):
+            connection.request("POST", path, encode(folder_sync("0")), headers)
+            return connection.getresponse().status
+
+    return hosts.call(ask)

@@ -15,6 +15,7 @@ from tasks import (
     package,
     properties,
     proxy,
+    rollout,
     run,
     services,
     updatetasks,
@@ -285,6 +286,19 @@ def failed() -> OperationMeta:
     meta = OperationMeta("hash", is_change=True)
     meta.set_complete(False, [], None)  # type: ignore[arg-type]
     return meta
+
+
+def test_a_node_that_is_out_of_the_balancer_is_changed_before_another_is_taken_out() -> None:
+    serving = replace(DONE, running=True)
+    first, second = node("ox1", serving), node("ox2", replace(serving, drained=True))
+    with on(first, [first, second]):
+        assert rollout.turns() == [["ox2"], ["ox1"]]
+
+
+def test_as_many_nodes_are_changed_at_the_same_time_as_the_setting_says() -> None:
+    found = [node(f"ox{number}", replace(DONE, running=True), rollout_nodes_at_once=2) for number in range(3)]
+    with on(found[0], found):
+        assert rollout.turns() == [["ox0", "ox1"], ["ox2"]]
 
 
 def test_after_a_failure_the_steps_between_are_left_out_and_the_file_still_comes_back() -> None:

@@ -50,8 +50,8 @@ INSTALL_STEPS: Final = (
 )
 UPGRADE_STEPS: Final = (
     "Note what is to be done",
-    "Stop serving phones",
     "Keep what a rollback needs",
+    "Stop serving phones",
     "Install the package",
     "Move updatetasks.cfg out of the way",
     "Stop the groupware and admin service",
