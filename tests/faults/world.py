@@ -137,7 +137,9 @@ def restored(hosts: LabHosts, dump: Path) -> dict[str, list[tuple[str, ...]]]:
         with gzip.open(dump, "rb") as content:
             text = content.read()
         done = subprocess.run(
-            enter.command_on(hosts.lab, host("db1"), ["mariadb", "--binary-mode", "--database", scratch]),
+            enter.command_on(
+                hosts.lab, host("db1"), ["mariadb", "--comments", "--binary-mode", "--database", scratch]
+            ),
             input=text,
             capture_output=True,
             check=False,
