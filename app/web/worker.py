@@ -19,8 +19,8 @@ Administrators are answered until then, unless other workers of the service go o
 
 from __future__ import annotations
 
+import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -92,12 +92,13 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         while self.alive:
             self.notify()
             self._told_to_end.wait(BEAT)
-        deadline = time.monotonic() + self.cfg.graceful_timeout
+        # The parent kills who is still there after the whole time.
+        allowed = max(self.cfg.graceful_timeout - LAST_WORDS, self.cfg.graceful_timeout / 2)
         # Where other workers go on (the settings were read again), they are the ones to say how the service is.
         first = 1 if self.app.is_ending else len(servers)
         for server in servers[:first]:
             _take_no_more(server)
-        self._finish([server.pool for server in servers[:first]], deadline)
+        self._finish([server.pool for server in servers[:first]], allowed)
         for server in servers[first:]:
             _take_no_more(server)
         self._hang_up(time.monotonic())
@@ -127,7 +128,8 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         """``TERM``. Before it serves, the worker just ends."""
         super().handle_exit(sig, frame)
         if self._told_to_end is None:
-            sys.exit(0)
+            # It serves nobody, and holds nothing. An exception could come in the middle of an import, and break it.
+            os._exit(0)
         # Not in the signal handler itself, which may have interrupted anything.
         gevent.spawn(self._told_to_end.set)
 
@@ -141,8 +143,9 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         server.start()
         return server
 
-    def _finish(self, pools: list[Pool], deadline: float) -> None:
-        """Until the last request is answered, or the time is over."""
+    def _finish(self, pools: list[Pool], allowed: float) -> None:
+        """Until the last request is answered, or the seconds allowed are over."""
+        deadline = time.monotonic() + allowed
         gevent.spawn(self._application.stop)
         while any(map(len, pools)):
             now = time.monotonic()
@@ -150,7 +153,7 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
                 self.log.warning(
                     "%d requests are still under way after %d seconds; they are given up",
                     sum(map(len, pools)),
-                    self.cfg.graceful_timeout,
+                    allowed,
                 )
                 return
             self._hang_up(now - LINGER)

@@ -21,21 +21,24 @@ BEGUN = (
     "Authorization: Basic YTpi\r\nMS-ASProtocolVersion: 14.1\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n"
     "Content-Length: 4\r\n\r\n\x03\x01"
 ).encode()
+SOON = 15.0
+"""Seconds, even on a busy machine; far less than the graceful timeout."""
+
 REST = b"\x6a\x00"
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """A service of two workers that gives what is under way 15 seconds."""
+    """A service of two workers that gives what is under way half a minute."""
     found = Service(tmp_path)
-    found.settings["graceful_timeout"] = 15
+    found.settings["graceful_timeout"] = 30
     found.write()
     found.start()
     yield found
     assert found.process is not None
     if found.process.poll() is None:
         found.stop()
-    assert "Traceback" not in found.text()
+    assert "Traceback" not in found.text(), found.text()
 
 
 def connect(service: Service) -> socket.socket:
@@ -73,7 +76,7 @@ def under_way(service: Service) -> socket.socket:
 def seconds_until_end(service: Service) -> float:
     assert service.process is not None
     began = time.monotonic()
-    assert service.process.wait(30) == 0
+    assert service.process.wait(40) == 0, service.text()
     return time.monotonic() - began
 
 
@@ -98,7 +101,7 @@ def test_a_node_that_cannot_load_its_application_takes_no_connection(tmp_path):
 def test_a_request_under_way_is_finished_and_no_other_is_taken(service):
     connection = under_way(service)
     service.process.terminate()
-    assert wait_until(lambda: not accepts(service), 3)
+    assert wait_until(lambda: not accepts(service), 5)
     health = service.admin("/usm/health").json()
     assert (health["live"], health["ready"], health["draining"]) == (True, False, True)
     assert health["pid"] == service.process.pid
@@ -108,7 +111,7 @@ def test_a_request_under_way_is_finished_and_no_other_is_taken(service):
     assert answer.startswith("http/1.1 503 ")
     assert "connection: close" in answer
     assert connection.recv(1) == b""
-    assert seconds_until_end(service) < 5
+    assert seconds_until_end(service) < SOON
 
 
 def test_a_connection_without_a_request_is_kept_for_a_moment_in_which_it_is_served(service):
@@ -117,13 +120,13 @@ def test_a_connection_without_a_request_is_kept_for_a_moment_in_which_it_is_serv
     assert "connection: close" not in head(connection)
     silent = connect(service)
     service.process.terminate()
-    assert wait_until(lambda: not accepts(service), 3)
+    assert wait_until(lambda: not accepts(service), 5)
     connection.sendall(OPTIONS)
     answer = head(connection)
     assert answer.startswith("http/1.1 401 ")
     assert "connection: close" in answer
     assert silent.recv(1) == b""
-    assert seconds_until_end(service) < 5
+    assert seconds_until_end(service) < SOON
 
 
 def test_a_connection_that_waits_for_a_worker_is_served_when_the_node_ends(service):
@@ -138,7 +141,7 @@ def test_a_connection_that_waits_for_a_worker_is_served_when_the_node_ends(servi
     for worker in workers:
         os.kill(worker, signal.SIGCONT)
     assert {head(connection).split()[1] for connection in connections} == {"401"}
-    assert seconds_until_end(service) < 8
+    assert seconds_until_end(service) < SOON
 
 
 def test_a_request_that_does_not_end_is_given_up_after_the_graceful_timeout(tmp_path):
@@ -148,9 +151,9 @@ def test_a_request_that_does_not_end_is_given_up_after_the_graceful_timeout(tmp_
     service.start()
     connection = under_way(service)
     service.process.terminate()
-    assert 1.5 < seconds_until_end(service) < 8
+    assert 0.8 < seconds_until_end(service) < SOON
     assert connection.recv(1) == b""
-    assert "1 requests are still under way after 2 seconds" in service.text()
+    assert "1 requests are still under way after 1 seconds" in service.text()
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.05, 0.5])
@@ -158,7 +161,7 @@ def test_the_end_right_after_new_settings_comes_at_once(service, pause):
     service.process.send_signal(signal.SIGHUP)
     time.sleep(pause)
     service.process.send_signal(signal.SIGTERM)
-    assert seconds_until_end(service) < 8
+    assert seconds_until_end(service) < SOON
 
 
 def test_new_settings_interrupt_nobody_and_the_service_is_not_said_to_end(service):
