@@ -41,8 +41,8 @@ GHOSTS = tuple(
     for etc in ("/opt/open-xchange/etc/groupware", "/opt/open-xchange/etc")
     for name in ("usm", "eas")
 )
-"""The settings: not in the package, but its own, so that rpm does not take them away together with a version before (the
-vendor's) that brought them."""
+"""The settings: not in the package, but its own, so that rpm does not take them away together with a version before
+(the vendor's) that brought them."""
 
 DOCUMENTS = ("usr/share/doc/open-xchange-usm", "usr/share/licenses/open-xchange-usm")
 
@@ -161,7 +161,9 @@ def _files() -> list[str]:
         prefix = "%license " if path.startswith("usr/share/licenses/") else prefix
         prefix = "%doc " if path.startswith("usr/share/doc/") else prefix
         lines.append(f"{prefix}/{path}")
-    lines += [f"%ghost %config(noreplace) %attr(0644, root, root) {path}" for path in GHOSTS]
+    # What is in them and who may read them is the deployment's business.
+    free = "%verify(not md5 size mtime mode user group)"
+    lines += [f"%ghost %config(noreplace) {free} %attr(0644, root, root) {path}" for path in GHOSTS]
     return lines
 
 

@@ -72,11 +72,6 @@ class Rpm:
         rows = [line.split("|") for line in self.query(form).splitlines()]
         return {row[0].lstrip("/"): File(*row[1:]) for row in rows}
 
-    def archive(self) -> bytes:
-        """Everything inside as a compressed tar."""
-        with self.path.open("rb") as package:
-            return subprocess.run(["rpm2archive", "-"], stdin=package, capture_output=True, check=True).stdout
-
     def scripts(self) -> list[str]:
         """The text of each scriptlet: before, after, before and after removal, at the very end."""
         return [self.query(f"%{{{tag}}}") for tag in ("PREIN", "POSTIN", "PREUN", "POSTUN", "POSTTRANS")]
@@ -97,15 +92,6 @@ def of_deb(deb: Path, folder: Path) -> Rpm:
     run("rpmbuild", "-bb", "--quiet", "--target", "noarch", *options, spec)
     (path,) = top.glob("RPMS/noarch/*.rpm")
     return Rpm(path)
-
-
-def as_version(sources: Path, version: str) -> None:
-    """Makes the sources those of another version."""
-    project = sources / "pyproject.toml"
-    lines = project.read_text().splitlines(keepends=True)
-    project.write_text(
-        "".join(f'version = "{version}"\n' if line.startswith("version = ") else line for line in lines)
-    )
 
 
 def lint(*command: str | Path) -> str:

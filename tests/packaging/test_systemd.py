@@ -11,7 +11,6 @@ import pytest
 
 from lab.testing import LabHosts, Labs
 from tests.packaging.deb import Deb
-from tests.packaging.rpm import Rpm
 
 pytestmark = pytest.mark.lab
 
@@ -31,9 +30,10 @@ LEFT = (
 
 @pytest.fixture(scope="module")
 def seven(lab_of: Labs) -> LabHosts:
-    """A host of an App Suite as it was, whatever other tests of the session did to it."""
+    """Hosts of an App Suite without the package, whatever other tests of the session did to them."""
     hosts = lab_of("seven")
-    hosts.renew()
+    if hosts.sh(HOST, f"ls -d /opt/open-xchange/usm {ETC}/usm.properties", check=False):
+        hosts.renew()
     return hosts
 
 
@@ -76,34 +76,4 @@ def test_the_unit_serves_recovers_and_goes_without_a_trace(host: LabHosts, deb: 
     host.run(HOST, SCRIPT, "stop")
     assert systemctl(host, "is-active", UNIT) == "inactive"
     host.run(HOST, "dpkg", "--purge", UNIT)
-    assert host.sh(HOST, LEFT, check=False) == ""
-
-
-def test_the_scriptlets_of_the_rpm_do_the_same(host: LabHosts, rpm: Rpm) -> None:
-    """rpm itself is not on this host: its files are put there, and its scriptlets run in the order in which it does."""
-    scripts = dict(zip(("pre", "post", "preun", "postun", "posttrans"), rpm.scripts(), strict=True))
-
-    def scriptlet(name: str, count: int) -> None:
-        host.run(HOST, "sh", "-c", scripts[name], "-", str(count))
-
-    scriptlet("pre", 1)
-    archive = host.root(HOST) / "root/usm.tar.gz"
-    archive.write_bytes(rpm.archive())
-    host.sh(HOST, "mkdir -p /etc/sysconfig && tar -xzf /root/usm.tar.gz -C / --keep-directory-symlink")
-    scriptlet("post", 1)
-    scriptlet("posttrans", 1)
-    assert systemctl(host, "is-active", UNIT) == "inactive"
-    host.sh(HOST, CONFIGURE)
-    host.run(HOST, "systemctl", "enable", "--now", UNIT)
-    first = main_process(host)
-    for name, count in (("pre", 2), ("post", 2), ("preun", 1), ("postun", 1), ("posttrans", 1)):
-        scriptlet(name, count)
-    assert systemctl(host, "is-active", UNIT) == "active"
-    assert main_process(host) != first, "an upgrade restarts what ran"
-
-    scriptlet("preun", 0)
-    assert systemctl(host, "is-active", UNIT) == "inactive"
-    names = " ".join(f"/{name}" for name, file in rpm.files().items() if "g" not in file.flags)
-    host.sh(HOST, f"rm -rf {names}")
-    scriptlet("postun", 0)
     assert host.sh(HOST, LEFT, check=False) == ""
