@@ -89,8 +89,8 @@ context_admin = "oxadmin"
 # taken away by leaving them out.
 activesync = {}
 
-# Who must not synchronise, told in the same way: the rights are taken away. A user who is named in one of the two counts
-# more than the word "all" in the other.
+# Who must not synchronise, told in the same way: the rights are taken away. A user who is named in one of the two
+# counts more than the word "all" in the other.
 activesync_off = {}
 
 # Whether each run reports who may synchronise, in these contexts, though no setting names them.
