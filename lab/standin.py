@@ -70,6 +70,8 @@ def ensure(steps: Steps, below: str, generation: int) -> bool:
             f"root file system: the stand-in for OX {generation} on the layer {below!r} (once a version)"
         ),
     ):
+        if place.is_dir():
+            return False  # another command has built it while this one waited
         partial = place.with_name(place.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         for name in ("system", "work", "root"):
