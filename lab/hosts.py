@@ -153,6 +153,7 @@ def _bring_up(lab: Lab, report: Steps, seed: str | None) -> None:
             for host in sorted(lab.hosts, key=roles.preparation_order):
                 disk.make(lab, host)
                 roles.prepare(lab, host, disk.upper(lab, host), report)
+            for host in lab.hosts:
                 disk.seal(lab, host)
     start(lab, report, seed=seed)
     _kept(lab).unlink(missing_ok=True)

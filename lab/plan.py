@@ -171,9 +171,9 @@ def plan_named(name: str) -> Plan:
 def _many(count: int) -> Plan:
     fixed = (*_web("web1"), *_ox("ox1"), *_DB)
     hosts = (*fixed, *_applications(count - len(fixed)))
-    return Plan(
-        f"many{count}", f"{count} hosts: an Apache, an OX 6, a MariaDB, the application on the rest", hosts
-    )
+    about = f"{count} hosts: an Apache, an OX 6, a MariaDB, the application on the rest"
+    # Disks are files: fifty of them are removed at once, the hundred thousand files on them would take a minute.
+    return Plan(f"many{count}", about, hosts, disk=1024)
 
 
 @dataclass(frozen=True, slots=True)
