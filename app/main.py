@@ -42,8 +42,15 @@ MIN_DOUBT = 30
 CHECK_SECONDS = 2.5
 """How long OX may take to give a sign of life; a little less than the health check waits for it."""
 
-GOODBYE = 0.5
-"""Share of the graceful timeout within which all waiting devices are sent home when the service ends."""
+DRAINED = Path("/var/lib/open-xchange-usm/drained")
+"""A mark of the deployment: the balancer sends no requests here any more."""
+
+GOODBYE = 0.5, 40.0
+"""How waiting devices are sent home when the service ends: the share of the graceful timeout within which, and how many
+a second if time allows."""
+
+GOODBYE_DRAINED = 0.75, 10.0
+"""The same when other nodes serve and nobody waits for this one: gently, as each device costs them a login at OX."""
 
 
 class SystemClock:
@@ -85,7 +92,8 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
 
     def stop() -> None:
         ending.set()
-        hub.close(settings.graceful_timeout * GOODBYE)
+        share, per_second = GOODBYE_DRAINED if DRAINED.exists() else GOODBYE
+        hub.close(settings.graceful_timeout * share, per_second)
 
     gateway = Gateway(eas, manager, clock, tokens, settings.domain_user, settings.max_request_size)
     return application.Application(

@@ -37,12 +37,8 @@ UserKey = tuple[int, int]
 _EARLY = 0.02
 """A wait ends early by at most this share of it."""
 
-_TOGETHER = 2
-"""So many requests end at the same moment when the service stops, or more where time is short. Each comes back at once
-to a node that does not know its user yet, and has to log in at the source."""
-
-_PAUSE = 0.05
-"""Seconds between these moments."""
+_STEP = 0.05
+"""Seconds between the moments at which requests end when the service stops."""
 
 _SPREAD = 0.1
 """The time between two looks grows by at most this share of it."""
@@ -306,20 +302,27 @@ class Hub:
         """See :class:`app.usm.ports.Waiter`."""
         self._bus.publish(Announcement(context_id, user_id, tuple(folders), by))
 
-    def close(self, seconds: float = 0.0) -> None:
-        """The service stops: every parked request ends, and later ones at once. Many are spread over a time, of at most
-        ``seconds``, for those who end come back at once, to the other nodes."""
+    def close(self, seconds: float = 0.0, per_second: float = math.inf) -> None:
+        """The service stops: every parked request ends, and later ones at once.
+
+        ``per_second``: so many end in a second, or more if that would take longer than ``seconds``. Each of them comes
+        back at once to a node that does not know its user yet and has to log in at the source.
+        """
         with self.guard:
             self._closed = True
             places = list(self._places.values())
-        step = max(_TOGETHER, math.ceil(len(places) * _PAUSE / seconds)) if seconds > 0 else len(places)
         pause = threading.Event()
-        for start in range(0, len(places), step or 1):
-            if start:
-                pause.wait(_PAUSE)
+        rate = max(per_second, len(places) / seconds) if seconds > 0 else math.inf
+        began, ended = self.clock.monotonic(), 0
+        while ended < len(places):
+            if ended:
+                pause.wait(_STEP)
+            due = 1.0 if math.isinf(rate) else (self.clock.monotonic() - began) * rate / len(places)
+            upto = min(len(places), 1 + int(due * len(places)))
             with self.guard:
-                for place in places[start : start + step]:
+                for place in places[ended:upto]:
                     place.finish()
+            ended = max(ended, upto)
 
     def look(self, source: DataSource, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """One call to the source, no more of them at the same time than allowed."""
