@@ -46,15 +46,16 @@ def way(node: Node) -> Way:
     wanted = product.wanted(host.data)
     if node.owed or (not node.installed and not node.broken):
         return "install"
-    if node.installed and (node.installed != wanted.name or _is_beta(node)):
+    if node.installed and (node.installed != wanted.name or _is_beta_of_bundles(node)):
         return "replace"
     if not package.is_pending(node):
         return ""
     return "roll" if wanted.has_service and node.installed else "install"
 
 
-def _is_beta(node: Node) -> bool:
-    return "beta" in node.version and package.is_pending(node)
+def _is_beta_of_bundles(node: Node) -> bool:
+    """Whether the vendor's own beta is installed, for which the guide has its section; ours is another product."""
+    return node.installed == product.BUNDLES and "beta" in node.version and package.is_pending(node)
 
 
 def replaces() -> bool:
