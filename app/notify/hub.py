@@ -317,8 +317,8 @@ class Hub:
         while ended < len(places):
             if ended:
                 pause.wait(_STEP)
-            due = 1.0 if math.isinf(rate) else (self.clock.monotonic() - began) * rate / len(places)
-            upto = min(len(places), 1 + int(due * len(places)))
+            due = math.inf if math.isinf(rate) else 1 + (self.clock.monotonic() - began) * rate
+            upto = int(min(due, len(places)))
             with self.guard:
                 for place in places[ended:upto]:
                     place.finish()

@@ -20,9 +20,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from lab.device.record import Exchange, Record
 
-IDLE_SECONDS = 3.0
-"""A connection unused for so long is not used again: Apache closes it after 5 (KeepAliveTimeout), and which of the two
-is quicker says nothing about the service."""
+IDLE_SECONDS = 0.5
+"""A connection unused for so long is not used again: Apache closes it after 5 seconds (KeepAliveTimeout), sooner when
+all its threads are busy, and which of the two is quicker says nothing about the service."""
 
 LONGEST_PAUSE = 1.0
 """A refused phone comes again after ``Retry-After``, but no later than this, to see how long the trouble really was."""

@@ -16,6 +16,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,8 @@ from lab.device.record import SHOWN, Record
 
 AT_ONCE = 8
 """So many phones are set up, and fetch what is left, at the same time."""
+STARTS_PER_SECOND = 50
+"""People do not all take their phones out at the same moment."""
 MOST_PHONES = 2000
 MOST_SECONDS = 3600.0
 
@@ -104,6 +107,7 @@ class Load:
         self._began = self.record.now()
         for life in self._lives:
             life.start()
+            time.sleep(1 / STARTS_PER_SECOND)
 
     def stop(self) -> None:
         """Switch the phones off; what is under way is given up."""
