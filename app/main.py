@@ -31,6 +31,7 @@ from app.usm.manager import Manager
 from app.usm.model import UsmSettings
 from app.web import admin, application, metrics, release
 from app.web.resource import Gateway
+from app.web.server import worker_count
 
 __all__ = ["DatabaseSettingsError", "create_app"]
 
@@ -47,7 +48,7 @@ DRAINED = Path("/var/lib/open-xchange-usm/drained")
 
 GOODBYE = 0.5, 40.0
 """How waiting devices are sent home when the service ends: the share of the graceful timeout within which, and how many
-a second if time allows."""
+a second from the whole node if time allows."""
 
 GOODBYE_DRAINED = 0.75, 10.0
 """The same when other nodes serve and nobody waits for this one: gently, as each device costs them a login at OX."""
@@ -93,7 +94,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     def stop() -> None:
         ending.set()
         share, per_second = GOODBYE_DRAINED if DRAINED.exists() else GOODBYE
-        hub.close(settings.graceful_timeout * share, per_second)
+        hub.close(settings.graceful_timeout * share, per_second / worker_count(settings.workers))
 
     gateway = Gateway(eas, manager, clock, tokens, settings.domain_user, settings.max_request_size)
     return application.Application(
