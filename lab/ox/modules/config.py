@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lab.ox import clock
@@ -28,8 +29,8 @@ def by_path(call: Call) -> Result:
     for part in path:
         if not isinstance(value, dict) or part not in value:
             raise fault("SVL-0010", "path", "/".join(path))
-        value = value[part]
-    return Answer(value)
+        value = _read(value[part])
+    return Answer(_whole(value))
 
 
 def get_property(call: Call) -> Result:
@@ -53,18 +54,36 @@ def _write(call: Call, path: str) -> Result:
     return Answer()
 
 
+def _read(value: Any) -> Any:
+    """A value of the tree; what needs the database is there as a function."""
+    return value() if callable(value) else value
+
+
+def _whole(value: Any) -> Any:
+    """A branch with everything in it."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _whole(_read(each)) for name, each in value.items()}
+
+
+def _default_folders(call: Call) -> dict[str, Any]:
+    with call.read() as connection:
+        found = {kind: folders.default_folder(connection, call.user, kind) for kind in folders.STANDARD_TYPES}
+    return {**{kind: each for kind, each in found.items() if each}, "eas": True}
+
+
+def _mail_folders(call: Call) -> dict[str, str]:
+    with call.read() as connection:
+        return {
+            kind: f"{mail.ACCOUNT}/{found.fullname}"
+            for kind in mail.STANDARD_TYPES
+            if (found := mail.standard_folder(connection, call.cid, call.user.id, kind))
+        }
+
+
 def _tree(call: Call) -> dict[str, Any]:
     user = call.user
     addresses = [user.mail, *(alias for alias in user.aliases if alias != user.mail)]
-    with call.read() as connection:
-        default = {
-            module: folders.default_folder(connection, user, module) for module in folders.STANDARD_TYPES
-        }
-        standard = {
-            kind: f"{mail.ACCOUNT}/{found.fullname}"
-            for kind in mail.STANDARD_TYPES
-            if (found := mail.standard_folder(connection, user.cid, user.id, kind))
-        }
     mail_settings = {"addresses": addresses, "defaultaddress": user.mail, "sendaddress": user.mail}
     modules: dict[str, Any] = {
         name: {"module": user.may(right)}
@@ -84,7 +103,7 @@ def _tree(call: Call) -> dict[str, Any]:
         "spambutton": True,
         "namespace": "",
         "separators": "/",
-        "defaultFolder": standard,
+        "defaultFolder": partial(_mail_folders, call),
     }
     modules["olox20"]["active"] = user.may("olox20")
     modules["folder"] = {
@@ -113,8 +132,8 @@ def _tree(call: Call) -> dict[str, Any]:
         "tasknotification": True,
         "serverVersion": call.generation.version,
         "availableTimeZones": {name: name for name in _ZONE_NAMES.split()},
-        "folder": {**{module: found for module, found in default.items() if found}, "eas": True},
-        "mail": {**mail_settings, "folder": standard},
+        "folder": partial(_default_folders, call),
+        "mail": {**mail_settings, "folder": partial(_mail_folders, call)},
         "modules": modules,
         "maxUploadIdleTimeout": 300_000,
         "minimumSearchCharacters": call.groupware.settings.minimum_search,
