@@ -47,6 +47,9 @@ SWITCHES = (
 )
 """All access switches of ``changeuser`` and ``changecontext``, spelled as OX spells them."""
 
+WEBDAV = frozenset({"--access-webdav", "--access-webdav-xml"})
+"""Two spellings of one right: a release has one of them, or both."""
+
 NO_SUCH_CONTEXT, WRONG_CREDENTIALS = 102, 101
 """Exit statuses of the tools after which there is no point in asking again."""
 
@@ -212,11 +215,21 @@ def needed(choice: Choice, users: Sequence[Access]) -> Iterator[tuple[str, tuple
     due = [user for user in users if not choice.is_met(user)]
     everybody = choice.everybody
     is_whole = everybody is not None and all(choice.of(user.name) is everybody for user in users)
-    if is_whole and len(due) > 1 and all(user.other == users[0].other for user in users):
+    if is_whole and len(due) > 1 and _are_alike(users):
         yield "changecontext", _options({**users[0].other, **dict.fromkeys(WANTED, everybody is True)})
         return
     for user in due:
         yield "changeuser", ("-u", user.name, *_options(dict.fromkeys(WANTED, choice.of(user.name) is True)))
+
+
+def _are_alike(users: Sequence[Access]) -> bool:
+    """Whether all have the same rights beside ours, and the listing told every right there is: one that
+    ``changecontext`` is not given would be taken from the context administrator."""
+    told = users[0].switches.keys()
+    untold = {switch for switch in SWITCHES if switch not in told} - (
+        WEBDAV if WEBDAV & told else frozenset()
+    )
+    return not untold and all(user.other == users[0].other for user in users)
 
 
 def _options(switches: Mapping[str, bool]) -> tuple[str, ...]:

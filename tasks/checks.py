@@ -145,10 +145,10 @@ def _problems_of_web() -> Iterator[str]:
     question = _question_for_web()
     found = phone.ask(question)
     yield from found.problems
+    if question.name:
+        yield from _problems_of_plain_http(question)
     try:
         health = phone.Line(question).send("GET", "/usm/health")
-        if question.name:
-            yield from _problems_of_plain_http(question)
     except OSError:
         # Told already.
         return
@@ -163,17 +163,21 @@ def _question_for_web() -> phone.Question:
     data, address = host.data, proxy.address_of(host)
     url, name = str(data.public_url), ""
     if not url:
-        url = f"http://{address}"
+        bracketed = f"[{address}]" if ":" in address else address
+        url = f"http://{bracketed}"
         if data.tls_certificate:
-            url, name = f"https://{address}", str(data.server_name)
+            url, name = f"https://{bracketed}", str(data.server_name)
     return _question(url=url, path=str(data.alias), name=name, seconds=float(data.check_timeout))
 
 
 def _problems_of_plain_http(question: phone.Question) -> Iterator[str]:
-    """Whether nobody gets as far as sending a password in the clear to a site that has a certificate. Raises
-    :class:`OSError`."""
+    """Whether nobody gets as far as sending a password in the clear to a site that has a certificate. A web server that
+    does not listen there at all is right too."""
     plain = dataclasses.replace(question, url=question.url.replace("https://", "http://", 1))
-    answer = phone.Line(plain).send("OPTIONS", plain.path)
+    try:
+        answer = phone.Line(plain).send("OPTIONS", plain.path)
+    except OSError:
+        return
     if answer.status != http.HTTPStatus.FORBIDDEN:
         yield f"without TLS, {question.name} answers a phone with {answer.status} instead of refusing it with 403"
 

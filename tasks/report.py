@@ -284,10 +284,10 @@ def _outcome() -> str:
         return "done"
     if run.ended_by:
         return f"ended by {run.ended_by}"
-    if run.dry:
-        return "planned"
     if not run.told:
         return "running"
+    if run.dry and run.prepared:
+        return "planned"
     return "failed" if _began() else "refused"
 
 

@@ -46,7 +46,7 @@ FILE = "USM_VERIFY_JSON"
 
 FORMAT = 1
 
-SECONDS = 60
+SECONDS = 90
 """How long a host may take to answer everything."""
 
 DAY = 86400
@@ -237,9 +237,16 @@ def _judge_health(row: Row, node: Node, told: Mapping[str, list[str]]) -> None:
         row.problems.append(f"the service does not tell its health: {told['health'][0]}")
         return
     row.ready = health.get("ready") is True
-    for name, check in health.get("checks", {}).items():
-        if not check.get("up"):
-            row.problems.append(f"{name} is down: {check.get('error', 'it does not answer')}")
+    down = [
+        f"{name} is down: {check.get('error', 'it does not answer')}"
+        for name, check in health.get("checks", {}).items()
+        if not check.get("up")
+    ]
+    if not row.ready and not down:
+        down = [
+            "the service is ending" if health.get("draining") else "the service says that it is not ready"
+        ]
+    row.problems += down
     if health.get("build") and node.build and health["build"] != node.build:
         row.problems.append(
             f"version {health['version']} ({health['build']}) answers, but {node.version} ({node.build}) is installed:"

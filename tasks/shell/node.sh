@@ -8,10 +8,15 @@ say() {
     printf '%s=%s\n' "$1" "$2"
 }
 
+# Whether there is a unit of that name, where the families keep them.
+unit() {
+    [ -e "/lib/systemd/system/$1.service" ] || [ -e "/usr/lib/systemd/system/$1.service" ]
+}
+
 # Generation 6 has two daemons and keeps its settings in a folder of their own; later ones have one daemon.
 if [ -x /etc/init.d/open-xchange-groupware ]; then
     generation=6 etc=$ox/etc/groupware daemons="open-xchange-groupware open-xchange-admin"
-elif [ -x /etc/init.d/open-xchange ] || [ -e /lib/systemd/system/open-xchange.service ]; then
+elif [ -x /etc/init.d/open-xchange ] || unit open-xchange; then
     generation=7 etc=$ox/etc daemons=open-xchange
 else
     generation=0 etc=$ox/etc daemons=
@@ -63,7 +68,7 @@ for name in usm eas; do
     say "$name" "$(sha256sum <"$file" | cut -d ' ' -f 1) $(stat -c '%a %U:%G' "$file")"
 done
 
-if [ -x "/etc/init.d/$service" ] || [ -e "/lib/systemd/system/$service.service" ]; then
+if [ -x "/etc/init.d/$service" ] || unit "$service"; then
     say service yes
     if [ -d /run/systemd/system ]; then
         systemctl --quiet is-active "$service" && say running yes

@@ -25,6 +25,8 @@ pristine() {
     if command -v dpkg-query >/dev/null; then
         dpkg-query -W -f '${Conffiles}\n' 2>/dev/null | grep -qF " $1 $(md5sum <"$1" | cut -d ' ' -f 1)"
     elif command -v rpm >/dev/null && rpm -qf "$1" >/dev/null 2>&1; then
+        # A file that its package owns without having brought it (ghost) tells nothing: an edit in it stays an edit.
+        ! rpm -qf --queryformat '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$1" 2>/dev/null | grep -q "^$1 [a-z]*g" || return 1
         ! rpm -Vf "$1" 2>/dev/null | grep -q "^..5.*[[:space:]]$1\$"
     else
         return 1

@@ -68,8 +68,22 @@ def calls(*users: str, switches: str = ON) -> list[str]:
     return [f"accounts.sh change 180 300 {lines}"]
 
 
+OTHERS = [switch for switch in accounts.SWITCHES if switch not in accounts.WANTED]
+WHOLE_LISTING = "\n".join(
+    [
+        ",".join(["Name", *OTHERS, *accounts.WANTED]),
+        *(
+            ",".join([name, *["true"] * len(OTHERS), *own])
+            for name, own in (("anton", ["false"] * 2), ("berta", ["true", "false"]))
+        ),
+    ]
+)
+"""Tells every right there is."""
+
+
 def whole(switches: str) -> list[str]:
-    return [f"admin.sh 180 300 {SBIN}/changecontext -A oxadminmaster -c 1 --access-calendar on {switches}"]
+    others = " ".join(f"{switch} on" for switch in OTHERS)
+    return [f"admin.sh 180 300 {SBIN}/changecontext -A oxadminmaster -c 1 {others} {switches}"]
 
 
 def test_only_users_who_lack_a_right_are_changed_in_one_round_trip() -> None:
@@ -85,8 +99,14 @@ def test_only_users_who_have_a_right_lose_it() -> None:
 
 
 def test_a_whole_context_is_changed_by_one_call_that_names_every_right() -> None:
-    assert changing(activesync={1: "all"}) == whole(ON)
-    assert changing(activesync_off={1: "all"}) == whole(OFF)
+    assert changing(WHOLE_LISTING, activesync={1: "all"}) == whole(ON)
+    both = WHOLE_LISTING.replace("false", "true")
+    assert changing(both, activesync_off={1: "all"}) == whole(OFF)
+
+
+def test_where_a_right_is_not_listed_users_are_changed_one_by_one() -> None:
+    """changecontext would take it from the context administrator, for everybody."""
+    assert changing(activesync={1: "all"}) == calls("oxadmin", "anton")
 
 
 def test_a_context_whose_users_differ_is_changed_user_by_user() -> None:
@@ -359,7 +379,7 @@ def test_passwords_travel_on_the_standard_input_alone(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OX_CONTEXT_2_PASSWORD", "hush-two")
     monkeypatch.setenv("OX_MASTER_PASSWORD", "hush-master")
     settings = {"activesync": {1: "all", 2: ["anton"]}, "context_admins": {2: ""}}
-    host = prepared(told(c1=LISTING, c2=LISTING), **settings)
+    host = prepared(told(c1=WHOLE_LISTING, c2=LISTING), **settings)
     assert host.asked == [(LIST, "1\noxadmin\nhush-context\n2\n\nhush-two\n")]
     found = []
     for context in (1, 2):
