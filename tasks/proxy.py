@@ -253,6 +253,13 @@ def _obstacle(found: Found, with_site: bool) -> str:
             " would keep one for half an hour. Let PHP run as FPM (mod_proxy_fcgi), or set phones_per_node to 0 to"
             " have Apache left as it is. Nothing was changed"
         )
+    others = [port for port, _, place in found.hosts if apache.SITE not in place]
+    if with_site and "80" not in others and any(inside == "server" for _, inside, *_ in found.forwards):
+        return (
+            "the site of this web server stands outside of any virtual host, so the first virtual host, ours, would"
+            " hide it: put it into one for port 80, or leave tls_certificate empty to have our lines in the site as it"
+            " is. Nothing was changed"
+        )
     for port, name, place in found.hosts:
         if with_site and port == "443" and name == data.server_name and apache.SITE not in place:
             return (
