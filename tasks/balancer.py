@@ -177,9 +177,18 @@ def _ask_all(webs: list[Host], node: Host) -> None:
                 " Phones may have met a node that was being changed",
                 web,
             )
+        own = found.members.get(member_name(node))
         others = [each for each in found.members.values() if each.name != member_name(node)]
-        if member_name(node) in found.members and not any(each.status == "serving" for each in others):
-            report.note("warning", f"nobody served while {node.name} was changed: no other node does", web)
+        if (
+            own
+            and own.status == "serving"
+            and others
+            and not any(each.status == "serving" for each in others)
+        ):
+            raise BalancerError(
+                f"{node.name} is the only node that {web.name} has left to serve phones: it was not taken out. See to"
+                f" the others first ({', '.join(f'{each.name}: {each.status}' for each in others)}), then run again"
+            )
 
 
 def _wait_until_idle(webs: list[Host], node: Host) -> None:

@@ -80,7 +80,8 @@ def _drop() -> Generator[PyinfraCommand, None, None]:
         host.noop("no tables of an earlier product are to be dropped from here")
         return
     node = nodes.state_of(host)
-    reset = ("--reset-version", str(host.data.database_version)) if node.generation == 6 else ()
+    six = any(nodes.state_of(each).generation == 6 for each in nodes.nodes())
+    reset = ("--reset-version", str(host.data.database_version)) if six else ()
     # What a rollback has brought back is about to go again.
     yield StringCommand("rm", "-f", backup.restored(upgrade.run_id()))
     yield tool.command(node, "legacy", "drop", backup.tables(upgrade.run_id()), *reset)
@@ -197,6 +198,11 @@ def migration() -> Iterator[PyinfraCommand]:
         host.noop(f"the tables are up to date: {output}")
         return
     if _has_legacy(node):
+        if len(nodes.nodes()) < len(nodes.all_nodes()):
+            yield run.failure(
+                "an earlier product has tables here, and a node is left out: run without --limit"
+            )
+            return
         folder = backup.leftovers(upgrade.run_id())
         yield scripts.command("folder", nodes.STATE)
         yield _usmctl(node, "legacy", "save", folder)

@@ -157,6 +157,8 @@ def _stop(goal: str) -> Generator[PyinfraCommand, None, None]:
     if _lives_in_groupware(goal):
         if state.is_executing:
             _stopped.add(host.name)
+        if node.daemons:
+            yield from updatetasks.guard(node, node.daemons)
         for daemon in node.daemons:
             yield scripts.command("restart", node.init, daemon, host.data.groupware_start_timeout, "stop")
 
@@ -208,6 +210,7 @@ def _run_groupware(goal: str) -> Generator[PyinfraCommand, None, None]:
     node = nodes.state_of(host)
     for daemon in node.daemons:
         yield scripts.command("restart", node.init, daemon, host.data.groupware_start_timeout, "start")
+    yield from updatetasks.release()
     _stopped.discard(host.name)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterator
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host, state
 
-from tasks import balancer, checks, database, nodes, package, properties, services, upgrade
+from tasks import balancer, checks, database, nodes, package, product, properties, services, upgrade
 from tasks.nodes import Node
 from tasks.operations import operation
 
@@ -53,7 +53,8 @@ def _change() -> Generator[PyinfraCommand, None, None]:
     yield from balancer.drain(host)
     yield from _change_version(node)
     yield from _after(properties.steps())
-    yield from _after(database.migration())
+    if product.wanted(host.data).has_service:
+        yield from _after(database.migration())
     yield from services.application(nodes.state_of(host))
     nodes.forget(host)
     yield from checks.node()

@@ -10,7 +10,7 @@ Where an upgrade stops groupware and admin daemon meanwhile, the watchman starts
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 import gevent
@@ -24,6 +24,9 @@ from tasks.nodes import Node
 from tasks.operations import operation
 
 SCRIPT = f"{nodes.STATE}/updatetasks.sh"
+NOTHING = f"{nodes.STATE}/nothing"
+"""No file: what a watchman is given who has only daemons to look after."""
+
 BEATS = 5
 """Heartbeats sent in the time for which the watchman is patient."""
 
@@ -47,6 +50,29 @@ def put_back() -> None:
     """The file is moved back, also when a step in between has failed."""
     if nodes.is_node():
         run.attempt(_put_back, "Move updatetasks.cfg back")
+
+
+def guard(node: Node, daemons: Sequence[str]) -> Iterator[PyinfraCommand]:
+    """A watchman starts these daemons of the host at hand, should the deployment be cut off; no file is moved."""
+    yield scripts.command("folder", nodes.STATE)
+    yield _bring_script()
+    if state.is_executing:
+        _note_parked()
+    patience = str(host.data.updatetasks_patience)
+    yield StringCommand("sh", SCRIPT, "park", NOTHING, NOTHING, patience, node.init, *daemons)
+
+
+def release() -> Iterator[PyinfraCommand]:
+    """The watchman of :func:`guard` goes; it may have been faster (3), which is all right once the daemons run."""
+    if host.name in _parked:
+        _parked.pop(host.name)
+        yield StringCommand("sh", SCRIPT, "put-back", "||", "[", "$?", "-eq", "3", "]")
+
+
+def _note_parked() -> None:
+    if not _parked:
+        gevent.spawn(_beat, host.data.updatetasks_patience)
+    _parked[host.name] = inventory.get_host(host.name)
 
 
 def _beat(patience: float) -> None:
@@ -114,9 +140,7 @@ def _park() -> Generator[PyinfraCommand, None, None]:
     yield scripts.command("folder", nodes.STATE)
     yield _bring_script()
     if state.is_executing:
-        if not _parked:
-            gevent.spawn(_beat, host.data.updatetasks_patience)
-        _parked[host.name] = inventory.get_host(host.name)
+        _note_parked()
     patience = str(host.data.updatetasks_patience)
     yield StringCommand("sh", SCRIPT, "park", *_paths(node), patience, node.init, *_daemons(node))
 

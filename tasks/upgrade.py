@@ -22,7 +22,9 @@ import time
 from collections.abc import Generator
 from typing import Literal
 
+from paramiko import SSHException
 from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 from pyinfra.context import host, state
 
@@ -35,18 +37,21 @@ WAYS: tuple[Way, ...] = ("install", "replace", "roll")
 
 OWED = f"{nodes.STATE}/owed"
 
-_began = time.strftime("%Y%m%d%H%M%S")
+_began = time.strftime("%Y%m%d%H%M%S", time.gmtime())
 
 
 def way(node: Node) -> Way:
     """The way that the node at hand has to go; empty if it is where it should be."""
+    wanted = product.wanted(host.data)
+    if node.installed and node.installed != wanted.name:
+        # Whatever it owed was meant for another product.
+        return "replace"
     for each in WAYS:
         if node.owed.startswith(f"{each} "):
             return each
-    wanted = product.wanted(host.data)
     if node.owed or (not node.installed and not node.broken):
         return "install"
-    if node.installed and (node.installed != wanted.name or _is_beta_of_bundles(node)):
+    if _is_beta_of_bundles(node):
         return "replace"
     if not package.is_pending(node):
         return ""
@@ -83,11 +88,11 @@ def owes(node: Node) -> bool:
 
 
 def first_that_owes() -> str:
-    """The name of the node that does what these steps ask for once for all; empty if no node owes anything."""
-    for node in nodes.nodes():
-        if owes(nodes.state_of(node)):
-            return node.name
-    return ""
+    """The name of the node that does what these steps ask for once for all, one with a groupware if any has; empty if
+    no node owes anything."""
+    found = [node for node in nodes.nodes() if owes(nodes.state_of(node))]
+    with_groupware = [node for node in found if nodes.state_of(node).daemons]
+    return next((node.name for node in with_groupware or found), "")
 
 
 def run_id() -> str:
@@ -101,12 +106,21 @@ def run_id() -> str:
 
 def check() -> None:
     """Refuses what would leave a part of the nodes behind. Raises :class:`~tasks.run.DeployError`."""
-    absent = [node.name for node in nodes.all_nodes() if node not in nodes.nodes()]
-    if absent and replaces():
+    absent = [node for node in nodes.all_nodes() if node not in nodes.nodes()]
+    if absent and (replaces() or any(_serves_another_product(node) for node in absent)):
+        names = ", ".join(node.name for node in absent)
         raise run.DeployError(
-            f"a product is to be replaced, which is one manoeuvre over all nodes, but {', '.join(absent)} would be left"
-            " out: run without --limit. Nothing has been touched"
+            f"a product is to be replaced, which is one manoeuvre over all nodes, but {names} would be left out: run"
+            " without --limit. Nothing has been touched"
         )
+
+
+def _serves_another_product(node: Host) -> bool:
+    """Whether a node that this run leaves out is to be replaced. One that cannot be reached serves nobody."""
+    try:
+        return _way_of(node) == "replace"
+    except (OSError, PyinfraError, SSHException):
+        return False
 
 
 def announce() -> None:

@@ -58,6 +58,12 @@ now() {
     date +%s
 }
 
+# The second until which the deployment counts as being there; 0 where that was lost.
+beat() {
+    read -r until <"$BEAT" || until=
+    echo "${until:-0}"
+}
+
 # What was parked, from where, by whom: read from PARKING.
 load() {
     FILE= PARKED= CONNECTION= WATCHMAN= INIT= DAEMONS=
@@ -134,15 +140,18 @@ watch() {
         reason=
         if [ -n "$CONNECTION" ] && ! alive "$CONNECTION"; then
             reason="the deployment's connection ended"
-        elif [ "$(now)" -gt "$(cat "$BEAT" 2>/dev/null || echo 0)" ]; then
+        elif [ "$(now)" -gt "$(beat)" ]; then
             reason="the deployment fell silent"
         fi
         if [ -n "$reason" ]; then
             exec 9>"$LOCK"
             flock 9
-            if load && restore "$reason"; then
+            if load; then
+                restore "$reason"
+                restored=$?
+                # Also where there is no room for the file: people's mail comes first.
                 start_daemons "$reason"
-                exit
+                [ "$restored" -ne 0 ] || exit
             fi
             exec 9>&-
         fi
@@ -181,7 +190,7 @@ flock 9
 case $command in
     park) park "$@" ;;
     renew)
-        if load; then echo $(($(now) + $1)) >"$BEAT"; fi
+        if load; then echo $(($(now) + $1)) >"$BEAT.new" && mv -f "$BEAT.new" "$BEAT"; fi
         ;;
     put-back)
         if load; then restore "the update tasks may run again"; else exit 3; fi

@@ -144,12 +144,11 @@ def test_before_apache_can_be_told_it_is_drained_without_waiting(state: str) -> 
     assert warned == (["warning"] if state == OLD else [])
 
 
-def test_taking_out_the_last_one_that_serves_is_said() -> None:
+def test_the_last_one_that_serves_is_not_taken_out() -> None:
     one = web("web1", "configured=yes\nrunning=yes\nmember=ox1 0 Init Ok\nmember=ox2 0 Init Dis")
-    drained(ox("ox1"), ox("ox2"), one)
-    (note,) = report.notes
-    assert (note.kind, note.host) == ("warning", "web1")
-    assert "nobody served while ox1 was changed" in note.text
+    first = ox("ox1")
+    with on(first, [first, ox("ox2"), one]), pytest.raises(balancer.BalancerError, match="ox2: drained"):
+        balancer._ask_all([one], first)  # type: ignore[list-item, arg-type]
 
 
 def test_a_node_is_put_back_everywhere_and_then_forgets() -> None:

@@ -78,7 +78,8 @@ def restore(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
     the way: they are saved to ``replaced-<moment>`` in the folder and dropped before. Goes on with the other schemas
     when one fails."""
     with Archive.opened(folder) as archive:
-        known = _known(places, archive)
+        # What was never verified was never dropped either.
+        known = [place for place in _known(places, archive) if archive.entries[place.key].verified]
         for place in known:
             _check_verified(archive, place)
         others = folder_for_others(folder)
