@@ -41,7 +41,8 @@ install_rpm() {
             zypper --non-interactive --quiet install --allow-unsigned-rpm --oldpackage "$1"
         fi
     fi
-    is_installed_rpm "$1" || upgrade_rpm "$1"
+    # Once more, because an installation that was cut off may have left something in the way that the first try removes.
+    is_installed_rpm "$1" || upgrade_rpm "$1" || upgrade_rpm "$1"
 }
 
 # The package before this one stays too, under another name where it has the same: a rollback needs it.

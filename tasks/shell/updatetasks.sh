@@ -77,8 +77,14 @@ load() {
     [ -n "$FILE" ] && [ -n "$PARKED" ]
 }
 
-# Copies and renames, so that nobody ever sees half a file; then removes the original.
+# Links or copies, and renames, so that nobody ever sees half a file; then removes the original. A link needs no room on
+# a disk that is full.
 move() {
+    rm -f "$2.moving"
+    if ln "$1" "$2.moving" 2>/dev/null; then
+        mv -f "$2.moving" "$2" && rm -f "$1"
+        return
+    fi
     cp -p "$1" "$2.moving" && sync "$2.moving" && mv -f "$2.moving" "$2" && rm -f "$1"
 }
 

@@ -107,15 +107,23 @@ def missing(before: Picture, now: Picture) -> list[str]:
     ]
 
 
-def dump_of(hosts: LabHosts, schema: str) -> Path | None:
-    """The newest dump of a schema that says of itself that it is verified, as a path of this machine."""
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """A dump of the tables of a schema, as a path of this machine, and the procedures that were saved beside it."""
+
+    path: Path
+    procedures: frozenset[str]
+
+
+def dump_of(hosts: LabHosts, schema: str) -> Dump | None:
+    """The newest dump of a schema that says of itself that it is verified."""
     for node in NODES:
         for manifest in sorted(
             (hosts.root(node) / BACKUPS.lstrip("/")).glob("**/manifest.json"), reverse=True
         ):
             for entry in _entries(json.loads(manifest.read_text())):
                 if entry["schema"] == schema and entry["verified"] and entry["dump"]:
-                    return manifest.with_name(entry["dump"]["file"])
+                    return Dump(manifest.with_name(entry["dump"]["file"]), frozenset(entry["procedures"]))
     return None
 
 
@@ -129,8 +137,14 @@ def _entries(told: Any) -> Iterator[dict[str, Any]]:
                 yield from _entries(value)
 
 
+def holds(hosts: LabHosts, dump: Dump, objects: dict[str, list[tuple[str, ...]]]) -> bool:
+    """Whether a dump holds these tables to the last byte, and these procedures by name."""
+    tables = {name: content for name, content in objects.items() if name in legacy.TABLES}
+    return dump.procedures == objects.keys() - tables.keys() and restored(hosts, dump.path) == tables
+
+
 def restored(hosts: LabHosts, dump: Path) -> dict[str, list[tuple[str, ...]]]:
-    """What a dump holds, brought back by hand into a schema that is removed again."""
+    """The tables of a dump, brought back by hand into a schema that is removed again."""
     scratch = "restored_by_a_test"
     hosts.run("db1", "mariadb", "--execute", f"CREATE OR REPLACE DATABASE {scratch}")
     try:

@@ -96,6 +96,7 @@ def test_an_ox_host_reaches_the_database_with_its_own_account_only(lab_hosts: La
 
 
 def test_no_password_of_the_lab_is_in_a_log(lab_hosts: LabHosts) -> None:
+    lab_hosts.renew()
     logs = "".join(path.read_text() for path in LOGS.glob(f"{lab_hosts.lab.name}-*"))
     assert "lab.ox init" in logs
     for account in ACCOUNTS:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,6 @@ def test_a_machine_without_the_tool_is_told_what_to_do(sources: Path, tmp_path: 
         "shutil.which = lambda name: None\n"
         "try:\n    build.require_tool('rpm')\nexcept wheels.BuildError as error:\n    print(error)\n"
     )
-    said = run("python3", "-c", code, cwd=sources)
+    said = run(sys.executable, "-c", code, cwd=sources)
     assert "apt-get install rpm" in said
     assert "PACKAGES=deb" in said
