@@ -1,7 +1,8 @@
 """Phones go on while nodes are changed: a load of them on the lab's hosts during rollouts of our package.
 
-The crowd is 30 phones; 200, and more tests, with ``USM_TEST_ALL_FAULTS``. What a phone may meet is a 503 with
-``Retry-After``, and soon be served; never a failed request, and never a word that it should start over.
+The crowd is 30 phones; 200, and more tests, with ``USM_TEST_ALL_FAULTS``; ``USM_TEST_PHONES`` names another number.
+What a phone may meet is a 503 with ``Retry-After``, and soon be served; never a failed request, and never a word that
+it should start over.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tests.packaging.deb import Deb
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 ALL = bool(os.environ.get("USM_TEST_ALL_FAULTS"))
-PHONES = 200 if ALL else 30
+PHONES = int(os.environ.get("USM_TEST_PHONES", 200 if ALL else 30))
 SERVICE = "/etc/init.d/open-xchange-usm"
 SERVED_AGAIN = 2.0
 """Seconds after which a phone that was refused for now must be served, beside the second that it waits itself."""
