@@ -23,6 +23,7 @@ from lab.enter import SSH_PORT, answers
 from lab.plan import FILES, LOGS, STATE, Host, Lab, Plan
 from lab.steps import LabError, Steps, tail, undisturbed
 
+ENTER_SECONDS = 5.0
 START_SECONDS = 60.0
 # How long programs inside the controller's namespace (a deployment, a phone) get to end by themselves.
 CONTROLLER_PATIENCE = 3.0
@@ -222,13 +223,15 @@ def _start(lab: Lab, host: Host) -> None:
 
 def wait(lab: Lab, host: Host) -> None:
     """Waits until ssh and the service of a host that starts answer."""
-    deadline = time.monotonic() + START_SECONDS
+    began = time.monotonic()
+    deadline = began + START_SECONDS
     waiting = [SSH_PORT, *([host.port] if host.port else [])]
     while waiting:
         if answers(lab, host, waiting[0]):
             waiting.pop(0)
             continue
-        alive = netns.processes(lab.namespace_of(host))
+        # On a busy machine it takes a while until the host's first process is inside.
+        alive = time.monotonic() - began < ENTER_SECONDS or netns.processes(lab.namespace_of(host))
         if not alive or time.monotonic() > deadline:
             what = f"port {waiting[0]} does not answer after {START_SECONDS:.0f} s" if alive else "it ended"
             log = console(lab, host)
