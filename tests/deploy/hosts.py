@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,12 @@ class Deployment:
     deb: Deb
     folder: Path
 
+    manoeuvre: str = "deploy.py"
+    """The file that pyinfra is given (``tasks.run.MANOEUVRES``)."""
+
     def command(self, *words: str, inventory: str = "inventory/lab.py") -> list[str]:
-        return [
-            PYINFRA,
-            inventory,
-            "deploy.py",
-            "--data",
-            f"package_file={self.deb.path}",
-            *(words or ("-y",)),
-        ]
+        package = ["--data", f"package_file={self.deb.path}"]
+        return [PYINFRA, inventory, self.manoeuvre, *package, *(words or ("-y",))]
 
     def run(self, *words: str, inventory: str = "inventory/lab.py", **environment: str) -> Outcome:
         """A run to its end."""
@@ -62,9 +59,13 @@ class Deployment:
         self, *words: str, inventory: str = "inventory/lab.py", **environment: str
     ) -> subprocess.Popen[str]:
         """A run that goes on by itself."""
+        return self.begin(self.command(*words, inventory=inventory), **environment)
+
+    def begin(self, command: Sequence[str], **environment: str) -> subprocess.Popen[str]:
+        """Such a run by any command."""
         (self.folder / "result.json").unlink(missing_ok=True)
         return subprocess.Popen(
-            self.hosts.command_inside(*self.command(*words, inventory=inventory)),
+            self.hosts.command_inside(*command),
             cwd=PROJECT,
             env={
                 **self.hosts.environment,

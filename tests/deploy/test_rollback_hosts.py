@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from lab.packages import beta, legacy
 from lab.testing import LabHosts
-from tests.deploy.hosts import ETC, NODES, OWED, PYINFRA, Deployment, Outcome, exists
+from tests.deploy.hosts import ETC, NODES, OWED, Deployment, Outcome, exists
 from tests.faults import before as hosts_before
 from tests.faults import world
-from tests.packaging.deb import PROJECT, Deb
+from tests.packaging.deb import Deb
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -48,22 +47,9 @@ def stand(deployment: Deployment) -> Stand:
     )
 
 
-def rollback(deployment: Deployment, *words: str) -> Outcome:
-    return deployment.finish(start(deployment, *words))
-
-
-def start(deployment: Deployment, *words: str) -> subprocess.Popen[str]:
-    (deployment.folder / "result.json").unlink(missing_ok=True)
-    command = [PYINFRA, "inventory/lab.py", "tasks/rollback.py", *(words or ("-y",))]
-    return subprocess.Popen(
-        deployment.hosts.command_inside(*command),
-        cwd=PROJECT,
-        env={**deployment.hosts.environment, "USM_DEPLOY_RESULT": str(deployment.folder / "result.json")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def back(deployment: Deployment) -> Deployment:
+    """The way back instead of the way forward."""
+    return replace(deployment, manoeuvre="tasks/rollback.py")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +74,7 @@ def before(with_beta: Deployment) -> Stand:
 @pytest.fixture(scope="module")
 def refused(with_beta: Deployment, before: Stand) -> Outcome:
     """A rollback where nothing has been replaced."""
-    return rollback(with_beta)
+    return back(with_beta).run()
 
 
 @pytest.fixture(scope="module")
@@ -101,19 +87,13 @@ def upgraded(with_beta: Deployment, refused: Outcome) -> Deployment:
 @pytest.fixture(scope="module")
 def foretold(upgraded: Deployment) -> dict[str, set[str]]:
     """What a dry run says that the rollback will change, by host."""
-    done = rollback(upgraded, "--dry")
-    assert done.status == 0, done.printed
-    found: dict[str, set[str]] = {}
-    for name, hosts in re.findall(r"(?m)^    (\S.*?)  +\d+ \(([^)]+)\) +-", done.printed):
-        for host in hosts.split(", "):
-            found.setdefault(host, set()).add(name)
-    return found
+    return back(upgraded).foretold()
 
 
 @pytest.fixture(scope="module")
 def killed(upgraded: Deployment, foretold: dict[str, set[str]]) -> str:
     """A rollback whose controller is killed while the first node gets its package; what it had printed."""
-    process = start(upgraded)
+    process = back(upgraded).start()
     assert process.stdout is not None
     printed = ""
     for line in process.stdout:
@@ -133,7 +113,7 @@ def rolled_back(upgraded: Deployment, killed: str) -> Outcome:
         upgraded.hosts.sh(
             name, "while pgrep -x apt-get >/dev/null || pgrep -x dpkg >/dev/null; do sleep 0.2; done"
         )
-    done = rollback(upgraded)
+    done = back(upgraded).run()
     assert (done.status, done.complete) == (0, True), done.printed
     return done
 
@@ -165,7 +145,7 @@ def test_the_upgrade_keeps_what_the_rollback_needs(upgraded: Deployment, before:
     for schema in world.SCHEMAS:
         dump = world.dump_of(hosts, schema)
         assert dump is not None
-        assert world.restored(hosts, dump) == {
+        assert world.restored(hosts, dump.path) == {
             name: content for name, content in before.tables[schema].items() if name in legacy.TABLES
         }
 
@@ -206,7 +186,7 @@ def test_our_own_tables_are_kept(upgraded: Deployment, rolled_back: Outcome) -> 
 def test_the_second_rollback_changes_nothing(
     upgraded: Deployment, before: Stand, rolled_back: Outcome
 ) -> None:
-    again = rollback(upgraded)
+    again = back(upgraded).run()
     assert (again.status, again.complete, again.changed) == (0, True, {}), again.printed
     assert stand(upgraded) == before
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from lab.testing import LabHosts
 from tests.deploy.hosts import Deployment, Outcome
-from tests.packaging.deb import PROJECT
 
 DATABASE = "db1"
 
@@ -146,21 +145,7 @@ def observe(
     path = deployment.folder / f"driver.{time.monotonic_ns()}"
     observer = Observer(path, lambda moment: strike(moment, box[0]))
     with observer.listening():
-        (deployment.folder / "result.json").unlink(missing_ok=True)
-        box.append(
-            subprocess.Popen(
-                deployment.hosts.command_inside(*command(deployment, path, *words)),
-                cwd=PROJECT,
-                env={
-                    **deployment.hosts.environment,
-                    "USM_DEPLOY_RESULT": str(deployment.folder / "result.json"),
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
+        box.append(deployment.begin(command(deployment, path, *words)))
         try:
             outcome = deployment.finish(box[0])
         finally:

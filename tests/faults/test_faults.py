@@ -33,11 +33,7 @@ PATIENCE: Final = 6
 
 WORDS: Final = ("--data", f"updatetasks_patience={PATIENCE}")
 
-INSTALL_STEPS: Final = (
-    "Note what is to be done",
-    "Install the package",
-    "Move updatetasks.cfg out of the way",
-    "Reset the database version of each schema",
+LAST_STEPS: Final = (
     "Restart the groupware and admin service",
     "Move updatetasks.cfg back",
     "Settle what was owed",
@@ -48,6 +44,13 @@ INSTALL_STEPS: Final = (
     "Set who may synchronise in context 1",
     "Set who may synchronise in context 2",
 )
+INSTALL_STEPS: Final = (
+    "Note what is to be done",
+    "Install the package",
+    "Move updatetasks.cfg out of the way",
+    "Reset the database version of each schema",
+    *LAST_STEPS,
+)
 UPGRADE_STEPS: Final = (
     "Note what is to be done",
     "Keep what a rollback needs",
@@ -57,15 +60,7 @@ UPGRADE_STEPS: Final = (
     "Stop the groupware and admin service",
     "Save the tables of the earlier product",
     "Drop the tables of the earlier product",
-    "Restart the groupware and admin service",
-    "Move updatetasks.cfg back",
-    "Settle what was owed",
-    "Configure usm.properties and eas.properties",
-    "Bring the tables of USM up to date",
-    "Run the service",
-    "Forward ActiveSync to the application nodes",
-    "Set who may synchronise in context 1",
-    "Set who may synchronise in context 2",
+    *LAST_STEPS,
 )
 STEPS: Final = {"install": INSTALL_STEPS, "upgrade": UPGRADE_STEPS}
 
