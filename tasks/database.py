@@ -87,13 +87,18 @@ def _drop() -> Generator[PyinfraCommand, None, None]:
     yield tool.command(node, "legacy", "drop", backup.tables(upgrade.run_id()), *reset)
 
 
-def _schemas(node: Node) -> tuple[list[tuple[str, int]], str]:
-    """Each schema of Open-Xchange with one of its contexts; and a complaint where that cannot be told. Asked with what
+def _schemas(node: Node) -> Generator[PyinfraCommand, None, list[tuple[str, int]]]:
+    """Each schema of Open-Xchange with one of its contexts; fails the host where that cannot be told. Asked with what
     the package or, where the product is another, :mod:`tasks.tool` has brought."""
     own = product.wanted(host.data).has_service
+    if not own:
+        yield from tool.bring()
     question = scripts.program("schemas", node.etc) if own else tool.command(node, "schemas")
     succeeded, output, complaint = scripts.ask(host, question)
-    return (json.loads(output), "") if succeeded else ([], complaint or output or "no answer")
+    if not succeeded:
+        yield run.failure(f"the schemas cannot be found: {complaint or output or 'no answer'}")
+        return []
+    return [(name, context) for name, context in json.loads(output)]
 
 
 def _usmctl(node: Node, *words: str) -> StringCommand:
@@ -114,11 +119,8 @@ def _reset_version() -> Generator[PyinfraCommand, None, None]:
             "resetversion"
         )  # which schemas there are is asked with the package that is to come
         return
-    if not product.wanted(host.data).has_service:
-        yield from tool.bring()
-    schemas, complaint = _schemas(node)
-    if complaint:
-        yield run.failure(f"the schemas cannot be found: {complaint}")
+    schemas = yield from _schemas(node)
+    if not schemas:
         return
     # The tool asks a daemon that a run which was cut off may have left stopped.
     for daemon in node.daemons:
@@ -137,12 +139,7 @@ def _run_update_tasks() -> Generator[PyinfraCommand, None, None]:
     if not state.is_executing:
         yield StringCommand("runupdate")
         return
-    if not product.wanted(host.data).has_service:
-        yield from tool.bring()
-    schemas, complaint = _schemas(node)
-    if complaint:
-        yield run.failure(f"the schemas cannot be found: {complaint}")
-        return
+    schemas = yield from _schemas(node)
     for name, context in schemas:
         yield _runupdate(name, context)
 

@@ -147,8 +147,3 @@ def nodes() -> list[Host]:
     """The application nodes that this run works on, in the order of the inventory."""
     active = set(inventory.get_active_hosts())
     return [node for node in all_nodes() if node in active]
-
-
-def is_first() -> bool:
-    """Whether the host at hand is the node that does what is done once for all nodes."""
-    return [node.name for node in nodes()[:1]] == [host.name]

@@ -142,9 +142,8 @@ def _remember(goal: str) -> Generator[PyinfraCommand, None, None]:
     if _is_over(goal):
         return
     node = nodes.state_of(host)
-    line = f"replace {node.version or '-'} {node.build or '-'} {goal}\n"
     yield scripts.command("folder", nodes.STATE)
-    yield scripts.command("write", upgrade.OWED, "644", "root:root", "replace", stdin=line)
+    yield upgrade.remembering("replace", node.version, node.build, goal)
 
 
 @operation()
@@ -239,8 +238,7 @@ def _restore_apache(goal: str) -> Generator[PyinfraCommand, None, None]:
 @operation()
 def _settle(goal: str) -> Generator[PyinfraCommand, None, None]:
     if not run.all_fine():
-        failed = "; ".join(f"{name}: {', '.join(steps)}" for name, steps in sorted(run.record.failed.items()))
-        yield run.failure(f"a step failed ({failed}). Mend the cause and run the rollback again")
+        yield run.failure(f"a step failed ({run.failed_steps()}). Mend the cause and run the rollback again")
     elif goal:
         yield StringCommand("rm", "-f", upgrade.OWED, nodes.STARTED)
         yield StringCommand("touch", f"{backup.of(goal)}/{DONE}")

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.api.host import Host
 from pyinfra.api.operation import OperationMeta
 from pyinfra.api.state import BaseStateCallback, State
 from pyinfra.context import host, inventory, state
@@ -36,9 +35,6 @@ from tasks.operations import operation
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-RESULT = report.RESULT
-
-
 OTHER_NAMES = ("ssh_", "_", "address", "winrm_", "docker_", "local_")
 """How names begin that are pyinfra's own, or of a single host (``inventory/production.example.py``)."""
 
@@ -48,37 +44,22 @@ class DeployError(PyinfraError):
 
 
 class Record(BaseStateCallback):
-    """What happened on each host, told by pyinfra as it happens. One object for the whole run."""
+    """How far each host has come. One object for the whole run; what it did is in :mod:`tasks.report`."""
 
     def __init__(self) -> None:
-        self.changed: dict[str, list[str]] = {}
-        self.failed: dict[str, list[str]] = {}
         self.began: set[str] = set()
         self.finished: set[str] = set()
-
-    def operation_host_error(  # type: ignore[override]
-        self, state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
-    ) -> None:
-        self.failed.setdefault(host.name, []).append(_name(state, op_hash))
 
     def operation_end(self, state: State, op_hash: str) -> None:  # type: ignore[override]
         for each, operations in state.ops.items():
             meta = operations[op_hash].operation_meta if op_hash in operations else None
-            if meta is None or not meta.is_complete():
-                continue
-            if meta.did_change() or meta.did_error():
+            if meta and meta.is_complete() and (meta.did_change() or meta.did_error()):
                 nodes.forget(each)
-            if meta.did_change():
-                self.changed.setdefault(each.name, []).append(_name(state, op_hash))
 
     @property
     def complete(self) -> bool:
         """Whether every host that began has reached the end."""
         return bool(self.began) and self.began == self.finished
-
-
-def _name(state: State, op_hash: str) -> str:
-    return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 
 record = Record()
@@ -93,6 +74,11 @@ def attempt(step: Callable[..., OperationMeta], name: str, **arguments: Any) -> 
 def all_fine() -> bool:
     """Whether no such step has failed on any host so far."""
     return not any(meta.is_complete() and meta.did_error() for meta in _attempts)
+
+
+def failed_steps() -> str:
+    """The steps that have failed so far, for a sentence."""
+    return "; ".join(f"{name}: {', '.join(steps)}" for name, steps in sorted(report.failed().items()))
 
 
 def begin() -> None:

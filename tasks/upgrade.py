@@ -143,7 +143,12 @@ def _announce() -> Generator[PyinfraCommand, None, None]:
 def remember(due: Way) -> StringCommand:
     """The command by which the node at hand remembers its way."""
     version, build = package.offered(nodes.state_of(host))
-    line = f"{due} {version} {build or '-'} {run_id()}\n"
+    return remembering(due, version, build, run_id())
+
+
+def remembering(due: Way, version: str, build: str, run_id: str) -> StringCommand:
+    """The command by which the node at hand remembers this."""
+    line = f"{due} {version or '-'} {build or '-'} {run_id}\n"
     return scripts.command("write", OWED, "644", "root:root", "replace", stdin=line)
 
 
@@ -161,14 +166,11 @@ def settle() -> None:
 @operation()
 def _settle() -> Generator[PyinfraCommand, None, None]:
     if not run.all_fine():
-        yield run.failure(_how_things_stand())
+        yield run.failure(
+            f"a step failed ({run.failed_steps()}). updatetasks.cfg is back in its place. Mend the cause and run again"
+        )
     elif way(nodes.state_of(host)) in ("install", "replace") or replaces():
         yield forgets()
-
-
-def _how_things_stand() -> str:
-    failed = "; ".join(f"{name}: {', '.join(steps)}" for name, steps in sorted(run.record.failed.items()))
-    return f"a step failed ({failed}). updatetasks.cfg is back in its place. Mend the cause and run again"
 
 
 def skipped() -> bool:

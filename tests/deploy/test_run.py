@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import run
+from tasks import report
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEPLOY = """
@@ -29,7 +29,7 @@ def start(folder: Path, command: str, *flags: str, condition: str = "True") -> s
     """A run of three steps on this machine, the second of which is ``command``."""
     (folder / "hosts.py").write_text(HOSTS)
     (folder / "deploy.py").write_text(DEPLOY.format(command=command, condition=condition))
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), run.RESULT: str(folder / "result.json")}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), report.RESULT: str(folder / "result.json")}
     return subprocess.Popen(
         [sys.executable, "-m", "pyinfra", *(flags or ("-y",)), "hosts.py", "deploy.py"],
         cwd=folder,

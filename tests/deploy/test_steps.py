@@ -15,6 +15,7 @@ from tasks import (
     package,
     properties,
     proxy,
+    report,
     rollout,
     run,
     services,
@@ -301,9 +302,12 @@ def test_as_many_nodes_are_changed_at_the_same_time_as_the_setting_says() -> Non
         assert rollout.turns() == [["ox0", "ox1"], ["ox2"]]
 
 
-def test_after_a_failure_the_steps_between_are_left_out_and_the_file_still_comes_back() -> None:
+def test_after_a_failure_the_steps_between_are_left_out_and_the_file_still_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     run._attempts.append(failed())
-    run.record.failed = {"ox2": ["Reset the database version of each schema"]}
+    told = report.Failure("ox2", "Reset the database version of each schema", ())
+    monkeypatch.setattr(report.run, "failures", [told])
     with on(node(state=PARKED)):
         assert commands(database._reset_version) == []
         assert commands(services._restart_groupware) == []
