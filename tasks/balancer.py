@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from paramiko import SSHException
@@ -58,9 +58,9 @@ class Balancer:
     """The balancer of one web host: ``configured`` if our configuration is there, ``managed`` if it lets itself be told
     what to do, which one from before this was thought of does not."""
 
-    members: dict[str, Member] = field(default_factory=dict)
-    configured: bool = False
-    running: bool = False
+    members: dict[str, Member]
+    configured: bool
+    running: bool
 
     @property
     def managed(self) -> bool:
@@ -72,26 +72,17 @@ def member_name(node: Host) -> str:
     return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in str(node.name))
 
 
-def state(web: Host) -> dict[str, Member]:
-    """What the balancer of a web host does with its nodes, by their names; nothing where it is not set up or not
-    running. Raises :class:`BalancerError` when the host cannot be reached."""
-    return ask(web).members
-
-
 def ask(web: Host) -> Balancer:
     """The balancer of a web host now. Raises :class:`BalancerError` when the host cannot be reached."""
     members: dict[str, Member] = {}
-    marked: set[str] = set()
-    told: dict[str, str] = {}
+    told: set[str] = set()
     for line in _run(web, _command(web, "state")).splitlines():
         name, _, value = line.partition("=")
         if name == "member":
             member = _member(value)
             members[member.name] = member
-        elif name == "mark":
-            marked.add(value)
         else:
-            told[name] = value
+            told.add(name)
     return Balancer(members, "configured" in told, "running" in told)
 
 
@@ -206,7 +197,7 @@ def _wait_until_idle(webs: list[Host], node: Host) -> None:
 def _under_way(webs: list[Host], node: Host) -> int:
     """Requests that the node works on, without those that wait for changes."""
     name = member_name(node)
-    found = [state(web).get(name, Member(name, "drained")) for web in webs]
+    found = [ask(web).members.get(name, Member(name, "drained")) for web in webs]
     busy = sum(member.busy for member in found)
     return max(0, busy - _parked(node)) if busy else 0
 

@@ -1,5 +1,6 @@
 # What the balancer $2 of this web host, whose manager listens on port $3, does with its members.
-#   state                    one line each: member=<name> <requests under way> <status, as Apache says it>
+#   state                    configured=yes, running=yes, and of each: member=<name> <requests under way> <status, as
+#                            Apache says it>
 #   out $4                   sends the member $4 no new request, also after a restart; those under way finish
 #   in $4 $5 $6 $7           puts it back as soon as it answers this host; $5 is the path to ask for, $6 seconds to wait,
 #                            $7 seconds after which Apache tries a node again that did not answer
@@ -57,9 +58,6 @@ case $what in
         [ -e "$conf" ] || exit 0
         echo configured=yes
         if is_running; then echo running=yes; fi
-        for mark in "$home"/drained/*.conf; do
-            [ ! -e "$mark" ] || { mark=${mark##*/}; echo "mark=${mark%.conf}"; }
-        done
         manager "$port" | members | while read -r name busy _url _nonce status; do
             echo "member=$name $busy $status"
         done

@@ -18,7 +18,7 @@ from tests.deploy.fakes import FakeHost, defaults, node, on, plain
 
 SERVING = "configured=yes\nrunning=yes\nmember=ox1 0 Init Ok\nmember=ox2 0 Init Ok"
 OLD = "configured=yes\nrunning=yes"
-STOPPED = "configured=yes\nmark=ox1"
+STOPPED = "configured=yes"
 
 
 @dataclass(eq=False)
