@@ -23,7 +23,7 @@ import difflib
 import io
 import re
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyinfra.api.command import PyinfraCommand
@@ -106,10 +106,10 @@ def apply() -> None:
     chosen = choices()
     if not chosen or not nodes.is_node() or host.name != _administrator():
         return
-    for context, answer in _ask(chosen, patience=0).items():
+    for context, answer in administration.list_users(chosen, patience=0).items():
         if answer.status in (NO_SUCH_CONTEXT, WRONG_CREDENTIALS):
             raise run.DeployError(f"{_cannot_list(context, answer)}. Nothing has been touched")
-        if answer.status == 0 and (unknown := _unknown(context, _keep(context, answer))):
+        if answer.status == 0 and (unknown := _unknown(context, chosen[context], _keep(context, answer))):
             raise run.DeployError(f"{unknown}. Nothing has been touched")
     for context in chosen:
         _apply(name=f"Set who may synchronise in context {context}", context=context)
@@ -162,10 +162,6 @@ _listings: dict[int, tuple[float, list[Access]]] = {}
 """The users of each context as this run has seen them last, and when."""
 
 
-def _ask(contexts: Iterable[int], patience: int | None = None) -> dict[int, Answer]:
-    return administration.list_users(contexts, patience)
-
-
 def _keep(context: int, answer: Answer) -> list[Access]:
     users = read_listing(answer.output)
     _listings[context] = (time.monotonic(), users)
@@ -181,12 +177,12 @@ def _apply(context: int) -> Generator[PyinfraCommand, None, None]:
         if not state.is_executing:
             host.noop("what is to be changed cannot be told before Open-Xchange answers")
             return
-        answer = _ask([context])[context]
+        answer = administration.list_users([context])[context]
         if answer.status:
             yield run.failure(_cannot_list(context, answer))
             return
         users = _keep(context, answer)
-    if unknown := _unknown(context, users):
+    if unknown := _unknown(context, choice, users):
         yield run.failure(unknown)
         return
     changes = list(needed(choice, users))
@@ -243,10 +239,9 @@ def _cannot_list(context: int, answer: Answer) -> str:
     return f"the users of context {context} cannot be listed: {reason}"
 
 
-def _unknown(context: int, users: Sequence[Access]) -> str:
+def _unknown(context: int, choice: Choice, users: Sequence[Access]) -> str:
     """What to say of users that the settings name and that the context does not have; empty if it has all."""
     there = [user.name for user in users]
-    choice = choices()[context]
     said = []
     for setting, named in (("activesync", choice.on), ("activesync_off", choice.off)):
         if absent := sorted(named - set(there)):
@@ -268,7 +263,7 @@ def _report_change(context: int, choice: Choice, users: Sequence[Access]) -> Non
 
 def _compare(context: int, choice: Choice, before: Sequence[Access]) -> Sequence[Access]:
     """Reads the rights again after a change, and reports what is not as it should be. Returns them."""
-    answer = _ask([context])[context]
+    answer = administration.list_users([context])[context]
     if answer.status:
         report.note("warning", f"whether the change has worked is not known: {_cannot_list(context, answer)}")
         return before

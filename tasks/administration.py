@@ -38,12 +38,6 @@ def as_master(tool: str, *options: str) -> StringCommand:
     return _command(tool, host.data.master_admin, options, secrets.master_password(host.data))
 
 
-def as_context_admin(tool: str, context: int, *options: str) -> StringCommand:
-    """A tool run as the administrator of a context."""
-    admin = secrets.context_admin(context, host.data)
-    return _command(tool, admin, ("-c", str(context), *options), secrets.context_password(context, host.data))
-
-
 def _command(tool: str, admin: str, options: tuple[str, ...], password: str | None) -> StringCommand:
     words = ["-A", admin, *options] if admin else [*options]
     patience, limit = host.data.groupware_start_timeout, host.data.admin_tool_timeout
