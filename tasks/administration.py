@@ -41,7 +41,7 @@ def as_master(tool: str, *options: str) -> StringCommand:
 def _command(tool: str, admin: str, options: tuple[str, ...], password: str | None) -> StringCommand:
     words = ["-A", admin, *options] if admin else [*options]
     patience, limit = host.data.groupware_start_timeout, host.data.admin_tool_timeout
-    return scripts.command("admin", patience, limit, f"{SBIN}/{tool}", *words, stdin=password or "")
+    return scripts.command("admin", "run", patience, limit, f"{SBIN}/{tool}", *words, stdin=password or "")
 
 
 def list_users(contexts: Iterable[int], patience: int | None = None) -> dict[int, Answer]:
@@ -53,7 +53,7 @@ def list_users(contexts: Iterable[int], patience: int | None = None) -> dict[int
         admin = secrets.context_admin(context, host.data)
         lines += [str(context), admin, secrets.context_password(context, host.data) or ""]
     question = scripts.command(
-        *("accounts", "list"),
+        *("admin", "list"),
         host.data.groupware_start_timeout if patience is None else patience,
         *(host.data.admin_tool_timeout, f"{SBIN}/listuser"),
         stdin="".join(f"{line}\n" for line in lines),
@@ -85,4 +85,4 @@ def change_users(context: int, calls: Sequence[Sequence[str]]) -> StringCommand:
     lines = [shlex.join([tool, *who, "-c", str(context), *options]) for options in calls]
     patience, limit = host.data.groupware_start_timeout, host.data.admin_tool_timeout
     password = secrets.context_password(context, host.data) or ""
-    return scripts.command("accounts", "change", patience, limit, *lines, stdin=password)
+    return scripts.command("admin", "change", patience, limit, *lines, stdin=password)

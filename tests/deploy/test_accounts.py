@@ -26,8 +26,8 @@ CALENDARLESS = '"5","caesar","false","false","false"\n'
 ON = "--access-usm on --access-active-sync on"
 OFF = "--access-usm off --access-active-sync off"
 SBIN = "/opt/open-xchange/sbin"
-LIST = f"accounts.sh list 0 300 {SBIN}/listuser"
-LIST_AGAIN = f"accounts.sh list 180 300 {SBIN}/listuser"
+LIST = f"admin.sh list 0 300 {SBIN}/listuser"
+LIST_AGAIN = f"admin.sh list 180 300 {SBIN}/listuser"
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def nothing_seen_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(**listings: tuple[int, str] | str) -> tuple[bool, str]:
-    """What ``accounts.sh list`` prints: ``c1`` is context 1, its listing or a status with what was printed."""
+    """What ``admin.sh list`` prints: ``c1`` is context 1, its listing or a status with what was printed."""
     parts = []
     for name, listing in listings.items():
         status, text = (0, listing) if isinstance(listing, str) else listing
@@ -49,7 +49,7 @@ def told(**listings: tuple[int, str] | str) -> tuple[bool, str]:
 
 def administrating(answer: tuple[bool, str], **settings: Any) -> FakeHost:
     host = node(state=DONE, **settings)
-    host.answers = {"accounts.sh list": answer}
+    host.answers = {"admin.sh list": answer}
     return host
 
 
@@ -65,7 +65,7 @@ def changing(listing: str = LISTING, **settings: Any) -> list[str]:
 
 def calls(*users: str, switches: str = ON) -> list[str]:
     lines = " ".join(f"{SBIN}/changeuser -A oxadmin -c 1 -u {user} {switches}" for user in users)
-    return [f"accounts.sh change 180 300 {lines}"]
+    return [f"admin.sh change 180 300 {lines}"]
 
 
 OTHERS = [switch for switch in accounts.SWITCHES if switch not in accounts.WANTED]
@@ -83,7 +83,7 @@ WHOLE_LISTING = "\n".join(
 
 def whole(switches: str) -> list[str]:
     others = " ".join(f"{switch} on" for switch in OTHERS)
-    return [f"admin.sh 180 300 {SBIN}/changecontext -A oxadminmaster -c 1 {others} {switches}"]
+    return [f"admin.sh run 180 300 {SBIN}/changecontext -A oxadminmaster -c 1 {others} {switches}"]
 
 
 def test_only_users_who_lack_a_right_are_changed_in_one_round_trip() -> None:
@@ -202,7 +202,7 @@ def test_other_rights_that_have_changed_on_the_way_are_a_warning() -> None:
         steps = accounts._apply._inner(context=1)
         next(steps)
         host.answers = {
-            "accounts.sh list": told(c1=LISTING.replace('"true","false","true"', '"false","true","true"'))
+            "admin.sh list": told(c1=LISTING.replace('"true","false","true"', '"false","true","true"'))
         }
         assert list(steps) == []
     assert ("warning", "context 1: rights other than those for ActiveSync have changed: 1 user (anton)") in [
@@ -293,7 +293,7 @@ def test_a_dry_run_foretells_what_is_changed_and_asks_once() -> None:
 def test_before_a_change_the_rights_are_asked_for_anew() -> None:
     """Somebody may have changed them since: changecontext would undo that."""
     host = prepared(told(c1=LISTING), activesync={1: "all"})
-    host.answers = {"accounts.sh list": told(c1=LISTING + CALENDARLESS)}
+    host.answers = {"admin.sh list": told(c1=LISTING + CALENDARLESS)}
     assert done(host) == calls("oxadmin", "anton", "caesar")
 
 
@@ -319,7 +319,7 @@ def test_a_wrong_password_is_told_before_anything_is_touched() -> None:
 def test_what_cannot_be_known_yet_is_asked_for_later(status: int) -> None:
     host = prepared(told(c1=(status, "")), activesync={1: ["zoe"]})
     assert done(host, executing=False) == []
-    host.answers = {"accounts.sh list": told(c1=LISTING)}
+    host.answers = {"admin.sh list": told(c1=LISTING)}
     assert done(host) == ["fail: context 1 has no user zoe: correct the setting activesync"]
 
 
@@ -397,8 +397,8 @@ def script(tmp_path: Path, tool: str, *words: str, stdin: str) -> subprocess.Com
     command = [
         "sh",
         "-c",
-        scripts.text("accounts"),
-        "accounts.sh",
+        scripts.text("admin"),
+        "admin.sh",
         *(word.replace("TOOL", str(path)) for word in words),
     ]
     return subprocess.run(
@@ -422,6 +422,12 @@ def test_each_context_is_listed_as_its_own_administrator(tmp_path: Path) -> None
         "=context 3",
         "sorry --csv",
     ]
+
+
+def test_a_single_call_ends_as_the_tool_does(tmp_path: Path) -> None:
+    tool = 'printf "%s|" "$ADMIN_PASSWORD" "$@"; exit 7'
+    found = script(tmp_path, tool, "run", "0", "9", "TOOL", "-v", "a  $HOME", stdin="p w\\n\n")
+    assert (found.stdout, found.returncode) == ("p w\\n|-v|a  $HOME|", 7)
 
 
 def test_calls_end_with_the_first_that_fails_which_is_named(tmp_path: Path) -> None:

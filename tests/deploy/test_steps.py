@@ -258,7 +258,7 @@ def resets(host: FakeHost, among: Sequence[FakeHost] = ()) -> list[str]:
 def test_the_version_is_reset_for_one_context_of_each_schema() -> None:
     host = node(state=OWING)
     host.answers = {"sbin/python": (True, SCHEMAS)}
-    tool = "admin.sh 180 300 /opt/open-xchange/sbin/resetversion"
+    tool = "admin.sh run 180 300 /opt/open-xchange/sbin/resetversion"
     assert resets(host) == [
         "restart.sh sysv open-xchange-groupware 180 start",
         "restart.sh sysv open-xchange-admin 180 start",
