@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 
 from lab.steps import LabError, Steps
 
@@ -55,9 +56,7 @@ def install(steps: Steps, packages: Sequence[str] = PACKAGES) -> None:
     update_lists(steps)
     with steps.step(f"installing {', '.join(wanted)} on this machine"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        steps.run(
-            ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *wanted], env=environment
-        )
+        steps.run(["apt-get", *PATIENT, "install", *INSTALL, *wanted], env=environment)
 
 
 def sources() -> list[str]:
@@ -80,6 +79,7 @@ def apt_settings() -> str:
     )
 
 
+@cache
 def architecture() -> str:
     """Debian's name of the machine's architecture."""
     return subprocess.run(
