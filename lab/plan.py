@@ -229,7 +229,7 @@ class Lab:
         return [self.namespace, *(self.namespace_of(host) for host in self.hosts)]
 
     def place_of(self, host: Host) -> Path:
-        """The directory with the host's own layer and where its root is mounted (``lab.own``)."""
+        """The directory with the host's own layer and where its root is mounted (``lab.disk``)."""
         return self.directory / "hosts" / host.name
 
     @property

@@ -37,7 +37,7 @@ def put(root: Path, path: str, content: str, mode: int = 0o644) -> None:
 
 def layers(host: Host) -> list[Path]:
     """The layers that a new host's root file system stands on, the uppermost first."""
-    above = [standin.layer(recipe(host), host.generation)] if host.role == "ox" else []
+    above = [standin.layer(recipe(host))] if host.role == "ox" else []
     return [*above, *base.layers_of(recipe(host))]
 
 
@@ -46,10 +46,8 @@ def recipe(host: Host) -> str:
     return RECIPES[host.role, host.generation, host.family]
 
 
-def layer_names(plan: Plan | None = None) -> list[str]:
-    """The layers that the hosts of a plan stand on, or those of every plan, by name."""
-    if plan is None:
-        return sorted({base.layer(each.name).name for each in base.RECIPES} | _names(_hosts_of_all_plans()))
+def layer_names(plan: Plan) -> list[str]:
+    """The layers that the hosts of a plan stand on, by name."""
     return sorted(_names(plan.hosts))
 
 
@@ -76,7 +74,8 @@ def recorded_layers(lab: Lab, host: Host) -> list[Path]:
 def layers_in_use() -> set[str]:
     """The layers that recipes stand for or that any lab of this clone runs on, by name."""
     records = STATE.glob(f"*/{LAYERS_IN_USE}")
-    return {name for record in records for name in json.loads(record.read_text())} | set(layer_names())
+    recorded = {name for record in records for name in json.loads(record.read_text())}
+    return recorded | {base.layer(each.name).name for each in base.RECIPES} | _names(_hosts_of_all_plans())
 
 
 def ensure_layers(report: Steps, plan: Plan | None = None) -> bool:
@@ -94,9 +93,7 @@ def preparation_order(host: Host) -> int:
 
 
 def prepare(lab: Lab, host: Host, upper: Path, report: Steps) -> None:
-    """Writes everything that distinguishes this host from its layers into its own layer."""
-    upper.mkdir(parents=True, exist_ok=True)
-    upper.chmod(0o755)
+    """Writes everything that distinguishes this host from its layers into its own layer, an empty one."""
     put(upper, "etc/hostname", host.name + "\n")
     put(upper, "etc/hosts", lab.plan.hosts_file())
     if host.systemd:

@@ -48,7 +48,7 @@ def _program_files() -> list[Path]:
 
 
 @cache
-def layer(below: str, generation: int) -> Path:
+def layer(below: str) -> Path:
     """Where the layer is, or will be: under the fingerprint of program, libraries and the layer ``below``.
 
     Read once: whoever edits the program while a lab comes up gets the edit at the next one.
@@ -61,7 +61,7 @@ def layer(below: str, generation: int) -> Path:
 
 def ensure(steps: Steps, below: str, generation: int) -> bool:
     """Builds the layer unless it is there; whether it was not."""
-    place = layer(below, generation)
+    place = layer(below)
     if place.is_dir():
         return False
     with (
@@ -162,8 +162,15 @@ def copy_database_settings(source: Path, target: Path) -> None:
 
 def fill_database(lab: Lab, seed: str, steps: Steps) -> None:
     """Makes configdb, schemas and the demo users' data (one of SEEDS) on db1; asked from inside the lab."""
-    command = [str(python()), "-m", "lab.ox", "init", "--seed", seed]
+    command, environment = filling(lab, "--seed", seed)
+    steps.run(command, cwd=PROJECT, env=environment)
+
+
+def filling(lab: Lab, *options: str) -> tuple[list[str], dict[str, str]]:
+    """The command that makes configdb, schemas and data on db1 unless they are there, and its environment; it is run in
+    the project."""
+    command = [str(python()), "-m", "lab.ox", "init", *options]
     for host in lab.plan.of_role("ox"):
         command += ["--server-name", host.name]
     secret = {"LAB_OX_INIT_DATABASE": keys.database_url(lab)}
-    steps.run(enter.command_inside(lab, command), cwd=PROJECT, env={**enter.environment(lab), **secret})
+    return enter.command_inside(lab, command), {**enter.environment(lab), **secret}

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from lab import enter, keys, standin
+from lab import enter, standin
 from lab.plan import PROJECT, Lab
 from lab.steps import end
 
@@ -34,29 +34,10 @@ def make_users(lab: Lab, count: int) -> None:
     the groupware are made anew, so this comes before anything is deployed."""
     database = enter.command_on(lab, lab.host("db1"), ["mariadb", "-e", "DELETE FROM configdb.context"])
     subprocess.run(database, check=True, capture_output=True)
-    command = [
-        str(standin.python()),
-        "-m",
-        "lab.ox",
-        "init",
-        "--users",
-        str(NAMED + count),
-        "--rights",
-        "all",
-    ]
-    nodes = lab.plan.of_role("ox")
-    for node in nodes:
-        command += ["--server-name", node.name]
-    secret = {"LAB_OX_INIT_DATABASE": keys.database_url(lab)}
-    subprocess.run(
-        enter.command_inside(lab, command),
-        cwd=PROJECT,
-        env={**enter.environment(lab), **secret},
-        check=True,
-        capture_output=True,
-    )
+    command, environment = standin.filling(lab, "--users", str(NAMED + count), "--rights", "all")
+    subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True)
     # The groupware keeps what it knows of its users.
-    for node in nodes:
+    for node in lab.plan.of_role("ox"):
         restart = enter.command_on(lab, node, GROUPWARE[node.generation])
         subprocess.run(restart, check=True, capture_output=True)
 
@@ -82,7 +63,6 @@ class Crowd:
         self._command = enter.command_inside(lab, [sys.executable, "-m", "lab.device.load", *words])
         self._environment = enter.environment(lab)
         self._process: subprocess.Popen[str] | None = None
-        self._seconds = seconds
         self.set_up_seconds = 0.0
 
     def __enter__(self) -> Crowd:
