@@ -16,36 +16,36 @@ from lab.steps import LabError
 REMOVE_SECONDS = 10.0
 
 
-def _mounted() -> Path:
-    """Where the machine has version 2."""
+def _mounted() -> Path | None:
+    """Where the machine has version 2, if it has."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         if after.split()[0] == "cgroup2":
             return Path(before.split()[4])
-    raise LabError(
-        "hosts with systemd need control groups of version 2, and this machine has none mounted: "
-        "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
-    )
+    return None
 
 
 def make(lab: Lab, host: Host) -> Path:
     """The group of a host that is about to start."""
-    group = _mounted() / f"lab.{lab.namespace_of(host)}"
+    above = _mounted()
+    if above is None:
+        raise LabError(
+            "hosts with systemd need control groups of version 2, and this machine has none mounted: "
+            "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
+        )
+    group = above / f"lab.{lab.namespace_of(host)}"
     group.mkdir(exist_ok=True)
     return group
 
 
 def remove(lab: Lab, host: Host | None = None) -> None:
     """Removes the group of a host, or of all hosts of the lab that ever had one; their processes have ended."""
-    if not has_groups():
+    above = _mounted()
+    if above is None:
         return
     pattern = f"lab.{lab.namespace_of(host)}" if host else f"lab.{lab.name}-*"
-    for group in _mounted().glob(pattern):
+    for group in above.glob(pattern):
         _remove(group)
-
-
-def has_groups() -> bool:
-    return " - cgroup2 " in Path("/proc/self/mountinfo").read_text()
 
 
 def _remove(group: Path) -> None:
