@@ -19,25 +19,22 @@ SPEAK_FIRST = (SSH_PORT, 3306)
 
 def command_on(lab: Lab, host: Host, command: Sequence[str]) -> list[str]:
     """The command that runs ``command`` on a host as root, without ssh."""
+    return command_beside(_first(lab, host), command)
+
+
+def command_beside(process: int, command: Sequence[str]) -> list[str]:
+    """The command that runs ``command`` as root where that process is, with root's environment on a host and nothing of
+    this machine's."""
+    there = ["nsenter", "--target", str(process), "--all", "--root", "--wd", "--"]
+    clean = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "LOGNAME=root", "USER=root"]
+    return [*there, *clean, *command]
+
+
+def _first(lab: Lab, host: Host) -> int:
     first = netns.first_process(lab.namespace_of(host))
     if first is None:
         raise LabError(f"{host.name} of the lab {lab.name} is not running")
-    return [
-        "nsenter",
-        "--target",
-        str(first),
-        "--all",
-        "--root",
-        "--wd",
-        "--",
-        *clean_environment(),
-        *command,
-    ]
-
-
-def clean_environment() -> list[str]:
-    """The words before a command that give it root's environment on a host, and nothing of this machine's."""
-    return ["env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "LOGNAME=root", "USER=root"]
+    return first
 
 
 def environment(lab: Lab) -> dict[str, str]:
@@ -52,10 +49,7 @@ def command_inside(lab: Lab, command: Sequence[str]) -> list[str]:
 
 def root_of(lab: Lab, host: Host) -> Path:
     """The running host's root directory as the machine sees it."""
-    first = netns.first_process(lab.namespace_of(host))
-    if first is None:
-        raise LabError(f"{host.name} of the lab {lab.name} is not running")
-    return Path(f"/proc/{first}/root")
+    return Path(f"/proc/{_first(lab, host)}/root")
 
 
 def _without_proxies() -> dict[str, str]:

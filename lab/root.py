@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import base
-from lab.enter import clean_environment
+from lab.enter import command_beside
 from lab.plan import FILES, STATE
 from lab.steps import LabError, tail
 
@@ -34,8 +34,7 @@ class Root:
         self, *command: str, check: bool = True, stdin: str = "", timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command in it as root; AssertionError with what it printed if it fails and ``check`` is set."""
-        inside = ["nsenter", "--target", str(self.first), "--all", "--root", "--wd", "--"]
-        words = [*inside, *clean_environment(), *command]
+        words = command_beside(self.first, command)
         done = subprocess.run(
             words, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
         )
