@@ -196,10 +196,8 @@ def forget(lab: Lab) -> None:
     """Takes a lab down and removes what is written about it."""
     hosts.down(lab, hosts.steps(lab, "down"))
     (STATE / f"{lab.name}.lock").unlink(missing_ok=True)
-    for log in ("up", "down", "snapshot", "reset", "layers"):
-        hosts.steps(lab, log).log.unlink()
-    for console in LOGS.glob(f"{lab.name}-*.console"):
-        console.unlink(missing_ok=True)
+    for log in LOGS.glob(f"{lab.name}-*"):
+        log.unlink(missing_ok=True)
     shutil.rmtree(lab.directory, ignore_errors=True)
 
 

@@ -23,8 +23,6 @@ def demo_lab() -> Iterator[Lab]:
     lab = Lab(f"test{os.getpid()}d")
     yield lab
     forget(lab)
-    for name in ("deploy-1", "deploy-2"):
-        (LOGS / f"{lab.name}-{name}.log").unlink(missing_ok=True)
     (STATE / f"{lab.name}.demo.lock").unlink(missing_ok=True)
 
 
