@@ -61,12 +61,13 @@ class Line(requests.Session):
                 if refused is not None and self.waits and self.is_cut.is_set():
                     self._record.served(self._phone, refused + self._record.now() - began)
                 raise
-            if _retry_after(response) is None:
+            pause = _retry_after(response)
+            if pause is None:
                 break
             refused = began if refused is None else refused
             if self.is_cut.is_set() or began - refused > PATIENCE:
                 return response
-            self.is_cut.wait(min(_retry_after(response) or 0, LONGEST_PAUSE))
+            self.is_cut.wait(min(pause, LONGEST_PAUSE))
         if refused is not None:
             # Who waits for news was served when the server let it wait.
             waited = self._record.now() - began if self.waits else 0.0

@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from urllib3.exceptions import InsecureRequestWarning
@@ -134,7 +134,7 @@ class Load:
         for each in self.owners:
             for anomaly in each.phone.anomalies:
                 self.record.odd(each.name, anomaly)
-        figures = self.record.figures(self._began).as_dict()
+        figures = asdict(self.record.figures(self._began))
         return {
             "phones": len(self.owners),
             "users": len(set(self._logins)),

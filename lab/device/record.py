@@ -11,8 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 SHOWN = 50
 """So many of a kind of mishap are told one by one."""
@@ -78,9 +77,6 @@ class Figures:
     oddities: int
     odd: list[str]
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass
 class Record:
@@ -103,8 +99,9 @@ class Record:
 
     def served(self, phone: str, refused: float) -> None:
         """A phone that was refused for now at ``refused`` is served, or let in to wait."""
+        now = self.now()
         with self._guard:
-            self.delays.append(Delay(phone, self.now(), self.now() - refused))
+            self.delays.append(Delay(phone, now, now - refused))
 
     def started_over(self, phone: str, what: str) -> None:
         """A phone was told to start over."""
