@@ -117,7 +117,7 @@ def _daemons(node: Node, action: str) -> Iterator[PyinfraCommand]:
     if not product.wanted(host.data).has_service and state.is_executing:
         nodes.forget(host)
         line = f"{fingerprint(nodes.state_of(host))}\n"
-        yield scripts.command("write", nodes.STARTED, "644", "root:root", "replace", stdin=line)
+        yield scripts.command("write", nodes.STARTED, "644", "root:root", stdin=line)
 
 
 @operation()

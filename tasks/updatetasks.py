@@ -117,7 +117,7 @@ def _is_away(node: Node) -> bool:
 
 def _bring_script() -> StringCommand:
     """The script on the host, as it is here: a watchman of an earlier run goes on with the one that it knows."""
-    return scripts.command("write", SCRIPT, "755", "root:root", "replace", stdin=scripts.text("updatetasks"))
+    return scripts.command("write", SCRIPT, "755", "root:root", stdin=scripts.text("updatetasks"))
 
 
 @operation()

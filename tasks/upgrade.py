@@ -149,7 +149,7 @@ def remember(due: Way) -> StringCommand:
 def remembering(due: Way, version: str, build: str, run_id: str) -> StringCommand:
     """The command by which the node at hand remembers this."""
     line = f"{due} {version or '-'} {build or '-'} {run_id}\n"
-    return scripts.command("write", OWED, "644", "root:root", "replace", stdin=line)
+    return scripts.command("write", OWED, "644", "root:root", stdin=line)
 
 
 def forgets() -> StringCommand:

@@ -78,7 +78,7 @@ INSTALL = [
 ]
 PARK = [
     "folder.sh /var/lib/open-xchange-usm",
-    "write.sh /var/lib/open-xchange-usm/updatetasks.sh 755 root:root replace",
+    "write.sh /var/lib/open-xchange-usm/updatetasks.sh 755 root:root",
     f"sh /var/lib/open-xchange-usm/updatetasks.sh park {PARKING} 45 sysv",
 ]
 PARK_AND_START = [*PARK[:2], f"{PARK[2]} {' '.join(DAEMONS)}"]
@@ -92,7 +92,7 @@ WITHDRAW = [
 ]
 ANNOUNCE = [
     "folder.sh /var/lib/open-xchange-usm",
-    "write.sh /var/lib/open-xchange-usm/owed 644 root:root replace",
+    "write.sh /var/lib/open-xchange-usm/owed 644 root:root",
 ]
 LATER_OWING = replace(LATER, version="1.0.0", build="build2", owed="install 1.0.0 build2 20260101000000")
 
