@@ -78,9 +78,7 @@ def _move_in(connection: Connection, place: Place, archive: Archive, entry: Entr
         # What a drop has left, or an update task has made anew: it is in the dump, or empty.
         drop_objects(connection, place, archive, entry, KINDS[entry.kind], tell)
         tell(place.key, f"moving {len(tables)} tables into place")
-        moves = (
-            f"{quoted(name)}.{quoted(table)} TO {quoted(place.schema)}.{quoted(table)}" for table in tables
-        )
+        moves = (f"{quoted(table, name)} TO {quoted(table, place.schema)}" for table in tables)
         run(connection, f"RENAME TABLE {', '.join(moves)}")
         _check(connection, place, tables)
 

@@ -91,9 +91,10 @@ def _version(connection: Connection) -> int | None:
     return None if value is None else int(value)
 
 
-def quoted(name: str) -> str:
-    """A name as it stands in a statement."""
-    return f"`{name.replace('`', '``')}`"
+def quoted(name: str, schema: str = "") -> str:
+    """A name as it stands in a statement. ``schema``: another one than the default."""
+    own = f"`{name.replace('`', '``')}`"
+    return f"{quoted(schema)}.{own}" if schema else own
 
 
 def run(connection: Connection, statement: str) -> None:
@@ -101,26 +102,25 @@ def run(connection: Connection, statement: str) -> None:
     connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-def rows(connection: Connection, name: str) -> int:
+def rows(connection: Connection, name: str, schema: str = "") -> int:
     """The number of rows of a table."""
-    return int(connection.execute(text(f"SELECT COUNT(*) FROM {quoted(name)}")).scalar_one())  # noqa: S608
+    query = text(f"SELECT COUNT(*) FROM {quoted(name, schema)}")  # noqa: S608
+    return int(connection.execute(query).scalar_one())
 
 
 def measure(connection: Connection, names: Iterable[str], schema: str = "") -> dict[str, Table]:
     """Each of these tables as it is now; every row is read. ``schema``: another one than the default."""
-    return {
-        name: _measure(connection, f"{quoted(schema)}.{quoted(name)}" if schema else quoted(name))
-        for name in names
-    }
+    return {name: _measure(connection, name, schema) for name in names}
 
 
-def _measure(connection: Connection, table: str) -> Table:
+def _measure(connection: Connection, name: str, schema: str) -> Table:
+    table = quoted(name, schema)
     create = connection.exec_driver_sql(f"SHOW CREATE TABLE {table}").one()[1]
-    rows = connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar_one()  # noqa: S608
+    count = rows(connection, name, schema)
     checksum = connection.exec_driver_sql(f"CHECKSUM TABLE {table} EXTENDED").one()[1]
     if checksum is None:
         raise LegacyError(f"the table {table} cannot be read; CHECK TABLE tells what is wrong with it")
-    return Table(int(rows), int(checksum), str(create))
+    return Table(count, int(checksum), str(create))
 
 
 def procedures(connection: Connection, names: Iterable[str], schema: str = "") -> dict[str, Procedure]:
@@ -129,8 +129,7 @@ def procedures(connection: Connection, names: Iterable[str], schema: str = "") -
 
 
 def _procedure(connection: Connection, name: str, schema: str) -> Procedure:
-    where = f"{quoted(schema)}.{quoted(name)}" if schema else quoted(name)
-    row = connection.exec_driver_sql(f"SHOW CREATE PROCEDURE {where}").mappings().one()
+    row = connection.exec_driver_sql(f"SHOW CREATE PROCEDURE {quoted(name, schema)}").mappings().one()
     if row["Create Procedure"] is None:
         raise LegacyError(
             f"the procedure {name} belongs to another database user, so it cannot be read: give the user of"
