@@ -244,7 +244,7 @@ def _synchronise(line: Line, found: Findings) -> None:
     number = inbox.text_of("FolderHierarchy:ServerId") or ""
     key = phone.sync(number, "0").text_of("AirSync:SyncKey") or ""
     collection = phone.sync(number, key)
-    found.items = len(_children(collection.find("AirSync:Commands")))
+    found.items = len(_within(collection, "AirSync:Commands").children)
 
 
 class _Phone:
@@ -379,10 +379,6 @@ def _within(element: Element, *names: str) -> Element:
     for name in names:
         element = element.find(name) or Element(name)
     return element
-
-
-def _children(element: Element | None) -> list[Element]:
-    return [] if element is None else element.children
 
 
 def _bracketed(address: str) -> str:
