@@ -41,6 +41,7 @@ from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
 from tasks import scripts, secrets
+from tasks.progress import step_name
 
 FOLDER = "USM_DEPLOY_LOG"
 """Environment variable that names the folder of the logs."""
@@ -276,7 +277,7 @@ def _step(host: Host) -> str:
     state, number = host.state, host.nested_executing_op_hash or host.executing_op_hash
     if number is None or number not in state.op_meta:
         return "running" if state.is_executing else "preparing"
-    return ", ".join(sorted(state.get_op_meta(number).names))
+    return step_name(state, number)
 
 
 def _name(file: Any) -> str:

@@ -126,7 +126,7 @@ class Progress(BaseStateCallback):
     def _look_ahead(self, state: State) -> None:
         for number, op_hash in enumerate(state.get_op_order(), 1):  # type: ignore[no-untyped-call]
             self._order[op_hash] = number
-            self._names[op_hash] = ", ".join(sorted(state.get_op_meta(op_hash).names))
+            self._names[op_hash] = step_name(state, op_hash)
             self._hosts[op_hash] = {
                 each.name for each in state.inventory.get_active_hosts() if op_hash in state.ops[each]
             }
@@ -218,6 +218,11 @@ class Progress(BaseStateCallback):
         except (OSError, ValueError):
             # The terminal is gone; the run goes on.
             self._live = False
+
+
+def step_name(state: State, op_hash: str) -> str:
+    """What pyinfra calls a step."""
+    return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 
 def listed(names: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ from pyinfra.context import host as current
 
 from tasks import advice, commands_log
 from tasks.commands_log import CommandsLog
-from tasks.progress import duration, listed, progress
+from tasks.progress import duration, listed, progress, step_name
 
 RESULT = "USM_DEPLOY_RESULT"
 """Environment variable that names the file for the result."""
@@ -158,7 +158,7 @@ def expect(record: Record | None = None) -> None:
     run.record = record or run.record
     if _expected:
         return
-    words = _pyinfras_words()
+    words = pyinfras_words()
     kinds = [KINDS[name] for name in map(os.path.basename, words.get("operations") or ()) if name in KINDS]
     if record is None and not kinds:
         return
@@ -216,7 +216,7 @@ class _Recorder(BaseStateCallback):
 
     def operation_host_start(self, state: State, host: Host, op_hash: str) -> None:  # type: ignore[override]
         _complaints.pop(host.name, None)
-        step = _name(state, op_hash)
+        step = step_name(state, op_hash)
         if step != run.step:
             run.step = step
             save()
@@ -226,12 +226,8 @@ class _Recorder(BaseStateCallback):
     ) -> None:
         last = run.log.last.get(host.name)
         said = _complaints.pop(host.name, None) or (list(last.lines) if last else [])
-        run.failures.append(Failure(host.name, _name(state, op_hash), tuple(said)))
+        run.failures.append(Failure(host.name, step_name(state, op_hash), tuple(said)))
         save()
-
-
-def _name(state: State, op_hash: str) -> str:
-    return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 
 # what is known of the run
@@ -245,7 +241,7 @@ def changed() -> dict[str, list[str]]:
     for op_hash in run.state.get_op_order():  # type: ignore[no-untyped-call]
         for host, operations in run.state.ops.items():
             if op_hash in operations and _is_change(operations[op_hash].operation_meta):
-                found.setdefault(host.name, []).append(_name(run.state, op_hash))
+                found.setdefault(host.name, []).append(step_name(run.state, op_hash))
     return found
 
 
@@ -483,7 +479,7 @@ def current_state() -> State | None:
     return ctx_state.get() if ctx_state.isset() else None  # type: ignore[no-untyped-call]
 
 
-def _pyinfras_words() -> dict[str, Any]:
+def pyinfras_words() -> dict[str, Any]:
     """What pyinfra was called with, by option; nothing outside of pyinfra's command, or within a host's part."""
     context = click.get_current_context(silent=True)
     return context.params if context else {}

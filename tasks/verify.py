@@ -26,7 +26,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
 import gevent
 from paramiko import SSHException
 from pyinfra import logger
@@ -88,8 +87,7 @@ class Row:
 def instead_of_pyinfra() -> None:
     """Carries the verification out and ends the process, if that is what pyinfra was called for. ``config.py`` calls
     this when the inventory can be read."""
-    context = click.get_current_context(silent=True)
-    words = context.params if context else {}
+    words = report.pyinfras_words()
     asked = [Path(name).resolve() for name in words.get("operations") or ()]
     if asked == [Path(__file__).resolve()]:
         sys.exit(carry_out(words))
