@@ -25,6 +25,7 @@ name                         what for                                           
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -100,7 +101,12 @@ def _file(data: Any) -> dict[str, str]:
     named = os.environ.get("USM_SECRETS_FILE") or data.get("secrets_file")
     if not named:
         return {}
-    path = Path(named).expanduser()
+    return _content(Path(named).expanduser())
+
+
+@functools.cache
+def _content(path: Path) -> dict[str, str]:
+    """What a secrets file holds; read once, as each account of each host asks for it."""
     try:
         mode = path.stat().st_mode
         content = json.loads(path.read_text(encoding="utf-8"))
