@@ -214,7 +214,7 @@ def attach(state: State, log: CommandsLog) -> None:
 
 def masked(text: str) -> str:
     """The text without anything that is, or looks like, a password."""
-    for secret in _known():
+    for secret in _forms(frozenset(secrets.known())):
         text = text.replace(secret, MASK)
     for pattern, replacement in PASSWORDS:
         text = pattern.sub(replacement, text)
@@ -232,11 +232,10 @@ def said(command: Any) -> str:
     return str(command.separator).join(words)
 
 
-def _known() -> list[str]:
-    """The secrets that this run has come across, the longest first, as they stand and as in an URL."""
-    known = getattr(secrets, "known", None)
-    found = {str(secret) for secret in known()} if known else set()
-    found |= {quote(secret, safe="") for secret in found}
+@functools.lru_cache(maxsize=1)
+def _forms(known: frozenset[str]) -> list[str]:
+    """Secrets as they stand and as in an URL, the longest first. Asked for each line of output, with the same ones."""
+    found = known | {quote(secret, safe="") for secret in known}
     return sorted((secret for secret in found if len(secret) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
