@@ -27,6 +27,7 @@ from typing import IO, Any, Final, Self
 
 from app.store.legacy.client import BLOCK
 from app.store.legacy.errors import LegacyError, told
+from app.store.legacy.names import KINDS, Kind
 from app.store.legacy.schema import Procedure, Table
 
 MANIFEST: Final = "manifest.json"
@@ -68,6 +69,11 @@ class Entry:
     dropped: str = ""
     reset: str = ""
     restored: str = ""
+
+    @property
+    def product(self) -> Kind:
+        """The product whose tables and procedures these are."""
+        return KINDS[self.kind]
 
     @classmethod
     def read(cls, told: dict[str, Any]) -> Self:

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, exc, text
 
 from app.store.legacy.archive import Archive, Entry, now
 from app.store.legacy.errors import LegacyError
-from app.store.legacy.names import KINDS, LEGACY, Kind
+from app.store.legacy.names import LEGACY
 from app.store.legacy.places import Place, Tell
 from app.store.legacy.saving import unlike
-from app.store.legacy.schema import Found, look, quoted, run
+from app.store.legacy.schema import Found, look, measure, quoted, run
 
 
 def drop_schema(
@@ -21,13 +21,12 @@ def drop_schema(
     """Drop what a schema has of the product that was saved, and set the version number, if that has not been done yet;
     whether there was anything to do."""
     entry = archive.entries.get(place.key)
-    found = look(connection)
     if entry is None:
         return False
-    kind = KINDS[entry.kind]
-    there = bool(found.tables(kind)) or (kind is LEGACY and found.is_legacy)
+    found = look(connection)
+    there = found.is_legacy if entry.product is LEGACY else bool(found.ours)
     if there:
-        drop_objects(connection, place, archive, entry, kind, tell)
+        drop_objects(connection, place, archive, entry, tell)
     resets = reset_version is not None and found.version is not None and not entry.reset
     if resets:
         tell(place.key, f"setting the version to {reset_version}")
@@ -43,23 +42,22 @@ def drop_schema(
     return resets or there
 
 
-def drop_objects(
-    connection: Connection, place: Place, archive: Archive, entry: Entry, kind: Kind, tell: Tell
-) -> None:
-    """Drop what is there of a product, after a look that it is what was saved. Raises :class:`LegacyError` with nothing
-    dropped if it is not."""
+def drop_objects(connection: Connection, place: Place, archive: Archive, entry: Entry, tell: Tell) -> None:
+    """Drop what is there of the product that was saved, after a look that it is what was saved. Raises
+    :class:`LegacyError` with nothing dropped if it is not."""
     found = look(connection)
-    with _nobody_else_writing(connection, found.tables(kind)):
-        if problems := list(unlike(connection, entry, found, kind)):
+    tables = found.tables(entry.product)
+    with _nobody_else_writing(connection, tables):
+        if problems := list(unlike(connection, entry, found, measure(connection, tables))):
             raise LegacyError(
                 f"{place.key}: what is there is not what {archive.folder} holds: {'; '.join(problems)}. Nothing of it"
                 " was dropped; see to it that no service of the earlier product runs on any host, and run usmctl"
                 " legacy save and this command again"
             )
-        for name in found.tables(kind):
+        for name in tables:
             tell(place.key, f"DROP TABLE {name}")
             run(connection, f"DROP TABLE {quoted(name)}")
-    if kind is LEGACY:
+    if entry.product is LEGACY:
         _drop_procedures(connection, place, found, tell)
 
 

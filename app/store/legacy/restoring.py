@@ -16,7 +16,7 @@ from app.store.legacy.archive import Archive, Entry, now
 from app.store.legacy.comparing import differences
 from app.store.legacy.dropping import drop_objects
 from app.store.legacy.errors import LegacyError
-from app.store.legacy.names import KINDS, LEGACY, OURS, Kind
+from app.store.legacy.names import LEGACY, OURS, Kind
 from app.store.legacy.places import Place, Tell
 from app.store.legacy.saving import save_schema, unlike
 from app.store.legacy.schema import Table, look, make_procedure, measure, quoted, run
@@ -35,16 +35,16 @@ def restore_schema(connection: Connection, place: Place, archive: Archive, other
     """Bring back what was saved of a schema; ``others`` is for what is in the way. Whether there was anything to do."""
     sweep(connection, place)
     entry = archive.entries[place.key]
-    kind, other = (LEGACY, OURS) if entry.kind == LEGACY.name else (OURS, LEGACY)
+    kind, other = (LEGACY, OURS) if entry.product is LEGACY else (OURS, LEGACY)
     out_of_the_way = _put_away(connection, place, other, others, tell) if entry.tables else False
     found = look(connection)
-    if problems := list(unlike(connection, entry, found, kind)):
+    in_place = measure(connection, found.tables(kind))
+    if problems := list(unlike(connection, entry, found, in_place)):
         raise LegacyError(
             f"{place.key}: tables of {kind.word} are there that {archive.folder} does not hold as they are:"
             f" {'; '.join(problems)}. Nothing was changed; save them into another folder and drop them (usmctl legacy"
             " save, usmctl legacy drop), and run the command again"
         )
-    in_place = measure(connection, found.tables(kind))
     missing = entry.tables.keys() - in_place.keys() or list(differences(entry.tables, in_place))
     other_number = entry.version is not None and found.version is not None and found.version != entry.version
     if missing:
@@ -68,7 +68,7 @@ def _put_away(connection: Connection, place: Place, kind: Kind, folder: Path, te
     with Archive.opened(folder, make=True) as kept:
         tell(place.key, f"tables of {kind.word} are in the way; they are kept in {folder}")
         save_schema(connection, place, kept, kind, tell)
-        drop_objects(connection, place, kept, kept.entries[place.key], kind, tell)
+        drop_objects(connection, place, kept, kept.entries[place.key], tell)
         kept.put(place.key, kept.entries[place.key], dropped=now())
     return True
 
@@ -76,7 +76,7 @@ def _put_away(connection: Connection, place: Place, kind: Kind, folder: Path, te
 def _move_in(connection: Connection, place: Place, archive: Archive, entry: Entry, tell: Tell) -> None:
     with tried_out(connection, place, archive, entry, tell) as (name, tables):
         # What a drop has left, or an update task has made anew: it is in the dump, or empty.
-        drop_objects(connection, place, archive, entry, KINDS[entry.kind], tell)
+        drop_objects(connection, place, archive, entry, tell)
         tell(place.key, f"moving {len(tables)} tables into place")
         moves = (f"{quoted(table, name)} TO {quoted(table, place.schema)}" for table in tables)
         run(connection, f"RENAME TABLE {', '.join(moves)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,7 +14,7 @@ from app.store.legacy.comparing import changed, differences
 from app.store.legacy.errors import LegacyError
 from app.store.legacy.names import LEGACY, Kind
 from app.store.legacy.places import Place, Tell
-from app.store.legacy.schema import Found, look, measure, procedures, referring, server_version, size
+from app.store.legacy.schema import Found, Table, look, measure, procedures, referring, server_version, size
 from app.store.legacy.scratch import sweep, tried_out
 
 PROGRESS: Final = 256 << 20
@@ -26,7 +26,7 @@ def save_schema(connection: Connection, place: Place, archive: Archive, kind: Ki
     sweep(connection, place)
     found = look(connection)
     entry = archive.entries.get(place.key)
-    if entry is not None and not _must_be_saved_again(connection, place, archive, entry, found, kind, tell):
+    if entry is not None and not _must_be_saved_again(connection, place, archive, entry, found, tell):
         if entry.verified:
             return False
     else:
@@ -42,11 +42,11 @@ def try_out(connection: Connection, place: Place, archive: Archive, entry: Entry
 
 
 def _must_be_saved_again(
-    connection: Connection, place: Place, archive: Archive, entry: Entry, found: Found, kind: Kind, tell: Tell
+    connection: Connection, place: Place, archive: Archive, entry: Entry, found: Found, tell: Tell
 ) -> bool:
-    tables = found.tables(kind)
-    problems = list(unlike(connection, entry, found, kind))
-    gone = set(entry.tables) - set(tables)
+    tables = measure(connection, found.tables(entry.product))
+    problems = list(unlike(connection, entry, found, tables))
+    gone = entry.tables.keys() - tables.keys()
     if not problems:
         if entry.dump is None:
             return False
@@ -70,14 +70,13 @@ def _must_be_saved_again(
     return True
 
 
-def unlike(connection: Connection, entry: Entry, found: Found, kind: Kind) -> Iterator[str]:
-    """What a schema has that is not what was saved of it, a line each. A table without rows counts as saved if one of
-    its name was, and so does a procedure that came after the drop: an update task of the groupware may have made them
-    anew, and nothing is lost with them."""
-    tables = measure(connection, found.tables(kind))
+def unlike(connection: Connection, entry: Entry, found: Found, tables: Mapping[str, Table]) -> Iterator[str]:
+    """What a schema has that is not what was saved of it, a line each; ``tables``: those of the product, as they are
+    now. A table without rows counts as saved if one of its name was, and so does a procedure that came after the drop:
+    an update task of the groupware may have made them anew, and nothing is lost with them."""
     kept = {name: table for name, table in tables.items() if table.rows or name not in entry.tables}
     yield from differences(entry.tables, kept)
-    if kind is LEGACY and not entry.dropped:
+    if entry.product is LEGACY and not entry.dropped:
         yield from changed(entry.procedures, procedures(connection, found.procedures))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from app.store.legacy.archive import Archive, now
 from app.store.legacy.dropping import drop_schema
 from app.store.legacy.errors import LegacyError
-from app.store.legacy.names import KINDS, LEGACY, OURS, Kind
+from app.store.legacy.names import LEGACY, OURS, Kind
 from app.store.legacy.places import Place, Tell
 from app.store.legacy.restoring import folder_for_others, restore_schema
 from app.store.legacy.saving import save_schema, try_out
@@ -31,7 +31,7 @@ def save(places: Sequence[Place], folder: Path, tell: Tell, ours: bool = False) 
 
         def kind_of(place: Place, connection: Connection) -> Kind:
             if place.key in archive.entries:
-                return KINDS[archive.entries[place.key].kind]
+                return archive.entries[place.key].product
             return OURS if ours and look(connection).ours else LEGACY
 
         def one(place: Place, connection: Connection) -> str:
