@@ -160,13 +160,12 @@ def _problems_of_web() -> Iterator[str]:
 
 def _question_for_web() -> phone.Question:
     """Phones ask one address; of several web servers each is asked by its own, for the site that phones ask for."""
-    data, address = host.data, proxy.address_of(host)
+    data, address = host.data, proxy.in_url(proxy.address_of(host))
     url, name = str(data.public_url), ""
     if not url:
-        bracketed = f"[{address}]" if ":" in address else address
-        url = f"http://{bracketed}"
+        url = f"http://{address}"
         if data.tls_certificate:
-            url, name = f"https://{bracketed}", str(data.server_name)
+            url, name = f"https://{address}", str(data.server_name)
     return _question(url=url, path=str(data.alias), name=name, seconds=float(data.check_timeout))
 
 

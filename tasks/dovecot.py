@@ -137,6 +137,6 @@ def _names(count: int) -> list[str]:
 def _url(node: Any, password: str) -> str:
     """Where a node is told, with name and password; a percent sign would begin a variable of Dovecot's."""
     who = f"{quote(host.data.dovecot_push_login, safe='')}:{quote(password, safe='')}".replace("%", "%%")
-    address = proxy.address_of(node)
+    address = proxy.in_url(proxy.address_of(node))
     port = node.data.dovecot_push_port or node.data.listen_port
-    return f"http://{who}@{f'[{address}]' if ':' in address else address}:{port}/preliminary/http-notify/v1/notify"
+    return f"http://{who}@{address}:{port}/preliminary/http-notify/v1/notify"

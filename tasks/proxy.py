@@ -187,6 +187,11 @@ def address_of(node: Any) -> str:
     return str(node.data.get("address") or node.data.get("ssh_hostname") or node.name)
 
 
+def in_url(address: str) -> str:
+    """An address as it stands in an URL."""
+    return f"[{address}]" if ":" in address else address
+
+
 def is_only_web_server(node: Any) -> bool:
     """Whether nobody but the node itself forwards to it, so that it need not be reached from elsewhere."""
     return [web.name for web in inventory.get_group("web")] == [node.name]
@@ -196,7 +201,7 @@ def _member(node: Any) -> dict[str, Any]:
     address = "127.0.0.1" if is_only_web_server(node) else address_of(node)
     port = node.data.proxy_port or (8009 if node.data.proxy_scheme == "ajp" else node.data.listen_port)
     name = balancer.member_name(node)
-    return {"name": name, "address": f"[{address}]" if ":" in address else address, "port": port}
+    return {"name": name, "address": in_url(address), "port": port}
 
 
 @operation()
