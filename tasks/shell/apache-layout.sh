@@ -52,6 +52,11 @@ is_running() {
     serve is-active >/dev/null 2>&1
 }
 
+# Whether SELinux keeps Apache from asking other hosts.
+is_forbidden() {
+    [ "$(getenforce 2>/dev/null)" = Enforcing ] && getsebool httpd_can_network_connect 2>/dev/null | grep -q off
+}
+
 # The name of the manager's virtual host in what lies here: it holds the version of our lines.
 version_here() {
     sed -n 's/.*ServerName \([0-9a-f]*\.usm\.invalid\)$/\1/p' "$conf" 2>/dev/null

@@ -44,7 +44,5 @@ if is_running; then
     echo "loaded=${loaded%.usm.invalid}"
 fi
 [ ! -d /run/systemd/system ] || echo "tasks=$(systemctl show --property TasksMax "$service" | tr -cd 0-9)"
-if [ "$(getenforce 2>/dev/null)" = Enforcing ] && getsebool httpd_can_network_connect 2>/dev/null | grep -q off; then
-    echo selinux=forbids
-fi
+if is_forbidden; then echo selinux=forbids; fi
 exit 0

@@ -141,9 +141,7 @@ if ! told=$("$control" -t 2>&1); then
     undo
     fail "$told" "Apache does not accept the new configuration; the one of before stays"
 fi
-if [ "$(getenforce 2>/dev/null)" = Enforcing ] && getsebool httpd_can_network_connect 2>/dev/null | grep -q off; then
-    setsebool -P httpd_can_network_connect 1
-fi
+if is_forbidden; then setsebool -P httpd_can_network_connect 1; fi
 
 # Whether Apache runs with the new files, and listens where they want it to.
 is_up() {
