@@ -22,6 +22,7 @@ from sqlalchemy import text
 
 from app.store import open_databases
 from app.store.legacy import LegacyError, Place, drop, look, places, restore, save, verify
+from app.store.legacy.archive import Archive, Entry
 from app.store.legacy.client import options
 from app.store.migrations import migrate, status
 from lab.packages import legacy
@@ -337,6 +338,27 @@ def test_nothing_is_dropped_that_has_changed_since(installation: Installation, c
     assert len(list(installation.folder.glob("*.sql.gz"))) == 2
     restore(installation.places, installation.folder, silent)
     assert installation.picture() == before
+
+
+def test_a_disk_that_runs_full_while_a_dump_is_put_aside_leaves_it_where_the_manifest_says(
+    tmp_path: Path,
+) -> None:
+    with Archive.opened(tmp_path, make=True) as archive:
+        entry = Entry("legacy", "127.0.0.1:3306", "ox", 1, "MariaDB", "2026-01-01")
+        archive.put("ox", entry, dump=archive.keep("ox", [b"SELECT 1"]))
+        in_the_way = tmp_path / "manifest.json.new"
+        in_the_way.mkdir()
+        with pytest.raises(IsADirectoryError):
+            archive.put_aside("ox", "20260101000000")
+        in_the_way.rmdir()
+    with Archive.opened(tmp_path) as archive:
+        dump = archive.entries["ox"].dump
+        assert dump is not None
+        archive.check(dump)
+        archive.put_aside("ox", "20260102000000")
+        (aside,) = archive.entries.values()
+        assert aside.dump is not None
+        archive.check(aside.dump)
 
 
 def test_empty_tables_that_an_update_task_made_again_are_dropped_too(installation: Installation) -> None:

@@ -131,7 +131,8 @@ class Archive:
         entry = self.entries.pop(key)
         if entry.dump is not None:
             aside = f"{key}.{stamp}.sql.gz"
-            (self.folder / entry.dump.file).rename(self.folder / aside)
+            # A second name: under the first one the file is still what the manifest on the disk speaks of.
+            (self.folder / aside).hardlink_to(self.folder / entry.dump.file)
             entry = replace(entry, dump=replace(entry.dump, file=aside))
         self.put(f"{key}.{stamp}", entry)
 
