@@ -12,7 +12,8 @@ and exactly one node runs them; a failed task is recorded as such and tried with
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
@@ -54,33 +55,21 @@ class Updater:
             raise fault("CTX-0007", cid)
         if not needed:
             return []
-        if not self._lock(schema):
-            raise fault("CTX-0007", cid)
-        try:
+        with self._locked(schema, cid):
             # Another node may have done it between the look and the lock.
             return self._run(schema) if self._state(schema)[0] else []
-        finally:
-            self._unlock(schema)
 
     def run(self, schema: str) -> list[str]:
         """Run what is pending; returns the names of the tasks that ran. Raises CTX-0007 while others do it."""
-        if not self._lock(schema):
-            raise fault("CTX-0007", schema)
-        try:
+        with self._locked(schema, schema):
             return self._run(schema)
-        finally:
-            self._unlock(schema)
 
     def force(self, schema: str, name: str) -> None:
         """Run one task again. Raises ``KeyError`` where there is no such task, CTX-0007, UPD-0002."""
         task = {each.name: each for each in self._tasks}[name]
-        if not self._lock(schema):
-            raise fault("CTX-0007", schema)
-        try:
+        with self._locked(schema, schema):
             error = self._perform(schema, task)
             self._record(schema, task, error is None)
-        finally:
-            self._unlock(schema)
         if error:
             raise fault("UPD-0002", name, type(error).__name__)
 
@@ -160,18 +149,23 @@ class Updater:
             )
             connection.execute(update_task.insert(), [record(task, successful)])
 
-    def _lock(self, schema: str) -> bool:
+    @contextmanager
+    def _locked(self, schema: str, named: str | int) -> Iterator[None]:
+        """The schema's lock is ours. Raises CTX-0007, with what is ``named``, while others have it."""
         with self._databases.write(schema) as connection:
             taken = connection.execute(
                 version.update()
                 .where(version.c.locked == sa.false())
                 .values(locked=True, server=self._settings.server_name)
             )
-            return taken.rowcount == 1
-
-    def _unlock(self, schema: str) -> None:
-        with self._databases.write(schema) as connection:
-            connection.execute(version.update().values(locked=False))
+            is_ours = taken.rowcount == 1
+        if not is_ours:
+            raise fault("CTX-0007", named)
+        try:
+            yield
+        finally:
+            with self._databases.write(schema) as connection:
+                connection.execute(version.update().values(locked=False))
 
 
 def record(task: UpdateTask, successful: bool) -> dict[str, object]:
