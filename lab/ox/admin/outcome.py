@@ -28,6 +28,11 @@ class AdminFailure(Exception):
         self.text = text
 
     @property
+    def is_misuse(self) -> bool:
+        """Whether the tool was called in a wrong way, so that its usage helps."""
+        return self.kind in ("missing option", "unknown option", "unable to parse", "illegal option value")
+
+    @property
     def exit_code(self) -> int:
         """What the tool ends with."""
         return EXIT_CODES[self.kind]

@@ -76,12 +76,21 @@ def csv_line(values: Sequence[Any]) -> str:
     return ",".join("" if value is None else '"' + str(value).replace('"', '""') + '"' for value in values)
 
 
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of equally many cells, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        " ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
 def _shown_environment() -> list[str]:
     return [variable for variable in _ENVIRONMENT if "PASSWORD" not in variable]
 
 
 def _fail(name: str, tool: Tool, options: Sequence[Option], failure: AdminFailure) -> int:
-    if failure.kind in ("missing option", "unknown option", "unable to parse", "illegal option value"):
+    if failure.is_misuse:
         print(f"Error: {failure.text}", file=sys.stderr)
         print(usage(name, options), file=sys.stderr)
     elif failure.kind == "communication":
@@ -171,15 +180,8 @@ def _table(given: Options, found: dict[str, Any], shown: Sequence[str]) -> list[
     columns, rows = found["columns"], found["rows"]
     if "csv" in given:
         return [",".join(columns), *(csv_line([row[name] for name in columns]) for row in rows)]
-    cells = [
-        list(shown),
-        *([str(row[name] if row[name] is not None else "") for name in shown] for row in rows),
-    ]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(shown))]
-    return [
-        " ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
+    cells = ([str(row[name] if row[name] is not None else "") for name in shown] for row in rows)
+    return aligned([shown, *cells])
 
 
 def _getusercapabilities(given: Options) -> list[str]:

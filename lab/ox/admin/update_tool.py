@@ -17,6 +17,7 @@ from typing import Any
 from lab.ox.admin import client
 from lab.ox.admin.options import Option, parse, usage
 from lab.ox.admin.outcome import OK, AdminFailure
+from lab.ox.admin.tool import aligned
 
 Options = dict[str, str]
 _FAILED, _REFUSED = 1, 255
@@ -39,11 +40,8 @@ _REMOTE = (
     Option("adminuser", "A", text="Admin username"),
     Option("adminpass", "P", text="Admin password"),
 )
-_SCHEMA = (
-    Option("context", "c", "int", "A context of the schema"),
-    Option("name", "n", text="A schema name"),
-)
 _NAME = (Option("name", "n", text="A schema name"),)
+_SCHEMA = (Option("context", "c", "int", "A context of the schema"), *_NAME)
 _KINDS = (
     Option("all", "a", "flag", "All pending and excluded update tasks"),
     Option("pending", "g", "flag", "The pending update tasks"),
@@ -87,7 +85,7 @@ def _fail(name: str, options: Sequence[Option], failure: AdminFailure) -> int:
         print("Unable to connect to server", file=sys.stderr)
         return _FAILED
     print(failure.text, file=sys.stderr)
-    if failure.kind in ("missing option", "unknown option", "unable to parse", "illegal option value"):
+    if failure.is_misuse:
         print(usage(name, options), file=sys.stderr)
     return _REFUSED if failure.kind == "invalid credentials" else _FAILED
 
@@ -180,11 +178,7 @@ def _executed(found: dict[str, Any]) -> list[str]:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     if not rows:
         return ["No entries found."]
-    widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
-    return [
-        " ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in (head, *rows)
-    ]
+    return aligned([head, *rows])
 
 
 _COMMON = {
