@@ -197,9 +197,8 @@ def picture(query: Callable[[str], Iterable[Sequence[Any]]]) -> dict[str, list[t
         if columns:
             names = [column[0] for column in columns]
             values = ", ".join(f"IFNULL(HEX(`{column}`), 'NULL')" for column in names)
-            rows = _texts(
-                query(f"SELECT {values} FROM `{name}` ORDER BY {', '.join(map(str, _places(names)))}")
-            )
+            places = ", ".join(map(str, range(1, len(names) + 1)))
+            rows = _texts(query(f"SELECT {values} FROM `{name}` ORDER BY {places}"))
             found[name] = [*columns, *_keys(query, name), *rows]
     for name in PROCEDURES:
         body = _texts(
@@ -279,10 +278,6 @@ def _keys(query: Callable[[str], Iterable[Sequence[Any]]], table: str) -> list[t
         )
     )
     return [*keys, *references]
-
-
-def _places(names: Sequence[str]) -> range:
-    return range(1, len(names) + 1)
 
 
 def _texts(rows: Iterable[Sequence[Any]]) -> list[tuple[str, ...]]:

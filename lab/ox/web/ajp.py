@@ -212,9 +212,9 @@ def answer_body(data: bytes) -> bytes:
     )
 
 
-def answer_end(reuse: bool = True) -> bytes:
-    """The packet that ends an answer."""
-    return _packet(bytes([_END_RESPONSE, reuse]))
+def answer_end() -> bytes:
+    """The packet that ends an answer; the connection can be used again."""
+    return _packet(bytes([_END_RESPONSE, True]))
 
 
 def _packet(payload: bytes) -> bytes:
