@@ -10,6 +10,7 @@ import pytest
 
 from lab.ox.generation import GENERATIONS
 from lab.ox.process import StandIn
+from tests.mariadb import MariaDbServer
 from tests.standin.client import Client, Server
 
 _REAL = os.environ.get("OX_URL", "")
@@ -38,6 +39,13 @@ def server(request: pytest.FixtureRequest) -> Server:
         return Server(_REAL, os.environ["OX_LOGIN"], os.environ["OX_PASSWORD"], request.param)
     stand_in: StandIn = request.getfixturevalue("stand_ins")(request.param)
     return Server(stand_in.url, "anton@example.org", stand_in.password, request.param, stand_in.root)
+
+
+@pytest.fixture(scope="module")
+def maria() -> Iterator[MariaDbServer]:
+    """A MariaDB of the module's own."""
+    with MariaDbServer() as server:
+        yield server
 
 
 @pytest.fixture

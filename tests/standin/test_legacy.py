@@ -17,13 +17,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def maria() -> Iterator[MariaDbServer]:
-    """A MariaDB of its own."""
-    with MariaDbServer() as server:
-        yield server
-
-
 class Schema:
     """One schema; statements run one after the other in one session."""
 

@@ -21,13 +21,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def maria() -> Iterator[MariaDbServer]:
-    """A MariaDB of its own."""
-    with MariaDbServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def nodes(maria: MariaDbServer) -> Iterator[tuple[Server, Server]]:
     """Two nodes on the same data."""
     url = maria.url()

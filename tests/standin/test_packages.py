@@ -64,15 +64,14 @@ def test_the_rpms_hold_the_same_files_and_mark_the_same_settings(tmp_path: Path)
     ):
         package = build(tmp_path, form="rpm")
         assert package.name == name
-        root = _unpacked(build(tmp_path), tmp_path / name.removesuffix(".rpm"))
+        debian = build(tmp_path)
+        root = _unpacked(debian, tmp_path / name.removesuffix(".rpm"))
         query = ["rpm", "--query", "--package", "--nosignature", package]
         listed = subprocess.run([*query, "--list"], capture_output=True, text=True, check=True).stdout.split()
         files = {f"/{path.relative_to(root)}" for path in root.rglob("*") if path.is_file()}
         assert set(listed) == files
         marked = subprocess.run([*query, "--configfiles"], capture_output=True, text=True, check=True).stdout
-        assert set(_control(build(tmp_path), "conffiles", tmp_path / "control").split()) == set(
-            marked.split()
-        )
+        assert set(_control(debian, "conffiles", tmp_path / "control").split()) == set(marked.split())
 
 
 def test_the_vendors_package_has_bundles_settings_and_no_service(tmp_path: Path) -> None:
@@ -97,9 +96,9 @@ def test_the_beta_has_a_service_and_cannot_be_taken_for_the_vendors_or_ours(tmp_
     assert not list(root.glob("opt/open-xchange/bundles/com.openexchange.usm*"))
     assert (root / "etc/init.d/open-xchange-usm").stat().st_mode & 0o111
     assert (root / "lib/systemd/system/open-xchange-usm.service").exists()
+    control = tmp_path / "control"
+    subprocess.run(["dpkg-deb", "--control", package, control], check=True)
     for script in ("postinst", "prerm", "postrm"):
-        control = tmp_path / "control"
-        subprocess.run(["dpkg-deb", "--control", package, control], check=True)
         assert subprocess.run(["sh", "-n", control / script]).returncode == 0
     assert subprocess.run(["sh", "-n", root / "etc/init.d/open-xchange-usm"]).returncode == 0
 
