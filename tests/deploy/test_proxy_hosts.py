@@ -10,7 +10,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,16 +22,14 @@ from pyinfra.api.command import FunctionCommand
 from lab.testing import LabHosts
 from tasks import proxy, report, scripts
 from tests.deploy.fakes import FakeHost, defaults, on, plain
+from tests.deploy.hosts import NODES, PATH, PYINFRA
 from tests.packaging.deb import PROJECT
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
-PYINFRA = str(Path(sys.executable).with_name("pyinfra"))
-PATH = "/Microsoft-Server-ActiveSync"
 CONF = "/etc/apache2/conf-available/000-open-xchange-usm.conf"
 HOME = "/etc/apache2/open-xchange-usm"
 PORT = 8099
-NODES = ("ox1", "ox2")
 
 NODE = """
 import http.server, socketserver, sys, time
