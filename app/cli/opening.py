@@ -10,8 +10,9 @@ import click
 
 from app import config, main
 from app.config import ConfigError, Loaded, Settings
-from app.store.database import Databases
+from app.store.database import Databases, Schema
 from app.store.errors import DatabaseSettingsError
+from app.usm.errors import UsmError
 
 
 def loaded(etc: Path) -> Loaded:
@@ -34,3 +35,11 @@ def opened(etc: Path) -> Iterator[Databases]:
         yield databases
     finally:
         databases.close()
+
+
+def schemas(databases: Databases) -> list[Schema]:
+    """All schemas; ends the command if they cannot be told."""
+    try:
+        return databases.schemas()
+    except UsmError as error:
+        raise click.ClickException(str(error)) from error

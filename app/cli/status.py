@@ -48,7 +48,7 @@ def status(etc: Path, as_json: bool) -> None:
     schemas: list[_SchemaStatus] = []
     failures: dict[str, str] = {}
     with opening.opened(etc) as databases:
-        for schema in _schemas(databases):
+        for schema in opening.schemas(databases):
             try:
                 schemas.append(_look(databases, schema))
             except UsmError as error:
@@ -61,13 +61,6 @@ def status(etc: Path, as_json: bool) -> None:
     if failures:
         sys.exit(WRONG)
     sys.exit(0 if all(each["ready"] for each in schemas) else TO_DO)
-
-
-def _schemas(databases: Databases) -> list[Schema]:
-    try:
-        return databases.schemas()
-    except UsmError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _look(databases: Databases, schema: Schema) -> _SchemaStatus:

@@ -6,7 +6,7 @@ Exit statuses are part of the interface, the deployment decides by them:
 0    done, or nothing to do
 1    something is wrong; the message names it and what to do
 2    wrong use of the command
-3    ``db status``: there is a migration to do; ``legacy status``: there is something of an earlier product
+3    ``status``, ``db status``: there is a migration to do; ``legacy status``: there is something of an earlier product
 ===  ===========================================================
 """
 
@@ -107,12 +107,8 @@ def check(etc: Path) -> None:
 
 def _each(databases: Databases, work: Callable[[Schema], str]) -> int:
     """Print a line a schema; returns how many failed."""
-    try:
-        schemas = databases.schemas()
-    except UsmError as error:
-        raise click.ClickException(str(error)) from error
     failed = 0
-    for schema in schemas:
+    for schema in opening.schemas(databases):
         try:
             click.echo(f"{schema.name}: {work(schema)}")
         except UsmError as error:
