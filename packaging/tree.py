@@ -95,7 +95,8 @@ def stage(root: Path, cache: Path, family: Family) -> list[wheels.Locked]:
 
 
 def label(root: Path, version: str, requirements: Sequence[str]) -> str:
-    """Writes which version and which build the staged tree is, for those who look at a host; returns the build.
+    """Writes which version and which build the staged tree is, for the service itself and for those who look at a host;
+    returns the build.
 
     The build is sixteen hexadecimal digits that differ whenever anything of the package does: files, scripts, and what
     it asks for. It is the same for every family."""
@@ -105,8 +106,7 @@ def label(root: Path, version: str, requirements: Sequence[str]) -> str:
     for path in sources:
         digest.update(path.read_bytes())
     build = digest.hexdigest()[:16]
-    # The last one is for the service itself, which tells it at /usm/health.
-    for name, text in (("VERSION", version), ("BUILD", build), ("release", f"{version} {build}")):
+    for name, text in (("VERSION", version), ("BUILD", build)):
         path = root / PREFIX / name
         path.write_text(f"{text}\n")
         path.chmod(0o644)

@@ -1,7 +1,7 @@
 """Which release a process runs: what the package says of itself.
 
-The package brings a file beside its libraries: one line with version and build. It is read when the process starts,
-so that one which was started before an upgrade tells its own.
+The package brings two files beside its libraries, ``VERSION`` and ``BUILD``. They are read when the process starts, so
+that one which was started before an upgrade tells its own.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-FILE: Final = Path(__file__).resolve().parents[3] / "release"
+FOLDER: Final = Path(__file__).resolve().parents[3]
 
 
-def read(file: Path = FILE) -> dict[str, str]:
+def read(folder: Path = FOLDER) -> dict[str, str]:
     """``version`` and ``build``; nothing where the program does not come from a package."""
     try:
-        words = file.read_text(encoding="ascii").split()
+        return {
+            name: (folder / name.upper()).read_text(encoding="ascii").strip() for name in ("version", "build")
+        }
     except (OSError, ValueError):
         return {}
-    return dict(zip(("version", "build"), words, strict=False))

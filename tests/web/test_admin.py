@@ -46,9 +46,9 @@ def test_a_check_that_is_broken_itself_counts_as_down_and_keeps_its_inside(front
 
 
 def test_health_tells_which_release_answers(tmp_path):
-    file = tmp_path / "release"
-    file.write_text("1.0.0 46bf80ce715d3076\n")
-    about = release.read(file)
+    (tmp_path / "VERSION").write_text("1.0.0\n")
+    (tmp_path / "BUILD").write_text("46bf80ce715d3076\n")
+    about = release.read(tmp_path)
     app = testing.TestClient(admin.create({}, about))
     assert about == {"version": "1.0.0", "build": "46bf80ce715d3076"}
     told = {"live": True, "ready": True, **PROGRAM, **about, "checks": {}}
