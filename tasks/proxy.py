@@ -135,13 +135,9 @@ def forward() -> None:
         _forward(name="Forward ActiveSync to the application nodes")
 
 
-def configuration(home: str = "/etc/apache2/open-xchange-usm") -> str:
-    """The configuration of the web server at hand. ``home`` is where our further files lie on it."""
-    return files(home)["conf"].decode()
-
-
 def files(home: str, given: Certificate | None = None) -> dict[str, bytes]:
-    """Everything that the web server at hand must have, by role. All of it makes the version that ``conf`` tells."""
+    """Everything that the web server at hand must have, by role. ``home`` is where our further files lie. All of it
+    makes the version that ``conf`` tells."""
     given = given or Certificate()
     values = _values(home, given)
     wanted = {"conf": render("apache.conf.j2", values).encode(), **given.contents}

@@ -50,7 +50,7 @@ def configured(*addresses: str, **changed: Any) -> str:
         each.data.update(changed)
     web = FakeHost("web1", ["web"], defaults(**changed))
     with on(web, [web, *members]):
-        return proxy.configuration(HOME)
+        return proxy.files(HOME)["conf"].decode()
 
 
 def test_the_balancer_has_every_node_and_waits_longer_than_a_phone() -> None:
@@ -80,7 +80,7 @@ def test_a_node_that_was_taken_out_stays_out_whatever_else_is_written() -> None:
 def test_the_vendors_bundles_on_the_web_server_itself_get_the_guides_own_line() -> None:
     host = FakeHost("a", ["web", "ox"], defaults(proxy_scheme="ajp"))
     with on(host):
-        text = proxy.configuration(HOME)
+        text = proxy.files(HOME)["conf"].decode()
     guide = (
         "ProxyPass /Microsoft-Server-ActiveSync"
         " ajp://127.0.0.1:8009/Microsoft-Server-ActiveSync smax=0 ttl=60 retry=5"
@@ -180,7 +180,7 @@ def test_prefork_stays_where_apache_is_to_be_left_as_it_is() -> None:
     with on(host, [host, *nodes()]):
         modules = MODULES - {"mpm_event"} | {"mpm_prefork", "php8"}
         assert done(host, replace(as_it_should_be(), modules=modules, limits="")) == []
-        assert "MaxRequestWorkers" not in proxy.configuration(HOME)
+        assert "MaxRequestWorkers" not in proxy.files(HOME)["conf"].decode()
 
 
 @pytest.mark.parametrize("module", ["php", "php7", "mpm_itk"])

@@ -397,7 +397,7 @@ def test_nodes_listen_where_the_web_servers_ask_them(
     found = hosts(**roles)
     everybody = list(found.values())
     with on(found[web], everybody):
-        text = proxy.configuration()
+        text = proxy.files("/etc/apache2/open-xchange-usm")["conf"].decode()
     assert re.findall(r'BalancerMember "http://([^:]+):8010"', text) == members
     for name, address in listening.items():
         with on(found[name], everybody):
