@@ -52,7 +52,6 @@ say owed "$(cat "$state/owed" 2>/dev/null | head -n 1)"
 say started "$(cat "$state/started" 2>/dev/null | head -n 1)"
 
 [ -e "$state/drained" ] && say drained yes
-say parked_at "$parking/updatetasks.cfg"
 [ -e "$etc/updatetasks.cfg" ] && say updatetasks present
 [ -e "$parking/updatetasks.cfg" ] && say parked yes
 [ -e "$state/updatetasks.parked" ] && say watched yes
@@ -69,7 +68,6 @@ for name in usm eas; do
 done
 
 if [ -x "/etc/init.d/$service" ] || unit "$service"; then
-    say service yes
     if [ -d /run/systemd/system ]; then
         systemctl --quiet is-active "$service" && say running yes
         systemctl --quiet is-enabled "$service" 2>/dev/null && say enabled yes
