@@ -77,7 +77,9 @@ def make(family: tree.Family, output: Path) -> Path:
         build = tree.label(root, version(), everything)
         output.mkdir(parents=True, exist_ok=True)
         target = output / kind.name(version())
-        kind.build(root, version(), build, kind.requirements(distribution), epoch(), target)
+        unfinished = target.with_suffix(f".{os.getpid()}")  # another build may be at the same package
+        kind.build(root, version(), build, kind.requirements(distribution), epoch(), unfinished)
+        unfinished.replace(target)
     return target
 
 

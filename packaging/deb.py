@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import subprocess
 from email.utils import formatdate
 from pathlib import Path
@@ -103,10 +102,8 @@ def _md5sums(root: Path) -> str:
 
 
 def _run_dpkg_deb(root: Path, target: Path, epoch: int) -> None:
-    unfinished = target.with_suffix(f".{os.getpid()}")  # another build may be at the same package
-    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(root), str(unfinished)]
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(root), str(target)]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise wheels.BuildError(f"dpkg-deb: {done.stderr.strip()}")
-    unfinished.replace(target)

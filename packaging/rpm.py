@@ -9,7 +9,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -138,9 +137,7 @@ def build(root: Path, version: str, build_id: str, requires: list[str], epoch: i
         )
     )
     _run_rpmbuild(spec, work, epoch)
-    unfinished = target.with_suffix(f".{os.getpid()}")  # another build may be at the same package
-    shutil.copyfile(work / name(version), unfinished)
-    unfinished.replace(target)
+    shutil.copyfile(work / name(version), target)
 
 
 def _script(scriptlet: str) -> str:
