@@ -129,7 +129,6 @@ class Run:
     step: str = ""
     ended_by: str = ""
     failures: list[Failure] = field(default_factory=list)
-    sections: list[str] = field(default_factory=list)
     prepared: set[str] = field(default_factory=set)
     told: bool = False
 
@@ -196,12 +195,6 @@ def begin(record: Record) -> None:
 def deploys(version: str, build: str = "") -> None:
     """Which package it is that is deployed."""
     run.package = f"{version} {build}".strip()
-
-
-def section(title: str) -> None:
-    """A heading of the guide, told where the run comes to it."""
-    if title not in run.sections:
-        run.sections.append(title)
 
 
 def prepared(host: Host | None = None) -> None:

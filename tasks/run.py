@@ -104,7 +104,6 @@ def note_begin() -> None:
 def section(title: str) -> None:
     """A heading of the guide. It is a step of every host, so all of them come this far before any goes on: without it
     pyinfra would do the steps of a host as early as it can."""
-    report.section(title)
     _wait_for_all(name=title)
 
 
