@@ -63,8 +63,8 @@ PRODUCTS = {
 class Row:
     """One host. ``product``: see :attr:`tasks.nodes.Node.installed`. ``running``, ``enabled`` and ``ready`` are those
     of the service (Apache's or the database's, where the host is nothing else). ``schemas``: of each ``name``,
-    ``ready``, ``legacy``, ``advice``. ``certificate_days``: until the first certificate ends. None is what is not
-    known, or not to be had there."""
+    ``ready``, ``legacy``, ``advice``; a version that has ``usmctl status`` tells ``users`` and ``devices`` too.
+    ``certificate_days``: until the first certificate ends. None is what is not known, or not to be had there."""
 
     name: str
     roles: list[str]
