@@ -65,7 +65,10 @@ class Line(requests.Session):
             if pause is None:
                 break
             refused = began if refused is None else refused
-            if self.is_cut.is_set() or began - refused > PATIENCE:
+            if self.is_cut.is_set():
+                return response
+            if began - refused > PATIENCE:
+                self._record.served(self._phone, refused)
                 return response
             self.is_cut.wait(min(pause, LONGEST_PAUSE))
         if refused is not None:

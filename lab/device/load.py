@@ -94,7 +94,7 @@ class Load:
         return self.record.now() - began
 
     def start(self, mails_per_second: float = 0.0) -> None:
-        """Let them live, and mail come to their users. Raises :class:`LoadError`."""
+        """Let them live, and mail come to their users. Raises ``BrowserError``."""
         if mails_per_second:
             self._post = Post(
                 self._site.ox,

@@ -1,7 +1,7 @@
 """What many phones met: each request with its outcome, and what of it a person would have noticed.
 
 * *Refused for now*: 503 with ``Retry-After``. The phone tries again, and what counts is how long it took until it was
-  served.
+  served, or gave up.
 * *Failed*: everything else that is no answer: other statuses from 400 up, a connection that broke, no answer in time.
 * *Started over*: the phone was told to forget what it holds, to provision, or that it may not come in any more.
 """
@@ -53,7 +53,7 @@ class Mishap:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """A phone was served so many ``seconds`` after it was refused for the first time."""
+    """A phone was served, or gave up, so many ``seconds`` after it was refused for the first time."""
 
     phone: str
     moment: float
@@ -98,7 +98,7 @@ class Record:
             self.exchanges.append(exchange)
 
     def served(self, phone: str, refused: float) -> None:
-        """A phone that was refused for now at ``refused`` is served, or let in to wait."""
+        """A phone that was refused for now at ``refused`` is served, let in to wait, or gives up."""
         now = self.now()
         with self._guard:
             self.delays.append(Delay(phone, now, now - refused))

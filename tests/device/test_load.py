@@ -65,6 +65,14 @@ def test_a_refusal_for_now_is_repeated_until_the_phone_is_served_and_is_no_failu
     assert 1.0 <= figures.worst_wait < 3.0
 
 
+def test_a_phone_that_is_refused_until_it_gives_up_has_waited_that_long(line, server, record, monkeypatch):
+    monkeypatch.setattr("lab.device.line.PATIENCE", 0.3)
+    monkeypatch.setattr("lab.device.line.LONGEST_PAUSE", 0.1)
+    server.play(*[Canned(status=503, headers={"Retry-After": "1"})] * 50)
+    assert ask(line, server).status_code == 503
+    assert 0.3 < record.figures().worst_wait < 3.0
+
+
 def test_a_refusal_that_names_no_time_is_a_failure(line, server, record):
     server.play(Canned(status=503))
     assert ask(line, server).status_code == 503
