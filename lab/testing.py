@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import pytest
 
-from lab import disk, enter, faults, hosts, keys, netns, network, roles
+from lab import enter, faults, hosts, keys, netns, network, roles
 from lab.plan import DEFAULT_PLAN, LOGS, PROJECT, STATE, Lab, plan_named
 from lab.root import Root, mounted
 
@@ -94,9 +94,6 @@ class LabHosts:
     def reset(self, label: str) -> None:
         """All hosts as they were in that snapshot, just started, with every fault undone; takes seconds."""
         hosts.reset(self.lab, label, hosts.steps(self.lab, "reset"))
-
-    def has_snapshot(self, label: str) -> bool:
-        return label in disk.labels(self.lab)
 
     def cut(self, name: str) -> None:
         """Unplugs a host from the network: packets are lost, connections hang."""
