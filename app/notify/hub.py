@@ -311,18 +311,13 @@ class Hub:
         with self.guard:
             self._closed = True
             places = list(self._places.values())
-        pause = threading.Event()
         rate = max(per_second, len(places) / seconds) if seconds > 0 else math.inf
-        began, ended = self.clock.monotonic(), 0
-        while ended < len(places):
-            if ended:
+        pause, began = threading.Event(), self.clock.monotonic()
+        for number, place in enumerate(places):
+            while number / rate > self.clock.monotonic() - began:
                 pause.wait(_STEP)
-            due = math.inf if math.isinf(rate) else 1 + (self.clock.monotonic() - began) * rate
-            upto = int(min(due, len(places)))
             with self.guard:
-                for place in places[ended:upto]:
-                    place.finish()
-            ended = max(ended, upto)
+                place.finish()
 
     def look(self, source: DataSource, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """One call to the source, no more of them at the same time than allowed."""
