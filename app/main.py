@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import http.client
 import logging
 import secrets
