@@ -194,7 +194,8 @@ class Settings:
         "com.openexchange.usm.graceful_timeout",
         whole(1, 3600),
         "30",
-        "Seconds that requests under way are given when the service stops; waiting devices are answered at once.",
+        "Seconds that requests under way are given when the service stops; waiting devices are sent home first,"
+        " a few at a time if they are many.",
     )
     max_request_size: int = setting(
         "com.openexchange.usm.max_request_size",

@@ -9,8 +9,8 @@ Its end, when it is told to (``TERM``), in this order, so that no request is los
 
 1. Connections that wait in the queue are taken, and no others: the proxy's next one is refused, and the proxy leaves
    the node alone for a while.
-2. Waiting devices are answered at once, and go on at another node; what is under way is finished. After each answer the
-   connection is closed, and the answer says so.
+2. Waiting devices are sent home, a few at a time if they are many, and go on at another node; what is under way is
+   finished. After each answer the connection is closed, and the answer says so.
 3. Connections without a request are kept for a moment, in case the proxy has just sent one, and then closed.
 4. When nobody is left, or the time for it is over, the application closes what it holds.
 
