@@ -145,14 +145,26 @@ def test_a_migration_that_was_killed_half_way_is_completed(engine: Engine, made:
     assert status(engine, "x").ready
 
 
-def test_tables_of_a_newer_version_are_not_touched(engine: Engine) -> None:
+def test_tables_of_a_newer_version_are_used_and_not_touched(engine: Engine) -> None:
+    """Nodes are changed one after the other: the old version goes on beside the new one."""
     migrate(engine, "x")
     run(engine, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
-    assert not status(engine, "x").ready
-    with pytest.raises(SchemaUnusable, match="9999, made by a newer version"):
-        migrate(engine, "x")
+    found = status(engine, "x")
+    assert (found.ready, found.newer) == (True, True)
+    assert "9999, made by a newer version" in found.advice
+    assert migrate(engine, "x") is False
     with engine.connect() as connection:
         assert connection.execute(text(f"SELECT * FROM {VERSION_TABLE}")).all() == [("9999",)]
+
+
+def test_tables_of_an_unknown_revision_are_neither_used_nor_touched(engine: Engine) -> None:
+    migrate(engine, "x")
+    run(engine, f"UPDATE {VERSION_TABLE} SET version_num = '0000'")
+    assert not status(engine, "x").ready
+    with pytest.raises(SchemaUnusable, match="0000, which this program does not know"):
+        migrate(engine, "x")
+    with engine.connect() as connection:
+        assert connection.execute(text(f"SELECT * FROM {VERSION_TABLE}")).all() == [("0000",)]
 
 
 def test_processes_that_migrate_at_once_do_it_once(url: str, engine: Engine) -> None:

@@ -6,6 +6,8 @@ Rules:
   missing but one of our names is taken, the tables belong to an older product. Those are never touched.
 * One process migrates a schema at a time, on whichever node: MariaDB by a named lock of the very connection that
   migrates, SQLite by the write lock of the file. Whoever comes second finds nothing left to do.
+* A migration may only add what the version before can do without: while nodes are changed one after the other, and
+  after one has gone back, a program works on tables of a newer revision. It leaves them as they are.
 * A migration that was killed is run again: SQLite takes all of it back; on MariaDB, where every change of a table
   stands by itself, each step must bear being repeated.
 """
@@ -64,7 +66,7 @@ _version = Table(
 class Status:
     """How a schema's tables stand. ``current``: their revision, ``None`` without any; ``newest``: the one this
     version of the program wants; ``foreign``: tables that have our names and are not ours; ``known``: whether this
-    version of the program knows the current revision."""
+    version of the program knows the current revision. Revisions are numbers of four digits that grow."""
 
     current: str | None
     newest: str
@@ -74,11 +76,21 @@ class Status:
     @property
     def ready(self) -> bool:
         """True if the store can work with the tables."""
-        return self.current == self.newest
+        return self.current == self.newest or self.newer
+
+    @property
+    def newer(self) -> bool:
+        """True if a newer version of the program has made or changed the tables."""
+        return not self.known and self.current is not None and self.current > self.newest
 
     @property
     def advice(self) -> str:
         """What is wrong and what to do, in one sentence."""
+        if self.newer:
+            return (
+                f"the tables have revision {self.current}, made by a newer version of this program, which knows "
+                f"them up to {self.newest} and can work with them"
+            )
         if self.ready:
             return f"the tables are up to date (revision {self.current})"
         if self.foreign:
@@ -89,8 +101,8 @@ class Status:
             )
         if not self.known:
             return (
-                f"the tables have revision {self.current}, made by a newer version of this program, which knows "
-                f"them up to {self.newest}; install that version again"
+                f"the tables have revision {self.current}, which this program does not know; it knows them up to "
+                f"{self.newest}: install the version that made them, or look into {VERSION_TABLE}"
             )
         if self.current is None:
             return "the tables are missing; run the migration"
