@@ -12,17 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
+from bench.commands import Cost, measured
 from bench.figures import Figure, tell
 from lab import enter, hosts, machine
 from lab.plan import PROJECT, STATE, Lab, plan_named
@@ -35,14 +34,6 @@ PROPERTIES = ("usm", "eas")
 APACHE = "etc/apache2/conf-available/000-open-xchange-usm.conf"
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a run took: seconds, and seconds of a processor on the controller."""
-
-    wall: float
-    cpu: float
-
-
 def ansible() -> Path:
     """``ansible-playbook`` in a virtual environment of its own, made if it is not there."""
     program = ENVIRONMENT / "bin" / "ansible-playbook"
@@ -51,27 +42,6 @@ def ansible() -> Path:
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
         subprocess.run([ENVIRONMENT / "bin" / "pip", "install", "--quiet", ANSIBLE], check=True)
     return program
-
-
-def measured(command: Sequence[str], environment: dict[str, str]) -> tuple[Cost, str]:
-    """Runs a command to its end; what it took and what it printed. Raises :class:`SystemExit` if it fails."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
-        command,
-        cwd=PROJECT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(
-            f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-        )
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall, cpu), done.stdout + done.stderr
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +173,6 @@ def race(count: int, rounds: int) -> list[Figure]:
 
 
 def _figures(count: int, first: Cost, ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
-    def median(values: list[float]) -> float:
-        return statistics.median(values)
-
     walls = [them.wall / us.wall for us, them in zip(ours, theirs, strict=True)]
     cpus = [them.cpu / us.cpu for us, them in zip(ours, theirs, strict=True)]
     of = f"{count} hosts"

@@ -20,7 +20,6 @@ class Figure:
     value: float
     unit: str
     target: tuple[str, float] | None = None
-    remark: str = ""
 
     @property
     def misses(self) -> bool:
@@ -33,7 +32,7 @@ def table(figures: Sequence[Figure]) -> str:
     rows = [("figure", "value", "target", "")]
     for figure in figures:
         target = f"{figure.target[0]} {figure.target[1]:g}" if figure.target else ""
-        end = " ".join(word for word in ("MISS" if figure.misses else "", figure.remark) if word)
+        end = "MISS" if figure.misses else ""
         rows.append((figure.name, f"{figure.value:.3g} {figure.unit}", target, end))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [

@@ -9,8 +9,8 @@ its processors.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.commands import measured
 from bench.figures import Figure, tell
 from lab import enter, hosts, machine
 from lab.device.crowd import Crowd, make_users
@@ -53,21 +54,6 @@ class Rollout:
     met: dict[str, Any]
 
 
-def run(command: Sequence[str | Path], **more: Any) -> str:
-    """What a command prints. Raises :class:`SystemExit` if it fails."""
-    done = subprocess.run(
-        list(map(str, command)),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        **more,
-    )
-    if done.returncode:
-        sys.exit(f"{command[0]} ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
-    return str(done.stdout)
-
-
 def build(folder: Path, suffix: str = "") -> Path:
     """The package of the sources as they are, its version with a suffix."""
     folder.mkdir()
@@ -83,7 +69,8 @@ def build(folder: Path, suffix: str = "") -> Path:
     text = project.read_text()
     version = tomllib.loads(text)["project"]["version"]
     project.write_text(text.replace(f'version = "{version}"', f'version = "{version}{suffix}"', 1))
-    run([sys.executable, "packaging/build.py", "--output", folder / "dist", "deb"], cwd=folder)
+    script, output = str(folder / "packaging/build.py"), str(folder / "dist")
+    measured([sys.executable, script, "--output", output, "deb"], dict(os.environ))
     return next((folder / "dist").glob("*.deb"))
 
 
@@ -91,10 +78,9 @@ def deploy(lab: Lab, package: Path) -> float:
     """Deploys a package to the lab; how many seconds that took."""
     data = [f"{key}={LOOKS}" for key in QUIET] + [f"package_file={package}"]
     words = [word for pair in data for word in ("--data", pair)]
-    began = time.monotonic()
     command = [sys.executable, "-m", "tasks.run", "inventory/lab.py", *words]
-    run(enter.command_inside(lab, command), cwd=PROJECT, env=enter.environment(lab))
-    return time.monotonic() - began
+    cost, _ = measured(enter.command_inside(lab, command), enter.environment(lab))
+    return cost.wall
 
 
 def measure(lab: Lab, phones: int, folder: Path) -> Rollout:
