@@ -15,11 +15,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from paramiko import SSHException
 from pyinfra import logger
-from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import ConnectError, NoGroupError
 from pyinfra.api.host import Host
@@ -224,7 +223,7 @@ def _run(host: Host, command: StringCommand, seconds: float = SECONDS) -> str:
     try:
         if not host.connected:
             host.connect(reason="to ask its balancer", show_errors=False, raise_exceptions=True)
-        succeeded, output = host.run_shell_command(command, _timeout=seconds, **_arguments(host))
+        succeeded, output = host.run_shell_command(command, **{**scripts.how(host), "_timeout": seconds})
     except (ConnectError, OSError, EOFError, SSHException) as error:
         raise BalancerError(
             f"{host.name} cannot be reached, so its balancer cannot be told: {error}"
@@ -232,11 +231,3 @@ def _run(host: Host, command: StringCommand, seconds: float = SECONDS) -> str:
     if not succeeded:
         raise BalancerError(f"{host.name}: {output.stderr or output.stdout or 'no answer'}")
     return str(output.stdout)
-
-
-def _arguments(host: Host) -> dict[str, Any]:
-    """How commands are run on a host (``_sudo`` and the like), as its settings say; pyinfra looks there only for the
-    host whose step it is."""
-    settings = host.data.dict()  # type: ignore[no-untyped-call]
-    names = set(CONNECTOR_ARGUMENT_KEYS) - {"_timeout"}
-    return {name: settings[name] for name in names if name in settings}

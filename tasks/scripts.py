@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
@@ -36,5 +38,12 @@ def ask(host: Host, question: StringCommand, confidential: bool = False) -> tupl
     with ``-v``. Where it is ``confidential``, it stands in no log either. Returns whether it succeeded, its output and
     its complaints."""
     question.confidential = confidential  # type: ignore[attr-defined]
-    succeeded, output = host.run_shell_command(question, **question.connector_arguments)
+    succeeded, output = host.run_shell_command(question, **{**how(host), **question.connector_arguments})
     return succeeded, output.stdout, output.stderr
+
+
+def how(host: Host) -> dict[str, Any]:
+    """How commands are run on a host (``_sudo`` and the like), as its settings say; pyinfra looks there only for
+    operations and facts of the host whose step it is."""
+    settings = host.data.dict()  # type: ignore[no-untyped-call]
+    return {name: settings[name] for name in CONNECTOR_ARGUMENT_KEYS if name in settings}

@@ -85,7 +85,7 @@ def _beat(patience: float) -> None:
         for each in list(_parked.values()):
             # A host that cannot be reached is just what its watchman is there for; the steps will tell.
             with suppress(OSError, EOFError, SSHException):
-                each.run_shell_command(renew)
+                each.run_shell_command(renew, **scripts.how(each))
         gevent.sleep(patience / BEATS)
 
 

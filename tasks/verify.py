@@ -29,7 +29,6 @@ from typing import Any
 import gevent
 from paramiko import SSHException
 from pyinfra import logger
-from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.host import Host
@@ -177,13 +176,10 @@ def _look(host: Host, row: Row) -> None:
 
 
 def _ask(host: Host, question: StringCommand) -> str:
-    settings = host.data.dict()  # type: ignore[no-untyped-call]
-    # As the settings say (_sudo and the like); pyinfra looks there only for the host whose step it is.
-    how = {name: settings[name] for name in CONNECTOR_ARGUMENT_KEYS if name in settings}
-    succeeded, output = host.run_shell_command(question, **{**how, **question.connector_arguments})
+    succeeded, output, complaint = scripts.ask(host, question)
     if not succeeded:
-        raise PyinfraError(output.stderr or output.stdout or "it says nothing")
-    return str(output.stdout)
+        raise PyinfraError(complaint or output or "it says nothing")
+    return output
 
 
 def read(output: str) -> dict[str, list[str]]:

@@ -390,6 +390,17 @@ def test_passwords_travel_on_the_standard_input_alone(monkeypatch: pytest.Monkey
         assert "hush" not in command.get_raw_value() + str(command) + repr(command)
 
 
+def test_hosts_are_asked_as_their_own_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyinfra looks at these settings only for operations and facts."""
+    host = administrating(told(c1=LISTING), _sudo=True)
+    seen, answer = [], host.run_shell_command
+    monkeypatch.setattr(
+        host, "run_shell_command", lambda question, **given: seen.append(given) or answer(question, **given)
+    )
+    assert scripts.ask(host, scripts.command("admin", "list", stdin="1"))[0]  # type: ignore[arg-type]
+    assert seen == [{"_sudo": True, "_stdin": "1"}]
+
+
 def script(tmp_path: Path, tool: str, *words: str, stdin: str) -> subprocess.CompletedProcess[str]:
     path = tmp_path / "tool"
     path.write_text(f"#!/bin/sh\n{tool}\n")
