@@ -18,7 +18,6 @@ from tasks import run
 
 ROLES = ("certificate", "key", "chain")
 ON_HOST = "host:"
-SOON = datetime.timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def read(data: Any, home: str) -> Certificate:
     contents = {
         role: _content(role, name) for role, name in named.items() if name and not name.startswith(ON_HOST)
     }
-    return Certificate(paths, contents, tuple(_check(named, contents, str(data.server_name))))
+    return Certificate(paths, contents, tuple(_check(named, contents, data)))
 
 
 def _path(role: str, name: str, home: str) -> str:
@@ -58,12 +57,12 @@ def _content(role: str, name: str) -> bytes:
         raise run.DeployError(f"tls_{role}: {error.strerror}: {name}. Nothing has been touched") from None
 
 
-def _check(named: dict[str, str], contents: dict[str, bytes], server_name: str) -> list[str]:
+def _check(named: dict[str, str], contents: dict[str, bytes], data: Any) -> list[str]:
     """What is not quite right. Raises :class:`tasks.run.DeployError` for what Apache would not start with."""
     warnings: list[str] = []
     if "certificate" in contents:
         leaf = _leaf(named["certificate"], contents["certificate"])
-        warnings = _warnings(leaf, server_name)
+        warnings = _warnings(leaf, str(data.server_name), int(data.certificate_warning_days))
         if "key" in contents and _public(leaf) != _public(_private(named["key"], contents["key"])):
             raise run.DeployError(
                 f"{named['key']} is not the key of {named['certificate']}. Nothing has been touched"
@@ -96,13 +95,13 @@ def _public(holder: Any) -> bytes:
     return bytes(holder.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def _warnings(leaf: x509.Certificate, server_name: str) -> list[str]:
+def _warnings(leaf: x509.Certificate, server_name: str, soon: int) -> list[str]:
     found = []
     ends = leaf.not_valid_after_utc
     left = ends - datetime.datetime.now(datetime.UTC)
     if left < datetime.timedelta():
         found.append(f"the certificate of {server_name} ended on {ends:%Y-%m-%d}: phones refuse it")
-    elif left < SOON:
+    elif left.days < soon:
         found.append(f"the certificate of {server_name} ends on {ends:%Y-%m-%d}, in {left.days} days")
     names = _names(leaf)
     if not any(_matches(name, server_name) for name in names):
