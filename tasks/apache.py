@@ -6,7 +6,7 @@ before every script that :func:`command` runs.
 
 from __future__ import annotations
 
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import StringCommand
 
 from tasks import scripts
 
@@ -22,7 +22,4 @@ ROLES = ("conf", "site", "certificate", "key", "chain")
 
 def command(name: str, *arguments: object, stdin: str | None = None) -> StringCommand:
     """Runs ``tasks/shell/<name>.sh`` on a web host, which finds Apache's layout in variables."""
-    words = [QuoteString(str(argument)) for argument in arguments]
-    given = {} if stdin is None else {"_stdin": stdin}
-    text = scripts.text("apache-layout") + scripts.text(name)
-    return StringCommand("sh", "-c", QuoteString(text), f"{name}.sh", *words, **given)  # type: ignore[arg-type]
+    return scripts.command(name, *arguments, stdin=stdin, before=scripts.text("apache-layout"))

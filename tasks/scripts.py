@@ -19,11 +19,13 @@ def text(name: str) -> str:
     return (SHELL / f"{name}.sh").read_text(encoding="utf-8")
 
 
-def command(name: str, *arguments: object, stdin: str | None = None) -> StringCommand:
-    """Runs ``tasks/shell/<name>.sh`` with these arguments. ``stdin`` is not shown in any log."""
+def command(name: str, *arguments: object, stdin: str | None = None, before: str = "") -> StringCommand:
+    """Runs ``tasks/shell/<name>.sh`` with these arguments. ``stdin`` is not shown in any log. ``before``: the text that
+    stands before the script's own."""
     words = [QuoteString(str(argument)) for argument in arguments]
     given = {} if stdin is None else {"_stdin": stdin}
-    return StringCommand("sh", "-c", QuoteString(text(name)), f"{name}.sh", *words, **given)  # type: ignore[arg-type]
+    script = QuoteString(before + text(name))
+    return StringCommand("sh", "-c", script, f"{name}.sh", *words, **given)  # type: ignore[arg-type]
 
 
 def program(name: str, *arguments: object) -> StringCommand:
