@@ -22,7 +22,7 @@ from app.ox.mapping import contact as mapping
 from app.ox.mending import Draft
 from app.ox.module import Context, Found, in_parts, json_id
 from app.usm.errors import ItemConflict, ItemError, ItemGone, ItemUnreadable, SourceUnavailable
-from app.usm.model import BodyKind, ContentType, Item, Listing, Written
+from app.usm.model import BodyKind, ContentType, Download, Item, Listing, Written
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +141,14 @@ class Contacts:
             raise SourceUnavailable("OX stores a contact without telling its id", in_doubt=True)
         return replace(self._written(folder, str(item_id), answer), altered=altered)
 
-    def update(self, folder: str, item_id: str, fields: Mapping[str, Any], stamp: str | None) -> Written:
+    def update(
+        self,
+        folder: str,
+        item_id: str,
+        fields: Mapping[str, Any],
+        stamp: str | None,
+        occurrence: datetime | None = None,
+    ) -> Written:
         """A shown name that was made of the others follows them; one that somebody chose stays."""
         body = mapping.body_of(fields, self._legacy)
         if "display_name" not in fields and mapping.NAMING & fields.keys():
@@ -155,7 +162,14 @@ class Contacts:
         answer, altered = self._write("update", Draft(body, picture), params)
         return replace(self._written(folder, item_id, answer), altered=altered)
 
-    def delete(self, folder: str, item_id: str, stamp: str | None, to_trash: bool) -> None:
+    def delete(
+        self,
+        folder: str,
+        item_id: str,
+        stamp: str | None,
+        to_trash: bool,
+        occurrence: datetime | None = None,
+    ) -> None:
         """For good: there is no trash for contacts. Generation 6 takes one object and no array."""
         one = {"id": json_id(item_id), "folder": json_id(folder)}
         body = one if self._legacy else [one]
@@ -163,6 +177,16 @@ class Contacts:
         if answer.data:
             self._current(folder, item_id)
             raise ItemConflict(f"contact {item_id} was changed meanwhile and is not deleted")
+
+    def move(self, folder: str, item_id: str, target: str) -> Written:
+        """The contact keeps its id."""
+        params = {"id": item_id, "folder": folder, "timestamp": FORCE}
+        answer = self._client.put(_MODULE, "update", {"folder_id": json_id(target)}, params)
+        return self._written(target, item_id, answer)
+
+    def attachment(self, folder: str, item_id: str, attachment_id: str) -> Download:
+        """None: no device asks for those of a contact."""
+        raise ItemGone(f"contact {item_id} has no attachment {attachment_id}")
 
     def _write(self, action: str, draft: Draft, params: Mapping[str, str]) -> tuple[Answer, bool]:
         """OX's answer, and whether a detail that it minds had to be left out."""

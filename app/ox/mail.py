@@ -28,7 +28,7 @@ from app.usm.errors import (
     SourceUnavailable,
     UsmError,
 )
-from app.usm.model import Body, BodyKind, ContentType, Item, Listing, Written
+from app.usm.model import Body, BodyKind, ContentType, Download, Item, Listing, Outgoing, Written
 
 _MODULE: Final = "mail"
 _LISTED: Final = (mapping.ID, mapping.RECEIVED, mapping.FLAGS)
@@ -132,17 +132,9 @@ class Mail:
     def _with_mime(self, folder: str, item: Item, bodies: Sequence[BodyKind]) -> Item | Exception:
         """The item with its bytes as they came. A message too large for that keeps the body it has if the device
         takes one of another form."""
-        params = {
-            "action": "get",
-            "folder": folder,
-            "id": item.id,
-            "src": "1",
-            "save": "1",
-            "unseen": "true",
-        }
         try:
-            mime = self._client.download(_MODULE, params, self._settings.message_bytes)
-        except (TooLarge, ItemError) as error:
+            mime = self.mime(folder, item.id)
+        except ItemError as error:
             return item if len(bodies) > 1 else ItemUnreadable(f"message {item.id}: {error}")
         body = Body(BodyKind.MIME, mime=mime, native=item.fields["body"].native)
         return replace(item, fields={**item.fields, "body": body})
@@ -153,7 +145,14 @@ class Mail:
         """Refused: devices send messages by other commands."""
         raise ItemRefused("messages cannot be created in a folder")
 
-    def update(self, folder: str, item_id: str, fields: Mapping[str, Any], stamp: str | None) -> Written:
+    def update(
+        self,
+        folder: str,
+        item_id: str,
+        fields: Mapping[str, Any],
+        stamp: str | None,
+        occurrence: datetime | None = None,
+    ) -> Written:
         """Set and clear flags; one call, whose last part tells whether the message is there at all.
 
         The new stamp is the device's own view: a flag that somebody else changed meanwhile still differs from it,
@@ -176,13 +175,63 @@ class Mail:
             flags = flags | bit if value else flags & ~bit
         return Written(item_id, mapping.stamp(flags))
 
-    def delete(self, folder: str, item_id: str, stamp: str | None, to_trash: bool) -> None:
+    def delete(
+        self,
+        folder: str,
+        item_id: str,
+        stamp: str | None,
+        to_trash: bool,
+        occurrence: datetime | None = None,
+    ) -> None:
         """To the trash or for good; in the trash always for good."""
         params = {} if to_trash else {"harddelete": "1"}
         body = [{"folder": folder, "id": item_id}]
         answer = self._client.put(_MODULE, "delete", body, params)
         if answer.data:
             raise ItemRefused(f"message {item_id} cannot be deleted")
+
+    def move(self, folder: str, item_id: str, target: str) -> Written:
+        """The message gets another id; its flags stay."""
+        params = {"folder": folder, "id": item_id}
+        answer = self._client.put(_MODULE, "update", {"folder_id": target}, params)
+        moved = answer.data.get("id") if isinstance(answer.data, dict) else None
+        if moved is None:
+            raise SourceUnavailable("OX moves a message without telling its new id", in_doubt=True)
+        entry = {"folder": target, "id": str(moved)}
+        calls = [Call(_MODULE, "list", {"columns": _joined(_FLAGGED)}, [entry], Scope.READ)]
+        rows = _only_rows(self._client.multiple(calls))
+        return Written(str(moved), mapping.stamp(rows[0][mapping.FLAGS] if rows else 0))
+
+    def attachment(self, folder: str, item_id: str, attachment_id: str) -> Download:
+        """A part of the message."""
+        params = {
+            "action": "attachment",
+            "folder": folder,
+            "id": item_id,
+            "attachment": attachment_id,
+            "save": "1",
+        }
+        data = self._client.download(_MODULE, params, self._settings.message_bytes)
+        return Download(iter((data,)), size=len(data))
+
+    def mime(self, folder: str, item_id: str) -> bytes:
+        """The bytes as they came."""
+        params = {
+            "action": "get",
+            "folder": folder,
+            "id": item_id,
+            "src": "1",
+            "save": "1",
+            "unseen": "true",
+        }
+        try:
+            return self._client.download(_MODULE, params, self._settings.message_bytes)
+        except TooLarge as error:
+            raise ItemUnreadable(f"message {item_id}: {error}") from error
+
+    def send(self, message: Outgoing) -> None:
+        """Sent and copied by OX; the original's state follows."""
+        raise ItemRefused("messages cannot be sent yet")
 
     def _flag(self, folder: str, item_id: str, wanted: Mapping[int, bool], value: bool) -> Call:
         """The form of the flags that all generations take; ``set_flags`` is known from 7.8 on only."""

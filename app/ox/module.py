@@ -13,7 +13,7 @@ from app.ox.client import Answer, Call, OxClient
 from app.ox.errors import TooLarge
 from app.ox.settings import OxSettings
 from app.usm.errors import ItemError, ItemGone, ItemUnreadable
-from app.usm.model import BodyKind, Item, Listing, Written
+from app.usm.model import BodyKind, Download, Item, Listing, Written
 from app.usm.ports import Clock
 
 Found = dict[str, Item | Exception]
@@ -46,9 +46,27 @@ class Module(Protocol):
 
     def find_created(self, folder: str, uids: Sequence[str]) -> dict[str, Written]: ...
 
-    def update(self, folder: str, item_id: str, fields: Mapping[str, Any], stamp: str | None) -> Written: ...
+    def update(
+        self,
+        folder: str,
+        item_id: str,
+        fields: Mapping[str, Any],
+        stamp: str | None,
+        occurrence: datetime | None = None,
+    ) -> Written: ...
 
-    def delete(self, folder: str, item_id: str, stamp: str | None, to_trash: bool) -> None: ...
+    def delete(
+        self,
+        folder: str,
+        item_id: str,
+        stamp: str | None,
+        to_trash: bool,
+        occurrence: datetime | None = None,
+    ) -> None: ...
+
+    def move(self, folder: str, item_id: str, target: str) -> Written: ...
+
+    def attachment(self, folder: str, item_id: str, attachment_id: str) -> Download: ...
 
     def probes(self, folder: str) -> list[Call]:
         """What to ask to learn whether the folder has changed."""

@@ -13,8 +13,21 @@ from app.ox.contacts import Contacts
 from app.ox.errors import Unsupported
 from app.ox.mail import Mail
 from app.ox.module import Context, Module
-from app.usm.errors import FolderGone, UsmError
-from app.usm.model import BodyKind, ContentType, Cost, Folder, FolderRef, Item, Listing, User, Written
+from app.usm.content import Reply
+from app.usm.errors import FolderGone, ItemRefused, UsmError
+from app.usm.model import (
+    BodyKind,
+    ContentType,
+    Cost,
+    Download,
+    Folder,
+    FolderRef,
+    Item,
+    Listing,
+    Outgoing,
+    User,
+    Written,
+)
 
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
     ContentType.MAIL: Mail,
@@ -68,14 +81,67 @@ class OxSource:
         return self._module(folder).find_created(folder.id, uids)
 
     def update(
-        self, folder: FolderRef, item_id: str, fields: Mapping[str, Any], stamp: str | None
+        self,
+        folder: FolderRef,
+        item_id: str,
+        fields: Mapping[str, Any],
+        stamp: str | None,
+        occurrence: datetime | None = None,
     ) -> Written:
         """See the port."""
-        return self._module(folder).update(folder.id, item_id, fields, stamp)
+        return self._module(folder).update(folder.id, item_id, fields, stamp, occurrence)
 
-    def delete(self, folder: FolderRef, item_id: str, stamp: str | None, to_trash: bool) -> None:
+    def delete(
+        self,
+        folder: FolderRef,
+        item_id: str,
+        stamp: str | None,
+        to_trash: bool,
+        occurrence: datetime | None = None,
+    ) -> None:
         """See the port."""
-        self._module(folder).delete(folder.id, item_id, stamp, to_trash)
+        self._module(folder).delete(folder.id, item_id, stamp, to_trash, occurrence)
+
+    def move(self, folder: FolderRef, item_id: str, target: FolderRef) -> Written:
+        """See the port."""
+        if folder.content is not target.content:
+            raise ItemRefused(f"{folder.content} cannot be moved to a folder of {target.content}")
+        return self._module(folder).move(folder.id, item_id, target.id)
+
+    def attachment(self, folder: FolderRef, item_id: str, attachment_id: str) -> Download:
+        """See the port."""
+        return self._module(folder).attachment(folder.id, item_id, attachment_id)
+
+    def mime(self, folder: FolderRef, item_id: str) -> bytes:
+        """See the port."""
+        return self._mail().mime(folder.id, item_id)
+
+    def send(self, message: Outgoing) -> None:
+        """See the port."""
+        self._mail().send(message)
+
+    def reply(
+        self,
+        folder: FolderRef,
+        item_id: str,
+        reply: Reply,
+        comment: str = "",
+        occurrence: datetime | None = None,
+    ) -> str:
+        """See the port."""
+        raise ItemRefused("invitations cannot be answered yet")
+
+    def create_folder(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
+        """See the port."""
+        raise ItemRefused("folders cannot be made yet")
+
+    def change_folder(self, folder: FolderRef, parent: FolderRef | None, title: str) -> Folder:
+        """See the port."""
+        raise ItemRefused("folders cannot be changed yet")
+
+    def delete_folder(self, folder: FolderRef) -> None:
+        """See the port."""
+        raise ItemRefused("folders cannot be deleted yet")
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """See the port; one call, the first time on an old OX two."""
@@ -102,6 +168,12 @@ class OxSource:
     def _asked(self, questions: Sequence[Sequence[Call]]) -> list[Answer | UsmError]:
         calls = [call for asked in questions for call in asked]
         return self._context.client.multiple(calls, repeatable=True)
+
+    def _mail(self) -> Mail:
+        module = self._modules.get(ContentType.MAIL)
+        if not isinstance(module, Mail):
+            raise ItemRefused(f"user {self.user.login} has no mail")
+        return module
 
     def _module(self, folder: FolderRef) -> Module:
         module = self._modules.get(folder.content)

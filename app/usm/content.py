@@ -12,16 +12,23 @@ A data source maps its columns to these names (``app/ox/mapping``), a protocol m
 ``tuple[Address]``      mail addresses in order
 ``Body``                :class:`app.usm.model.Body`
 ``tuple[Attachment]``   :class:`app.usm.model.Attachment` in order
+``tuple[Attendee]``     :class:`Attendee` in order
+``Recurrence``          :class:`Recurrence`
+``tuple[Occurrence]``   :class:`Occurrence`, the earliest first
 ``bytes``               a picture (JPEG, PNG, GIF)
 ======================  ==========================================================================
+
+Of an appointment that lasts whole days, ``start`` and ``end`` are midnights in UTC that stand for days: the end is the
+day after the last one, and no time zone moves either. Weekdays are numbered as Python does: 0 Monday to 6 Sunday.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 
 from app.usm.model import Attachment, Body, ContentType
 
@@ -32,6 +39,133 @@ class Address:
 
     mail: str
     name: str = ""
+
+
+class AttendeeRole(StrEnum):
+    """What an attendee is to a meeting."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    RESOURCE = "resource"
+
+
+class Reply(StrEnum):
+    """What an attendee has answered to an invitation."""
+
+    NONE = "none"
+    ACCEPTED = "accepted"
+    TENTATIVE = "tentative"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """Somebody, or a room, invited to a meeting. ``comment``: what came with the reply."""
+
+    mail: str
+    name: str = ""
+    role: AttendeeRole = AttendeeRole.REQUIRED
+    reply: Reply = Reply.NONE
+    comment: str = ""
+
+
+class Busy(StrEnum):
+    """How others see the time of an appointment."""
+
+    FREE = "free"
+    TENTATIVE = "tentative"
+    BUSY = "busy"
+    AWAY = "away"
+    ELSEWHERE = "elsewhere"
+
+
+class Sensitivity(StrEnum):
+    """Who may see what an item is about."""
+
+    NORMAL = "normal"
+    PERSONAL = "personal"
+    PRIVATE = "private"
+    CONFIDENTIAL = "confidential"
+
+
+class Pattern(StrEnum):
+    """How a series repeats."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY_BY_DAY = "monthly by day"
+    """On day ``day`` of the month."""
+    MONTHLY_BY_WEEKDAY = "monthly by weekday"
+    """On week ``week``'s ``weekdays`` of the month."""
+    YEARLY_BY_DAY = "yearly by day"
+    YEARLY_BY_WEEKDAY = "yearly by weekday"
+
+
+LAST: Final = 5
+"""As ``week`` of a :class:`Recurrence`: the last one of the month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """The rule of a series. It ends after ``count`` occurrences, or with the last one that begins on ``until`` (a day
+    where the series lives), or never. ``week``: 1 to 4, or :data:`LAST`. Several ``weekdays`` of a week of the month
+    mean the nth day that is any of them. ``regenerate``: a task whose next occurrence begins when this one is done.
+    """
+
+    pattern: Pattern
+    interval: int = 1
+    weekdays: tuple[int, ...] = ()
+    day: int = 0
+    week: int = 0
+    month: int = 0
+    count: int | None = None
+    until: date | None = None
+    first_weekday: int | None = None
+    regenerate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One occurrence of a series that is not as the rule makes it. ``original``: when the rule lets it begin.
+    ``fields``: those in which it differs from the series, ``None`` for one that it lacks."""
+
+    original: datetime
+    deleted: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a device adds to an item. ``client_id``: the device's name for it."""
+
+    client_id: str
+    name: str
+    data: bytes = field(repr=False)
+    content_type: str = "application/octet-stream"
+    content_id: str | None = None
+    inline: bool = False
+
+
+class MeetingMessage(StrEnum):
+    """What a message about a meeting wants."""
+
+    REQUEST = "request"
+    CANCELLATION = "cancellation"
+    ACCEPTED = "accepted"
+    TENTATIVE = "tentative"
+    DECLINED = "declined"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What a message tells of a meeting. ``fields``: some of :data:`CALENDAR_FIELDS`. ``occurrence``: when the series
+    lets the one occurrence begin that it is about, ``None`` for a whole series or a single meeting."""
+
+    message: MeetingMessage
+    uid: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    occurrence: datetime | None = None
 
 
 ADDRESS_PARTS: Final = ("street", "city", "state", "postal_code", "country")
@@ -111,14 +245,97 @@ MAIL_FIELDS: Final[Mapping[str, type]] = {
     "attachments": tuple,
     "signed": bool,
     "encrypted": bool,
+    "meeting": Meeting,
+    "add_attachments": tuple,
+    "remove_attachments": tuple,
 }
 """A message. Address fields hold ``tuple[Address]``; ``importance`` is 0 low, 1 normal, 2 high; ``size`` is in
-bytes. A device may change ``read``, ``flagged`` and ``categories``."""
+bytes. A device may change ``read``, ``flagged`` and ``categories``; of a draft also ``to``, ``cc``, ``bcc``,
+``reply_to``, ``subject``, ``importance`` and ``body``. ``add_attachments`` (``tuple[Upload]``) and
+``remove_attachments`` (ids) are only ever written."""
+
+CALENDAR_FIELDS: Final[Mapping[str, type]] = {
+    "subject": str,
+    "location": str,
+    "body": Body,
+    "start": datetime,
+    "end": datetime,
+    "all_day": bool,
+    "time_zone": str,
+    "uid": str,
+    "modified": datetime,
+    "recurrence": Recurrence,
+    "exceptions": tuple,
+    "organizer": Address,
+    "organized": bool,
+    "attendees": tuple,
+    "reply": Reply,
+    "cancelled": bool,
+    "reminder": int,
+    "busy": Busy,
+    "sensitivity": Sensitivity,
+    "categories": tuple,
+    "attachments": tuple,
+    "add_attachments": tuple,
+    "remove_attachments": tuple,
+}
+"""An appointment or a series of them. ``time_zone``: the IANA name of where the series lives, absent where it is not
+known; ``exceptions`` holds ``tuple[Occurrence]``; ``organized``: by the user; ``reply``: the user's own; ``reminder``:
+minutes before the start. Attachments are written as those of a message."""
+
+TASK_FIELDS: Final[Mapping[str, type]] = {
+    "subject": str,
+    "body": Body,
+    "start": date,
+    "due": date,
+    "complete": bool,
+    "completed": datetime,
+    "importance": int,
+    "sensitivity": Sensitivity,
+    "reminder": datetime,
+    "recurrence": Recurrence,
+    "categories": tuple,
+}
+"""Something to be done. ``importance`` as of a message; ``completed``: when it was."""
+
+NOTE_FIELDS: Final[Mapping[str, type]] = {
+    "subject": str,
+    "body": Body,
+    "modified": datetime,
+    "categories": tuple,
+}
+"""A note."""
 
 FIELDS: Final[Mapping[ContentType, Mapping[str, type]]] = {
     ContentType.CONTACTS: CONTACT_FIELDS,
     ContentType.MAIL: MAIL_FIELDS,
+    ContentType.CALENDAR: CALENDAR_FIELDS,
+    ContentType.TASKS: TASK_FIELDS,
+    ContentType.NOTES: NOTE_FIELDS,
 }
 """The fields of each content type that can be synchronised."""
 
-__all__ = ["ADDRESS_PARTS", "CONTACT_FIELDS", "FIELDS", "MAIL_FIELDS", "Address", "Attachment", "Body"]
+__all__ = [
+    "ADDRESS_PARTS",
+    "CALENDAR_FIELDS",
+    "CONTACT_FIELDS",
+    "FIELDS",
+    "LAST",
+    "MAIL_FIELDS",
+    "NOTE_FIELDS",
+    "TASK_FIELDS",
+    "Address",
+    "Attachment",
+    "Attendee",
+    "AttendeeRole",
+    "Body",
+    "Busy",
+    "Meeting",
+    "MeetingMessage",
+    "Occurrence",
+    "Pattern",
+    "Recurrence",
+    "Reply",
+    "Sensitivity",
+    "Upload",
+]

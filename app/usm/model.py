@@ -9,7 +9,7 @@ Two numbers run through everything:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -147,6 +147,29 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file on its way, in pieces; it is never in memory as a whole. ``size`` in bytes, ``None`` where the source does
+    not tell. Whoever gets it reads ``chunks`` to their end or closes them."""
+
+    chunks: Iterator[bytes]
+    content_type: str = "application/octet-stream"
+    size: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be sent. ``mime``: all of it, as the device or the protocol made it (RFC 5322). ``copy``: one is
+    kept in the folder of sent messages. ``answers``, ``forwards``: the message that it answers or forwards, folder and
+    item."""
+
+    mime: bytes = field(repr=False)
+    copy: bool = True
+    answers: tuple[FolderRef, str] | None = None
+    forwards: tuple[FolderRef, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item. ``fields`` uses the names and types of :mod:`app.usm.content`; a field without a value is
     absent. In a change, ``None`` means: clear this field."""
@@ -199,13 +222,15 @@ class Outcome(Enum):
 class ClientChange:
     """One change that a device made. ``client_id``: the device's name for an item it adds.
 
-    ``fields`` follows the rules of :class:`Item`.
+    ``fields`` follows the rules of :class:`Item`. ``occurrence``: of a series only the one that its rule lets begin
+    then (UTC); such a DELETE takes that one out of the series.
     """
 
     kind: ChangeKind
     item_id: str = ""
     client_id: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    occurrence: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

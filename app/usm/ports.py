@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from app.usm.content import Reply
 from app.usm.model import (
     BodyKind,
     ContentType,
     Cost,
     Credentials,
     Device,
+    Download,
     Folder,
     FolderRef,
     Item,
     Listing,
+    Outgoing,
     SessionId,
     User,
     Written,
@@ -90,14 +93,70 @@ class DataSource(Protocol):
         ...
 
     def update(
-        self, folder: FolderRef, item_id: str, fields: Mapping[str, Any], stamp: str | None
+        self,
+        folder: FolderRef,
+        item_id: str,
+        fields: Mapping[str, Any],
+        stamp: str | None,
+        occurrence: datetime | None = None,
     ) -> Written:
-        """Change the named fields only. ``stamp``: the version last seen, ``None`` to write over anything. Raises
-        ``ItemConflict`` when it is no longer that version, ``ItemGone``, ``ItemRefused``."""
+        """Change the named fields only. ``stamp``: the version last seen, ``None`` to write over anything.
+        ``occurrence``: only that one of a series. Raises ``ItemConflict`` when it is no longer that version,
+        ``ItemGone``, ``ItemRefused``."""
         ...
 
-    def delete(self, folder: FolderRef, item_id: str, stamp: str | None, to_trash: bool) -> None:
-        """Delete an item. Raises like :meth:`update`."""
+    def delete(
+        self,
+        folder: FolderRef,
+        item_id: str,
+        stamp: str | None,
+        to_trash: bool,
+        occurrence: datetime | None = None,
+    ) -> None:
+        """Delete an item, or an occurrence of it. Raises like :meth:`update`."""
+        ...
+
+    def move(self, folder: FolderRef, item_id: str, target: FolderRef) -> Written:
+        """Move an item to another folder of the same content; it may get another id there. Raises ``ItemGone``,
+        ``ItemRefused``, and ``FolderGone`` for either folder."""
+        ...
+
+    def attachment(self, folder: FolderRef, item_id: str, attachment_id: str) -> Download:
+        """A file that hangs on an item. Raises ``ItemGone`` where either is not there (any more)."""
+        ...
+
+    def mime(self, folder: FolderRef, item_id: str) -> bytes:
+        """A message as its bytes came, without marking it as read. Raises ``ItemGone``, ``ItemUnreadable``."""
+        ...
+
+    def send(self, message: Outgoing) -> None:
+        """Send a message, once. Raises ``ItemRefused`` for one that the source will not send."""
+        ...
+
+    def reply(
+        self,
+        folder: FolderRef,
+        item_id: str,
+        reply: Reply,
+        comment: str = "",
+        occurrence: datetime | None = None,
+    ) -> str:
+        """Answer an invitation: ``item_id`` is an appointment, or the message that invites. Tells nobody by mail unless
+        the source does so of itself. The appointment's id, ``""`` where there is none now. Raises ``ItemGone``,
+        ``ItemRefused`` for what is no invitation."""
+        ...
+
+    def create_folder(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
+        """A new folder, at the top without ``parent``. Raises ``ItemRefused``, ``ItemConflict`` where one of that title
+        is there, ``FolderGone`` for the parent."""
+        ...
+
+    def change_folder(self, folder: FolderRef, parent: FolderRef | None, title: str) -> Folder:
+        """Rename a folder, move it, or both; it may get another id. Raises like :meth:`create_folder`."""
+        ...
+
+    def delete_folder(self, folder: FolderRef) -> None:
+        """Delete a folder with all that is in it. Raises ``FolderGone``, ``ItemRefused``."""
         ...
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
