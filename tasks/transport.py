@@ -9,6 +9,17 @@ from typing import Any
 import paramiko
 
 
+class _Transport(paramiko.Transport):
+    """One whose end is always told as an error of ssh: pyinfra, asking for a new channel of a connection that has just
+    ended, would take anything else for a mistake in its own program, and end without a word on what to do."""
+
+    def open_channel(self, *arguments: Any, **named: Any) -> paramiko.Channel:
+        try:
+            return super().open_channel(*arguments, **named)
+        except EOFError as error:
+            raise paramiko.SSHException("the host has ended the connection") from error
+
+
 def attentive(silence: int) -> Callable[..., paramiko.Transport]:
     """A maker of ssh transports that send small packets at once (TCP_NODELAY), and that notice a network which is cut:
     a host from which nothing has come for ``silence`` seconds counts as lost.
@@ -22,7 +33,7 @@ def attentive(silence: int) -> Callable[..., paramiko.Transport]:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # What the keepalive below has sent must be acknowledged within this time, or the connection ends.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence * 1000)
-        transport = paramiko.Transport(sock, **kwargs)
+        transport = _Transport(sock, **kwargs)
         transport.set_keepalive(max(1, silence // 4))
         return transport
 
