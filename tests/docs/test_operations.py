@@ -21,7 +21,7 @@ from lab.packages import beta
 from lab.testing import LabHosts, Labs
 from tests.docs.blocks import Block, blocks
 from tests.faults.before import install_beta
-from tests.packaging.deb import PROJECT
+from tests.packaging.deb import PROJECT, Deb
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
@@ -114,7 +114,9 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(lab_of: Labs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def reader(
+    lab_of: Labs, deb: Deb, sources: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reader]:
     hosts = lab_of("three")
     folder = tmp_path_factory.mktemp("reader")
     hosts.snapshot("fresh")
@@ -122,11 +124,13 @@ def reader(lab_of: Labs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     hosts.snapshot("beta")
     hosts.reset("fresh")
     (folder / "home").mkdir()
-    yield Reader(hosts, copy_of_the_project(folder / "project"), folder / "home")
+    # The libraries of the package; inside the lab's network there is no fetching them.
+    wheels = sources / "build" / "wheels"
+    yield Reader(hosts, copy_of_the_project(folder / "project", wheels), folder / "home")
     lab_of.end("three")
 
 
-def copy_of_the_project(target: Path) -> Path:
+def copy_of_the_project(target: Path, wheels: Path) -> Path:
     """What a clone has, and what ``make install`` and the first ``make package`` have fetched already."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -142,8 +146,7 @@ def copy_of_the_project(target: Path) -> Path:
             shutil.copymode(PROJECT / name, target / name)
     (target / ".venv").symlink_to(PROJECT / ".venv")
     (target / ".lab").symlink_to(PROJECT / ".lab")
-    if (PROJECT / "build" / "wheels").is_dir():
-        shutil.copytree(PROJECT / "build" / "wheels", target / "build" / "wheels")
+    shutil.copytree(wheels, target / "build" / "wheels")
     os.utime(PROJECT / ".venv" / ".installed")
     return target
 

