@@ -82,7 +82,8 @@ class SessionId:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of the source. ``id`` is the source's own; ``parent_id`` is ``None`` at the top."""
+    """A folder of the source. ``id`` is the source's own; ``parent_id`` is ``None`` at the top. ``was``: the id that it
+    had before, where a source knows that it is the same folder; it keeps its number then."""
 
     id: str
     parent_id: str | None
@@ -90,6 +91,7 @@ class Folder:
     content: ContentType
     role: FolderRole = FolderRole.NONE
     writable: bool = True
+    was: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +163,14 @@ class Download:
 class Outgoing:
     """A message to be sent. ``mime``: all of it, as the device or the protocol made it (RFC 5322). ``copy``: one is
     kept in the folder of sent messages. ``answers``, ``forwards``: the message that it answers or forwards, folder and
-    item."""
+    item. ``mark``: the same whenever the same message is sent again; a source makes a Message-ID of it for a message
+    that has none."""
 
     mime: bytes = field(repr=False)
     copy: bool = True
     answers: tuple[FolderRef, str] | None = None
     forwards: tuple[FolderRef, str] | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +313,55 @@ class HierarchyResult:
 
     key: str
     changes: tuple[FolderChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FolderWritten:
+    """What became of a folder that a device made, changed or deleted: the new key of the hierarchy, and its number."""
+
+    key: str
+    number: int
+
+
+class SendOutcome(Enum):
+    """What became of a message that a device sent."""
+
+    SENT = "sent"
+    REPEATED = "repeated"
+    """It was sent before, and was not sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An item that a device moves; ``folder`` and ``target`` are numbers."""
+
+    item_id: str
+    folder: int
+    target: int
+
+
+class MoveOutcome(Enum):
+    """What became of a :class:`Move`."""
+
+    DONE = "done"
+    SAME_FOLDER = "same folder"
+    GONE = "gone"
+    """The item, or the folder it was in."""
+    TARGET_GONE = "target gone"
+    REFUSED = "refused"
+    FAILED = "failed"
+    """A passing fault: the device may try again."""
+    BUSY = "busy"
+    """Another request is at work on one of the folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveResult:
+    """The answer to a :class:`Move`. ``item_id``: the item's in the target folder, if it is there now."""
+
+    move: Move
+    outcome: MoveOutcome
+    item_id: str = ""
 
 
 class WatchOutcome(Enum):

@@ -121,6 +121,15 @@ class DataSource(Protocol):
         ``ItemRefused``, and ``FolderGone`` for either folder."""
         ...
 
+    def traces(self, folder: FolderRef, ids: Sequence[str]) -> Mapping[str, str]:
+        """For each of these items a text by which :meth:`find_moved` finds it in another folder (its id, where that
+        stays; a message's Message-ID and size, where it does not). An item that is gone is absent."""
+        ...
+
+    def find_moved(self, folder: FolderRef, traces: Sequence[str]) -> Mapping[str, Written]:
+        """Which of these items are in the folder now: trace → item, the newest where there are several."""
+        ...
+
     def attachment(self, folder: FolderRef, item_id: str, attachment_id: str) -> Download:
         """A file that hangs on an item. Raises ``ItemGone`` where either is not there (any more)."""
         ...
@@ -130,7 +139,13 @@ class DataSource(Protocol):
         ...
 
     def send(self, message: Outgoing) -> None:
-        """Send a message, once. Raises ``ItemRefused`` for one that the source will not send."""
+        """Send a message, once. Raises ``ItemRefused`` for one that the source will not send. What goes wrong after
+        it was sent (the mark on the message it answers) raises nothing."""
+        ...
+
+    def find_sent(self, message: Outgoing) -> bool | None:
+        """Whether this message is among those that were sent, by its Message-ID; ``None`` where that cannot be known
+        (no copy was to be kept)."""
         ...
 
     def reply(

@@ -9,16 +9,26 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from app.usm import hierarchy, keys, watch
+from app.usm.content import Reply
 from app.usm.errors import FolderGone, UnknownSyncKey
 from app.usm.exchange import Exchange, begin
 from app.usm.model import (
     HIERARCHY,
+    BodyKind,
+    ContentType,
     Cost,
     Device,
+    Download,
     ExchangeRequest,
     ExchangeResult,
     FolderRef,
+    FolderWritten,
     HierarchyResult,
+    Item,
+    Move,
+    MoveResult,
+    Outgoing,
+    SendOutcome,
     SessionId,
     User,
     UsmSettings,
@@ -163,3 +173,61 @@ class Session:
             self.id, self._source, self._store, self._waiter, self._clock, self._settings, since
         )
         return waiting.run(refs, seconds, told)
+
+    # -- single items ------------------------------------------------------------------------------------------
+
+    def read(
+        self, folder: int, ids: Sequence[str], bodies: Sequence[BodyKind]
+    ) -> Mapping[str, Item | Exception]:
+        """These items in full; see :meth:`app.usm.ports.DataSource.read`. Raises ``FolderGone``."""
+        return self._source.read(self.folder(folder), ids, bodies)
+
+    def attachment(self, folder: int, item_id: str, attachment_id: str) -> Download:
+        """A file that hangs on an item. Raises ``ItemGone``, ``FolderGone``."""
+        return self._source.attachment(self.folder(folder), item_id, attachment_id)
+
+    def mime(self, folder: int, item_id: str) -> bytes:
+        """A message as its bytes came. Raises ``ItemGone``, ``ItemUnreadable``, ``FolderGone``."""
+        return self._source.mime(self.folder(folder), item_id)
+
+    # -- what happens once -------------------------------------------------------------------------------------
+
+    def send(self, client_id: str, message: Outgoing) -> SendOutcome:
+        """Send a message exactly once for each ``client_id``, the device's name for it (``""``: the message itself is
+        its name). Raises ``ItemRefused``, ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
+        raise NotImplementedError
+
+    def move(self, moves: Sequence[Move]) -> Sequence[MoveResult]:
+        """Move items, each exactly once: a move that is repeated after a lost answer gets that answer again. The
+        states of both folders follow, so that neither tells the device of it. Raises ``SourceUnavailable``,
+        ``StoreUnavailable``."""
+        raise NotImplementedError
+
+    def reply(
+        self,
+        folder: int,
+        item_id: str,
+        reply: Reply,
+        comment: str = "",
+        occurrence: datetime | None = None,
+        message: Outgoing | None = None,
+    ) -> str:
+        """Answer an invitation; see :meth:`app.usm.ports.DataSource.reply`. ``message`` tells the organizer and is sent
+        once, after the answer is stored. The appointment's id. Raises ``ItemGone``, ``ItemRefused``, ``FolderGone``,
+        ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
+        raise NotImplementedError
+
+    def create_folder(self, key: str, parent: int, title: str, content: ContentType) -> FolderWritten:
+        """A new folder, made once, under the folder of this number (0: at the top); the device that stood on ``key`` is
+        not told of it again. Raises ``UnknownSyncKey``, ``ItemConflict`` where one of that title is there,
+        ``FolderGone`` for the parent, ``ItemRefused``, ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
+        raise NotImplementedError
+
+    def change_folder(self, key: str, number: int, parent: int, title: str) -> FolderWritten:
+        """Rename a folder, move it, or both; it keeps its number. Raises like :meth:`create_folder`, ``FolderGone`` for
+        either folder."""
+        raise NotImplementedError
+
+    def delete_folder(self, key: str, number: int) -> FolderWritten:
+        """Delete a folder with all that is in it. Raises like :meth:`create_folder`."""
+        raise NotImplementedError
