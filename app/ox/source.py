@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from app.ox import folders
+from app.ox import folders, tracing
 from app.ox.client import Answer, Call
 from app.ox.contacts import Contacts
 from app.ox.errors import Unsupported
@@ -108,6 +108,19 @@ class OxSource:
             raise ItemRefused(f"{folder.content} cannot be moved to a folder of {target.content}")
         return self._module(folder).move(folder.id, item_id, target.id)
 
+    def traces(self, folder: FolderRef, ids: Sequence[str]) -> Mapping[str, str]:
+        """See the port; only messages get another id when they are moved."""
+        if folder.content is ContentType.MAIL:
+            return tracing.traces(self._context.client, folder.id, ids)
+        return {item_id: item_id for item_id in ids}
+
+    def find_moved(self, folder: FolderRef, traces: Sequence[str]) -> Mapping[str, Written]:
+        """See the port."""
+        if folder.content is ContentType.MAIL:
+            return tracing.find_moved(self._context.client, folder.id, traces)
+        stamps = self._module(folder).listing(folder.id, None).stamps
+        return {trace: Written(trace, stamps[trace]) for trace in traces if trace in stamps}
+
     def attachment(self, folder: FolderRef, item_id: str, attachment_id: str) -> Download:
         """See the port."""
         return self._module(folder).attachment(folder.id, item_id, attachment_id)
@@ -119,6 +132,11 @@ class OxSource:
     def send(self, message: Outgoing) -> None:
         """See the port."""
         self._mail().send(message)
+
+    def find_sent(self, message: Outgoing) -> bool | None:
+        """See the port."""
+        self._mail()
+        return tracing.find_sent(self._context.client, message)
 
     def reply(
         self,

@@ -1,0 +1,74 @@
+"""Finding again a message that was moved or sent, when the answer that would have told its new place never came.
+
+A message gets another id in each folder, so it is known by its Message-ID (RFC 5322 3.6.4). These questions are asked
+only after something went wrong, but for :func:`traces`, which costs one call for each folder that messages leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+from typing import Any, Final
+
+from app.ox.access import leaf
+from app.ox.client import Answer, Call, OxClient
+from app.ox.errors import Scope
+from app.ox.mapping import mail as mapping
+from app.usm.errors import ItemError, UsmError
+from app.usm.model import Outgoing, Written
+
+_SENT: Final = ("mail/folder/sent", "modules/mail/defaultFolder/sent")
+
+
+def message_id(message: Outgoing) -> str:
+    """The Message-ID of a message, made of its mark where it has none; ``""`` without either."""
+    head = BytesHeaderParser(policy=compat32).parsebytes(message.mime)
+    named = "".join(str(head.get("Message-ID", "")).split())
+    return named or (f"<{message.mark}@usm.invalid>" if message.mark else "")
+
+
+def traces(client: OxClient, folder: str, ids: Sequence[str]) -> dict[str, str]:
+    """Message → its Message-ID; one that has none cannot be traced and is absent."""
+    columns = f"{mapping.ID},Message-ID"
+    entries = [{"folder": folder, "id": item_id} for item_id in ids]
+    answer = client.put("mail", "list", entries, {"columns": columns}, Scope.READ, repeatable=True)
+    rows = answer.data if isinstance(answer.data, list) else []
+    found = {}
+    for row in rows:
+        if isinstance(row, list) and len(row) > 1 and row[0] is not None and (name := _line(row[1])):
+            found[str(row[0])] = name
+    return found
+
+
+def find_moved(client: OxClient, folder: str, names: Sequence[str]) -> dict[str, Written]:
+    """Message-ID → the message of that name in a folder."""
+    params = {"folder": folder, "unseen": "true", "view": "text"}
+    calls = [Call("mail", "get", {**params, "message_id": name}, scope=Scope.READ) for name in names]
+    found = {}
+    for name, answer in zip(names, client.multiple(calls, repeatable=True), strict=True):
+        data = _data(answer)
+        if data.get("id") is not None:
+            found[name] = Written(str(data["id"]), mapping.stamp(data.get("flags")))
+    return found
+
+
+def find_sent(client: OxClient, message: Outgoing) -> bool | None:
+    """Whether a message is in the folder of sent ones; ``None`` for one of which no copy is kept there."""
+    name = message_id(message)
+    folder = next((str(path) for path in (leaf(client, leaf_name) for leaf_name in _SENT) if path), "")
+    if not message.copy or not name or not folder:
+        return None
+    return name in find_moved(client, folder, [name])
+
+
+def _data(answer: Answer | UsmError) -> dict[str, Any]:
+    if isinstance(answer, ItemError):
+        return {}
+    if isinstance(answer, UsmError):
+        raise answer
+    return answer.data if isinstance(answer.data, dict) else {}
+
+
+def _line(value: object) -> str:
+    return "".join(value.split()) if isinstance(value, str) else ""
