@@ -9,21 +9,25 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from app.ox.errors import Scope, SessionExpired, refusal, translate
+from app.ox.spool import Spool
 from app.ox.transport import Cookies, Request, Transport
 from app.usm.errors import SourceUnavailable, UsmError
-from app.usm.model import Cost
+from app.usm.model import Cost, Download
 from app.usm.ports import Clock
 
 JSON_TYPE: Final = "application/json; charset=UTF-8"
+MESSAGE_TYPE: Final = "message/rfc822"
 
 FORCE: Final = str(2**53 - 1)
 """A ``timestamp`` later than any change: write over whatever is there (section 1.4)."""
@@ -31,6 +35,9 @@ FORCE: Final = str(2**53 - 1)
 Params = Mapping[str, Any]
 NONE: Final[Params] = MappingProxyType({})
 
+_ANY_FILE: Final = "application/octet-stream"
+_LARGEST_REFUSAL: Final = 16 * 1024
+"""Bytes of an envelope that stands in for a file, at most."""
 _WRAPPED: Final = re.compile(rb"\((\{.*\})\)", re.DOTALL)
 
 
@@ -167,11 +174,21 @@ class OxClient:
         request = Request("GET", path, _params("", params), limit=limit, repeatable=True)
 
         def bytes_of(body: bytes) -> bytes:
-            if body[:1] == b"{" and (envelope := _maybe_object(body)) is not None:
-                _opened(envelope, Scope.READ)
+            _check_binary(body)
             return body
 
         return self._in_session(request, bytes_of)
+
+    def fetch(self, path: str, params: Params, limit: int) -> Download:
+        """A binary answer of any size up to ``limit`` bytes, kept in a temporary file: the connection to OX is free
+        again before the first piece is handed on, however slowly that goes."""
+        request = Request("GET", path, _params("", params), limit=limit, repeatable=True)
+        return self._renewing(lambda: self._spooled(request))
+
+    def send_text(self, module: str, action: str, body: bytes, params: Params = NONE) -> Answer:
+        """A ``PUT`` of a whole message (RFC 5322)."""
+        request = Request("PUT", module, _params(action, params), data=body, content_type=MESSAGE_TYPE)
+        return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
 
     def multiple(self, calls: Sequence[Call], repeatable: bool = False) -> list[Answer | UsmError]:
         """Many calls in one; the answers in their order, an error in place of an answer that failed."""
@@ -187,24 +204,45 @@ class OxClient:
         self._send(request)
 
     def _in_session(self, request: Request, read: Callable[[bytes], _T]) -> _T:
+        return self._renewing(lambda: read(self._send(request)))
+
+    def _renewing(self, attempt: Callable[[], _T]) -> _T:
         try:
-            return read(self._send(request))
+            return attempt()
         except SessionExpired as error:
             if self._renew is None:
                 raise SourceUnavailable(f"a fresh session is refused: {error}") from error
         self._session = self._renew(self._session)
         try:
-            return read(self._send(request))
+            return attempt()
         except SessionExpired as error:
             raise SourceUnavailable(f"OX forgets its sessions at once: {error}") from error
 
     def _send(self, request: Request) -> bytes:
+        blocks: list[bytes] = []
+        self._receive(request, blocks.append)
+        return b"".join(blocks)
+
+    def _receive(self, request: Request, take: Callable[[bytes], object]) -> Mapping[str, str]:
         session = self._session
         session.used = self._clock.monotonic()
         with self._meter.call():
-            return self._transport.send(
-                replace(request, params={**request.params, "session": session.id}), session.cookies
+            return self._transport.receive(
+                replace(request, params={**request.params, "session": session.id}), session.cookies, take
             )
+
+    def _spooled(self, request: Request) -> Download:
+        spool = Spool()
+        try:
+            headers = self._receive(request, spool.write)
+            if spool.size <= _LARGEST_REFUSAL:
+                _check_binary(spool.head(spool.size))
+        except BaseException:
+            spool.close()
+            raise
+        spool.head(0)
+        name = _file_name(headers.get("Content-Disposition", ""))
+        return Download(spool, _content_type(headers.get("Content-Type", ""), name), spool.size, name)
 
 
 def login(
@@ -259,6 +297,25 @@ def _object(body: bytes, request: Request) -> dict[str, Any]:
         message = f"OX answers {type(envelope).__name__} instead of an object to {request}"
         raise SourceUnavailable(message, in_doubt=True)
     return envelope
+
+
+def _check_binary(body: bytes) -> None:
+    """An envelope in place of a file is an error."""
+    if body[:1] == b"{" and (envelope := _maybe_object(body)) is not None:
+        _opened(envelope, Scope.READ)
+
+
+def _file_name(disposition: str) -> str:
+    """The file name in a Content-Disposition header (RFC 6266), ``""`` without one."""
+    header = Message()
+    header["Content-Disposition"] = disposition
+    return " ".join((header.get_filename() or "").split())
+
+
+def _content_type(header: str, name: str) -> str:
+    """OX calls every file to be saved an octet-stream: its name may tell more."""
+    told = header.partition(";")[0].strip().lower()
+    return told if told not in ("", _ANY_FILE) else mimetypes.guess_type(name)[0] or _ANY_FILE
 
 
 def _maybe_object(body: bytes) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ cookies belong to an OX session (:class:`Cookies`), and one session's must never
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import Cookie, CookiePolicy, DefaultCookiePolicy
@@ -101,9 +101,18 @@ class Transport:
         Raises ``SourceUnavailable`` for anything but a whole answer with status 200, :class:`TooLarge` above
         ``request.limit`` bytes.
         """
+        blocks: list[bytes] = []
+        self.receive(request, cookies, blocks.append)
+        return b"".join(blocks)
+
+    def receive(
+        self, request: Request, cookies: Cookies, take: Callable[[bytes], object]
+    ) -> Mapping[str, str]:
+        """Give the body of the answer to ``take``, block by block; the headers. Raises like :meth:`send`, and
+        whatever ``take`` raises but ``OSError``, which counts as a fault of the way."""
         with self._place(request):
             try:
-                return self._exchange(request, cookies)
+                return self._exchange(request, cookies, take)
             except requests.ConnectionError as error:
                 if not (request.repeatable and _was_dropped(error)):
                     raise _failed(request, error) from error
@@ -111,7 +120,7 @@ class Transport:
                 raise _failed(request, error) from error
             # OX closed an idle connection at the moment it was taken up again: nothing is wrong with OX.
             try:
-                return self._exchange(request, cookies)
+                return self._exchange(request, cookies, take)
             except (requests.RequestException, PoolError, OSError) as error:
                 raise _failed(request, error) from error
 
@@ -130,7 +139,9 @@ class Transport:
         finally:
             self._places.release()
 
-    def _exchange(self, request: Request, cookies: Cookies) -> bytes:
+    def _exchange(
+        self, request: Request, cookies: Cookies, take: Callable[[bytes], object]
+    ) -> Mapping[str, str]:
         held = cookies.header()
         headers = {"Cookie": held} if held else {}
         if request.content_type:
@@ -150,12 +161,13 @@ class Transport:
             cookies.take(response)
             if response.status_code != 200:
                 raise http_failure(response.status_code, response.headers.get("Retry-After"), str(request))
-            return self._body(response, request)
+            self._body(response, request, take)
+            return response.headers
 
-    def _body(self, response: requests.Response, request: Request) -> bytes:
+    def _body(self, response: requests.Response, request: Request, take: Callable[[bytes], object]) -> None:
         limit = request.limit or self._settings.answer_bytes
         deadline = self._clock.monotonic() + self._settings.call_timeout
-        blocks, size = [], 0
+        size = 0
         for block in response.iter_content(_BLOCK):
             size += len(block)
             if size > limit:
@@ -165,8 +177,7 @@ class Transport:
                     f"OX did not end its answer to {request} in {self._settings.call_timeout:.0f} seconds",
                     in_doubt=True,
                 )
-            blocks.append(block)
-        return b"".join(blocks)
+            take(block)
 
 
 def _was_dropped(error: requests.ConnectionError) -> bool:
