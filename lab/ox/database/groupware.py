@@ -151,7 +151,7 @@ oxfolder_permissions = Table(
 )
 
 
-def _object_table(name: str) -> Table:
+def _object_table(name: str, *more: Any) -> Table:
     return Table(
         name,
         metadata,
@@ -166,6 +166,7 @@ def _object_table(name: str) -> Table:
         Column("last_modified", BigInteger, nullable=False),
         Column("fields", LongText, nullable=False),
         Index(f"{name}_fid", "cid", "fid", "last_modified"),
+        *more,
         **_OPTIONS,
     )
 
@@ -186,9 +187,45 @@ def _deleted_table(name: str) -> Table:
 # Module → (objects, tombstones).
 OBJECTS = {
     "contacts": (_object_table("prg_contacts"), _deleted_table("del_contacts")),
-    "calendar": (_object_table("prg_dates"), _deleted_table("del_dates")),
+    "calendar": (
+        # The series that an appointment belongs to, itself for the series.
+        _object_table(
+            "prg_dates",
+            Column("intfield02", Integer),
+            Index("prg_dates_series", "cid", "intfield02"),
+            Index("prg_dates_uid", "cid", "uid"),
+        ),
+        _deleted_table("del_dates"),
+    ),
     "tasks": (_object_table("task"), _deleted_table("del_task")),
 }
+# Users of an appointment: the folder each sees it in, what each answered, each one's alarms (JSON in ``more``).
+date_member = Table(
+    "prg_dates_members",
+    metadata,
+    _key("cid"),
+    _key("object_id"),
+    _key("member_uid"),
+    Column("pfid", Integer),
+    Column("confirm", Integer, nullable=False),
+    Column("reason", Text),
+    Column("hidden", Boolean, nullable=False),
+    Column("more", LongText, nullable=False),
+    Index("prg_dates_members_pfid", "cid", "pfid"),
+    Index("prg_dates_members_member", "cid", "member_uid"),
+    **_OPTIONS,
+)
+# Groups (2) and resources (3) of an appointment.
+date_right = Table(
+    "prg_date_rights",
+    metadata,
+    _key("cid"),
+    _key("object_id"),
+    _key("type"),
+    _key("id"),
+    Index("prg_date_rights_id", "cid", "type", "id"),
+    **_OPTIONS,
+)
 contact_image = Table(
     "prg_contacts_image",
     metadata,
