@@ -123,13 +123,18 @@ def restore(node: Host) -> Iterator[PyinfraCommand]:
     yield StringCommand("rm", "-f", DRAINED)
 
 
+def putting_back(web: Host, node: Host) -> StringCommand:
+    """The command by which a web host puts a node back into its balancer."""
+    data = web.data
+    return _command(web, "in", member_name(node), data.alias, data.restore_timeout, data.proxy_retry)
+
+
 def _taking_out(web: Host, node: Host) -> Callable[[], None]:
-    return lambda: _tell(web, "out", member_name(node))
+    return lambda: _tell(web, _command(web, "out", member_name(node)))
 
 
 def _putting_back(web: Host, node: Host) -> Callable[[], None]:
-    data = web.data
-    return lambda: _tell(web, "in", member_name(node), data.alias, data.restore_timeout, data.proxy_retry)
+    return lambda: _tell(web, putting_back(web, node))
 
 
 def _web_hosts() -> list[Host]:
@@ -210,8 +215,8 @@ def _parked(node: Host) -> int:
         return 0
 
 
-def _tell(web: Host, what: str, *arguments: object) -> None:
-    _run(web, _command(web, what, *arguments), SECONDS + web.data.restore_timeout)
+def _tell(web: Host, command: StringCommand) -> None:
+    _run(web, command, SECONDS + web.data.restore_timeout)
 
 
 def _command(web: Host, what: str, *arguments: object) -> StringCommand:

@@ -18,11 +18,12 @@ from typing import Any
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.facts import FactBase
-from pyinfra.api.operation import operation
+from pyinfra.api.host import Host
 from pyinfra.context import host, inventory
 
 from tasks import apache, balancer, certificate, nodes, report, run
 from tasks.certificate import Certificate
+from tasks.operations import operation
 from tasks.render import render
 
 BALANCER = ("proxy_balancer", "slotmem_shm", "lbmethod_bybusyness", "lbmethod_byrequests")
@@ -38,6 +39,9 @@ WITH_SITE = ("ssl", "socache_shmcb", "rewrite")
 BROWSERS = 150
 """Requests under way beside those of phones: what Apache allows as it is delivered."""
 
+ANY_ADDRESS = ("*", "_default_", "0.0.0.0", "[::]")  # noqa: S104 (what Apache calls it, nothing is bound)
+"""What a virtual host stands for that answers at every address."""
+
 SPARE = 1.25
 MANY = 4000
 
@@ -47,8 +51,9 @@ class Found:
     """What Apache is and has of our configuration.
 
     ``files``: sha256 by role; ``loaded``: the version it runs with; ``limits``: those it was started with; ``broken``:
-    why it does not accept its configuration; ``hosts``: (port, name, file and line) of virtual hosts; ``forwards``:
-    (file and line, "host" or "server", directive, path) of lines that forward something, all but ours.
+    why it does not accept its configuration; ``drained``: members that it was told to leave out; ``hosts``: (port,
+    name, file and line, address) of virtual hosts, for each of their names; ``forwards``: (file and line, "host" or
+    "server", directive, path) of lines that forward something, all but ours.
     """
 
     family: str = ""
@@ -63,6 +68,7 @@ class Found:
     unfinished: bool = False
     selinux: bool = False
     tasks: int = 0
+    drained: frozenset[str] = frozenset()
     hosts: tuple[tuple[str, ...], ...] = ()
     forwards: tuple[tuple[str, ...], ...] = ()
 
@@ -97,6 +103,7 @@ class Forwarding(FactBase[Found]):
             unfinished="unfinished" in told,
             selinux="selinux" in told,
             tasks=int(last.get("tasks", "") or 0),
+            drained=frozenset(told.get("drained", [])),
             hosts=tuple(tuple(value.split()) for value in told.get("vhost", [])),
             forwards=tuple(tuple(value.split(None, 3)) for value in told.get("forwards", [])),
         )
@@ -207,12 +214,28 @@ def _forward() -> Generator[PyinfraCommand, None, None]:
     wanted = files(found.home, given)
     for warning in (*given.warnings, *_conflicts(found, bool(given.paths)), *_shortages(found)):
         report.note("warning", warning)
-    if _is_as(found, wanted):
-        host.noop("Apache forwards ActiveSync already")
-    elif problem := _obstacle(found, bool(given.paths)):
-        yield run.failure(problem)
-    else:
+    forgotten = _forgotten(found)
+    if not _is_as(found, wanted):
+        if problem := _obstacle(found, bool(given.paths)):
+            yield run.failure(problem)
+            return
         yield from _give(found, wanted)
+    elif not forgotten:
+        host.noop("Apache forwards ActiveSync already")
+    for node in forgotten:
+        yield balancer.putting_back(host, node)
+
+
+def _forgotten(found: Found) -> list[Host]:
+    """Nodes that serve, and that this web server was told to leave out by a run of which the node knows nothing: it was
+    installed anew since."""
+    return [
+        node
+        for node in nodes.nodes()
+        if balancer.member_name(node) in found.drained
+        and nodes.state_of(node).running
+        and not nodes.state_of(node).drained
+    ]
 
 
 def _is_as(found: Found, wanted: dict[str, bytes]) -> bool:
@@ -254,19 +277,32 @@ def _obstacle(found: Found, with_site: bool) -> str:
             " would keep one for half an hour. Let PHP run as FPM (mod_proxy_fcgi), or set phones_per_node to 0 to"
             " have Apache left as it is. Nothing was changed"
         )
-    others = [port for port, _, place in found.hosts if apache.SITE not in place]
-    if with_site and "80" not in others and any(inside == "server" for _, inside, *_ in found.forwards):
+    others = [each for each in found.hosts if apache.SITE not in each[2]]
+    if (
+        with_site
+        and all(port != "80" for port, *_ in others)
+        and any(inside == "server" for _, inside, *_ in found.forwards)
+    ):
         return (
             "the site of this web server stands outside of any virtual host, so the first virtual host, ours, would"
             " hide it: put it into one for port 80, or leave tls_certificate empty to have our lines in the site as it"
             " is. Nothing was changed"
         )
-    for port, name, place in found.hosts:
-        if with_site and port == "443" and name == data.server_name and apache.SITE not in place:
+    ours = {data.server_name, *data.server_aliases}
+    for port, name, place, address in others:
+        if not with_site or port != "443":
+            continue
+        if name in ours:
             return (
                 f"{name} has a virtual host already ({place}), so ours would never be asked: choose another"
                 " server_name, or leave tls_certificate empty to have our lines in the site as it is. Nothing was"
                 " changed"
+            )
+        if address not in ANY_ADDRESS:
+            return (
+                f"a virtual host stands for one address ({address}:{port}, {place}), where Apache asks no other, ours"
+                " included: let it stand for *, or leave tls_certificate empty to have our lines in the site as it is."
+                " Nothing was changed"
             )
     return ""
 

@@ -7,6 +7,9 @@ for role in $roles; do
     file=$(place "$role")
     [ ! -r "$file" ] || echo "$role=$(sha256sum <"$file" | cut -d ' ' -f 1)"
 done
+for mark in "$home/drained/"*.conf; do
+    [ ! -e "$mark" ] || echo "drained=$(basename "$mark" .conf)"
+done
 for role in conf site; do
     if is_enabled "$role"; then echo "enabled=$role"; fi
 done
@@ -17,12 +20,20 @@ fi
 dump=$("$control" -D DUMP_MODULES -D DUMP_VHOSTS -D DUMP_INCLUDES -t 2>&1) ||
     echo "broken=$("$control" -t 2>&1 | grep -v AH00558 | tr '\n' ' ')"
 echo "$dump" | sed -n 's/^ \([a-z0-9_]*\)_module (.*/module=\1/p'
-echo "$dump" | awk '/\(\/[^()]*:[0-9]+\)$/ && $1 != "default" {
-    parts = split($1, part, ":")
-    at = $NF
-    gsub(/[()]/, "", at)
-    if ($1 == "port") print "vhost=" $2, $4, at; else print "vhost=" part[parts], $2, at
-}'
+# Of each virtual host: port, name, file:line, address; its other names likewise.
+echo "$dump" | awk '
+    / is a NameVirtualHost$/ { group = $1 }
+    /\(\/[^()]*:[0-9]+\)$/ && $1 != "default" {
+        at = $NF
+        gsub(/[()]/, "", at)
+        address = $1 == "port" ? group : $1
+        name = $1 == "port" ? $4 : $2
+        port = address
+        sub(/.*:/, "", port)
+        sub(/:[0-9*]*$/, "", address)
+        print "vhost=" port, name, at, address
+    }
+    $1 == "alias" { print "vhost=" port, $2, at, address }'
 
 # Lines of others that forward something: file:line, host or server (what they stand in), directive, path.
 echo "$dump" | sed -n 's/^ *([0-9*]*) \(\/.*\)/\1/p' | grep -v -e "/$ours.conf" -e "/$host.conf" |

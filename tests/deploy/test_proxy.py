@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tasks import apache, certificate, proxy, report, run
 from tasks.certificate import Certificate
+from tasks.nodes import Node, NodeState
 from tasks.proxy import Found
 from tests.deploy.fakes import Data, FakeHost, commands, defaults, on
 
@@ -405,8 +406,8 @@ def test_a_certificate_that_phones_will_not_like_is_warned_of(
 
 def test_a_name_that_the_site_has_already_is_refused(tmp_path: Path, made: Make) -> None:
     host = with_site(tmp_path, made("eas.example.org"))
-    taken = (("443", "eas.example.org", "/etc/apache2/sites-enabled/ox.conf:8"),)
-    ours = (("443", "eas.example.org", f"/etc/apache2/sites-enabled/{apache.SITE}.conf:20"),)
+    taken = (("443", "eas.example.org", "/etc/apache2/sites-enabled/ox.conf:8", "*"),)
+    ours = (("443", "eas.example.org", f"/etc/apache2/sites-enabled/{apache.SITE}.conf:20", "*"),)
     with on(host, [host, *nodes()]):
         right = as_it_should_be(read(host))
         (line,) = done(host, replace(right, loaded="", hosts=taken))
@@ -415,6 +416,31 @@ def test_a_name_that_the_site_has_already_is_refused(tmp_path: Path, made: Make)
         )
         (line,) = done(host, replace(right, loaded="", hosts=ours))
         assert line.startswith("apache.sh ")
+        unencrypted = tuple(("80", *rest) for _, *rest in taken)
+        (line,) = done(host, replace(right, loaded="", hosts=unencrypted))
+        assert line.startswith("apache.sh ")
+
+
+def test_a_virtual_host_that_has_an_address_for_itself_is_named(tmp_path: Path, made: Make) -> None:
+    host = with_site(tmp_path, made("eas.example.org"))
+    taken = (("443", "www.example.org", "/etc/apache2/sites-enabled/ox.conf:8", "192.0.2.80"),)
+    with on(host, [host, *nodes()]):
+        right = as_it_should_be(read(host))
+        (line,) = done(host, replace(right, loaded="", hosts=taken))
+    assert line.startswith("fail: a virtual host stands for one address (192.0.2.80:443, /etc/apache2/")
+
+
+def test_a_node_that_was_installed_anew_while_it_was_out_is_put_back() -> None:
+    host, (one, other) = web_host(), nodes()
+    for each in (one, other):
+        each.facts[NodeState] = Node(running=True)
+    with on(host, [host, one, other]):
+        right = as_it_should_be()
+        (line,) = done(host, replace(right, drained=frozenset({"ox2", "gone"})))
+        assert line.startswith("balancer.sh in usm_cluster 8008 ox2 ")
+    other.facts[NodeState] = Node(running=True, drained=True)
+    with on(host, [host, one, other]):
+        assert done(host, replace(right, drained=frozenset({"ox2"}))) == []
 
 
 def test_what_the_host_says_of_its_apache_is_understood() -> None:
@@ -425,7 +451,8 @@ enabled=conf
 limits=84 64
 module=core
 module=mpm_prefork
-vhost=443 ox.example.org /etc/httpd/conf.d/ssl.conf:56
+vhost=443 ox.example.org /etc/httpd/conf.d/ssl.conf:56 *
+drained=ox2
 forwards=/etc/httpd/conf.d/a.conf:3 host proxypassmatch ^/x y
 running=yes
 loaded=0bfb85ccee9f63df"""
@@ -437,5 +464,6 @@ loaded=0bfb85ccee9f63df"""
         "0bfb85ccee9f63df",
     )
     assert found.modules == {"core", "mpm_prefork"}
-    assert found.hosts == (("443", "ox.example.org", "/etc/httpd/conf.d/ssl.conf:56"),)
+    assert found.hosts == (("443", "ox.example.org", "/etc/httpd/conf.d/ssl.conf:56", "*"),)
+    assert found.drained == {"ox2"}
     assert found.forwards == (("/etc/httpd/conf.d/a.conf:3", "host", "proxypassmatch", "^/x y"),)
