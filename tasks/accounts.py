@@ -27,11 +27,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from tasks import administration, nodes, report, run
 from tasks.administration import Answer
+from tasks.operations import operation
 
 WANTED = ("--access-usm", "--access-active-sync")
 

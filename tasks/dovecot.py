@@ -20,10 +20,10 @@ from urllib.parse import quote
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.facts import FactBase
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from tasks import nodes, proxy, run, scripts, secrets
+from tasks.operations import operation
 from tasks.render import render
 
 SECRET = "USM_PUSH_PASSWORD"  # noqa: S105 (its name)

@@ -24,12 +24,12 @@ from typing import Any
 
 from pyinfra import logger
 from pyinfra.api.command import PyinfraCommand, StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host, inventory, state
 
 from tasks import merge, nodes, package, product, proxy, report, run, scripts, secrets, upgrade
 from tasks.merge import Found, Merged, Wanted
 from tasks.nodes import Node
+from tasks.operations import operation
 from tasks.render import render, settings_of
 
 FILES = ("usm", "eas")

@@ -17,7 +17,10 @@ set -eu
 LEFT="dpkg-dist dpkg-new ucf-dist rpmnew rpmsave rpmorig"
 
 show() {
-    [ ! -f "$3" ] || printf '%s %s %s\n' "$1" "$2" "$(base64 -w 0 <"$3")"
+    [ -f "$3" ] || return 0
+    # What cannot be read is an error, not an empty file: edits would be written over.
+    text=$(base64 -w 0 <"$3") || exit 1
+    printf '%s %s %s\n' "$1" "$2" "$text"
 }
 
 # Whether a file is as its package brought it.
