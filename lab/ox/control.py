@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from lab.ox import permissions
 from lab.ox.database.groupware import outbox
+from lab.ox.delivery import Mailbox, deliver
 from lab.ox.modules.login import LOCKED
-from lab.ox.modules.mail_new import deliver
 from lab.ox.storage import users
 from lab.ox.web.groupware import Groupware
 from lab.ox.web.injection import Fault
@@ -37,7 +37,8 @@ class Control:
         """Put a message into a user's INBOX."""
         cid, user_id = self._user(request.get_param("login", required=True))
         received = request.get_param_as_int("received")
-        uid = deliver(self._groupware.platform, cid, user_id, request.bounded_stream.read(), received)
+        raw = request.bounded_stream.read()
+        uid = deliver(self._groupware.platform, Mailbox(cid, user_id), raw, received)
         return {"id": str(uid)}
 
     def fault(self, request: falcon.Request) -> Any:

@@ -94,6 +94,9 @@ ERRORS: dict[str, tuple[str, str]] = {
     "MSG-0015": ("ERROR", "Mail folder {0} cannot be changed"),  # unverified
     "MSG-0032": ("USER_INPUT", "Mail {0} was not found in folder {1}"),
     "MSG-0034": ("ERROR", "Attachment {0} was not found in mail {1}"),  # unverified
+    "MSG-0056": ("USER_INPUT", "{0} is none of the addresses of the user"),
+    "MSG-0111": ("USER_INPUT", "{0} is no flag that a user may set"),  # unverified
+    "MSG-1013": ("USER_INPUT", "The message could not be sent to these recipients: {0} ({1})"),
 }
 
 

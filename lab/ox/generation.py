@@ -15,6 +15,7 @@ class Generation:
     ``single_delete``: contact and task ``delete`` take one object instead of an array.
     ``precise_session_errors``: a wrong secret is SES-0206 and not SES-0203.
     ``ajp``: the connector speaks AJP too (the stand-in's speaks HTTP always).
+    ``user_flags``: mails take keywords of the user's own (``set_user_flags``).
     ``four_byte_text``: the database stores characters beyond the basic multilingual plane.
     """
 
@@ -27,6 +28,7 @@ class Generation:
     login_identity: bool
     capabilities: bool
     examine: bool
+    user_flags: bool
     single_delete: bool
     text_ids: bool
     precise_session_errors: bool
@@ -46,6 +48,7 @@ GENERATIONS = {
         login_identity=False,
         capabilities=False,
         examine=False,
+        user_flags=False,
         single_delete=True,
         text_ids=False,
         precise_session_errors=True,
@@ -63,6 +66,7 @@ GENERATIONS = {
         login_identity=True,
         capabilities=True,
         examine=True,
+        user_flags=False,
         single_delete=False,
         text_ids=False,
         precise_session_errors=True,
@@ -80,6 +84,7 @@ GENERATIONS = {
         login_identity=True,
         capabilities=True,
         examine=True,
+        user_flags=True,
         single_delete=False,
         text_ids=True,
         precise_session_errors=False,

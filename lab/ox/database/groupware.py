@@ -265,6 +265,7 @@ mail = Table(
     Column("sent", BigInteger),
     Column("flags", Integer, nullable=False),
     Column("color", Integer, nullable=False),
+    Column("keywords", Text, nullable=False, default=""),
     Column("size", Integer, nullable=False),
     Column("message_id", String(255)),
     Column("head", LongText, nullable=False),

@@ -1,1 +1,1 @@
-"""Taking mails apart: headers, parts, text."""
+"""Taking mails apart — headers, parts, text — and putting them together."""

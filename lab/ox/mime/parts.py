@@ -88,11 +88,13 @@ def nested_message(part: Message) -> Message:
 
 
 def _as_bytes(message: Message) -> bytes:
+    # Lines as they travel, header fields folded as they were.
+    policy = compat32.clone(linesep="\r\n", max_line_length=0)
     try:
-        return message.as_bytes(policy=compat32)
+        return message.as_bytes(policy=policy)
     except UnicodeError:
         # A part with wrong bytes for its charset has been read with replacement characters.
-        return message.as_string(policy=compat32).encode("utf-8", "replace")
+        return message.as_string(policy=policy).encode("utf-8", "replace")
 
 
 def leaves(message: Message, prefix: str = "") -> list[Leaf]:

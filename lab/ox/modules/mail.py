@@ -12,7 +12,7 @@ from lab.ox.columns.mail import MAIL_COLUMNS
 from lab.ox.columns.table import shown
 from lab.ox.errors import fault
 from lab.ox.mime import headers, parts
-from lab.ox.modules import mail_new, rows
+from lab.ox.modules import mail_new, mail_search, rows
 from lab.ox.modules.folder_tree import open_mail_folder
 from lab.ox.storage import mail
 from lab.ox.storage.mail import Counts, Mail, MailFolder
@@ -137,6 +137,9 @@ def update(call: Call) -> Result:
             mail.set_flags(
                 connection, call.cid, call.user.id, folder, None if whole else [uid], add, remove, color
             )
+        if not whole and call.generation.user_flags:
+            words = [_keywords(body, name) for name in ("set_user_flags", "clear_user_flags")]
+            mail.set_keywords(connection, call.cid, call.user.id, folder, [uid], *words)
         if whole or not body.get("folder_id") or body["folder_id"] == folder_id:
             return Answer({"folder_id": folder_id, "id": str(uid) if uid else None})
         target = open_mail_folder(call, connection, str(body["folder_id"]))
@@ -200,21 +203,15 @@ def clear(call: Call) -> Result:
 
 
 def search(call: Call) -> Result:
-    """Mails of a folder whose subject, addresses or text hold a pattern (the older shape of the body)."""
+    """Mails of a folder that meet a filter, ``{"filter": […]}`` or the bare array; the older shape of the body, an
+    array of ``col`` and ``pattern``, finds what holds any of the patterns."""
     body = call.json()
-    patterns = body if isinstance(body, list) else []
-    if not all(isinstance(each, dict) and "pattern" in each for each in patterns):
-        raise fault("SVL-0009", "an array of col and pattern is expected")
-    names = {603: "from", 604: "to", 605: "cc", 606: "bcc", 607: "subject"}
-
-    def matches(found: Mail) -> bool:
-        return not patterns or any(
-            str(each["pattern"]).casefold()
-            in str(found.head.get(names.get(number(each["col"], "col"), ""), "")).casefold()
-            for each in patterns
-        )
-
-    return _listing(call, matches)
+    condition = body.get("filter") if isinstance(body, dict) else body
+    if not isinstance(condition, list):
+        raise fault("SVL-0009", "a filter is expected")
+    if all(isinstance(each, dict) and "pattern" in each for each in condition):
+        return _listing(call, mail_search.any_of(condition))
+    return _listing(call, mail_search.condition(call, condition))
 
 
 def source_of(call: Call, folder_id: str, uid: int) -> bytes:
@@ -238,7 +235,7 @@ def _listing(call: Call, matches: Any = None) -> Result:
         if not call.flag("deleted", default=True):
             found = [each for each in found if not each.flags & mail.DELETED]
         if matches:
-            found = [each for each in found if matches(each)]
+            found = [each for each in found if matches(connection, folder, each)]
         if sorting:
             name = sorting[0].name
             found = rows.ordered(found, lambda each: _values(folder, each).get(name), sorting[1])
@@ -325,7 +322,7 @@ def _object(call: Call, folder: MailFolder, found: Mail, raw: bytes, counts: Cou
     }
     shown_mail |= {
         "unread": counts.unread if counts else 0,
-        "user": [f"$cl_{found.color}"] if found.color else [],
+        "user": [*([f"$cl_{found.color}"] if found.color else []), *found.keywords],
         "headers": headers.all_headers(message),
         **parts.shown(message, view, cid_url, max(max_size, _MIN_SIZE) if max_size else 0),
     }
@@ -364,6 +361,17 @@ def _flag_change(body: dict[str, Any]) -> tuple[int, int]:
         else:
             remove |= bits
     return add & mail.SETTABLE, remove & mail.SETTABLE
+
+
+def _keywords(body: dict[str, Any], name: str) -> list[str]:
+    """A list of keywords; none of them may look like a flag of the system."""
+    words = body.get(name) or []
+    if not isinstance(words, list) or any(not isinstance(word, str) for word in words):
+        raise fault("SVL-0010", name, words)
+    bad = [word for word in words if word.startswith("\\") or not word.isascii() or " " in word]
+    if bad:
+        raise fault("MSG-0111", bad[0])
+    return words
 
 
 def _move(call: Call, connection: sa.Connection, folder: MailFolder, uid: int, target: MailFolder) -> int:

@@ -453,7 +453,9 @@ class _ContextMaker:
             raw = mails.make(person, planned, now)
             flags = planned.flags | (mail.SEEN if planned.seen else 0)
             received = self._now - planned.age * 1000
-            rows.append((raw, {**mail.index(raw), "flags": flags, "color": 0, "received": received}))
+            rows.append(
+                (raw, {**mail.index(raw), "flags": flags, "color": 0, "keywords": "", "received": received})
+            )
         if person.amount == "light":
             self._light = rows
         return rows
@@ -464,5 +466,7 @@ class _ContextMaker:
             raw = mails.simple(person, title, number, self._now / 1000, sent=kind in ("sent", "drafts"))
             flags = mail.SEEN | (mail.DRAFT if kind == "drafts" else 0) | (mail.SPAM if kind == "spam" else 0)
             received = self._now - (number + 1) * 7_200_000
-            rows.append((raw, {**mail.index(raw), "flags": flags, "color": 0, "received": received}))
+            rows.append(
+                (raw, {**mail.index(raw), "flags": flags, "color": 0, "keywords": "", "received": received})
+            )
         return rows

@@ -51,7 +51,8 @@ class MailFolder:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One message without its source. ``head``: addresses, subject … as the API shows them."""
+    """One message without its source. ``head``: addresses, subject … as the API shows them. ``keywords``: flags of the
+    user's own."""
 
     uid: int
     received: int
@@ -61,6 +62,7 @@ class Mail:
     size: int
     message_id: str | None
     head: Mapping[str, Any]
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,8 @@ def append(
     key = {"cid": cid, "user": user_id, "folder": folder.id}
     rows, sources = [], []
     for uid, (raw, flags, received) in enumerate(messages, first):
-        rows.append({**key, "uid": uid, **index(raw), "flags": flags, "color": 0, "received": received})
+        state = {"flags": flags, "color": 0, "keywords": "", "received": received}
+        rows.append({**key, "uid": uid, **index(raw), **state})
         sources.append({**key, "uid": uid, "raw": raw})
     if rows:
         connection.execute(mail.insert(), rows)
@@ -310,6 +313,28 @@ def set_flags(
     connection.execute(chosen.values(**values))
 
 
+def set_keywords(
+    connection: sa.Connection,
+    cid: int,
+    user_id: int,
+    folder: MailFolder,
+    uids: Sequence[int],
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+) -> None:
+    """Add and remove keywords of some mails; they are compared without regard to case, as IMAP does."""
+    dropped = {word.lower() for word in remove}
+    for uid, found in load(connection, cid, user_id, folder, uids).items():
+        kept = {word.lower(): word for word in found.keywords if word.lower() not in dropped}
+        for word in add:
+            kept.setdefault(word.lower(), word)
+        connection.execute(
+            mail.update()
+            .where(mail.c.cid == cid, mail.c.user == user_id, mail.c.folder == folder.id, mail.c.uid == uid)
+            .values(keywords=" ".join(kept.values()))
+        )
+
+
 def copy(
     connection: sa.Connection, cid: int, user_id: int, folder: MailFolder, uid: int, target: MailFolder
 ) -> int | None:
@@ -321,6 +346,8 @@ def copy(
     new_uid = append(connection, cid, user_id, target, [(raw, found.flags, found.received)])[0]
     if found.color:
         set_flags(connection, cid, user_id, target, [new_uid], color=found.color)
+    if found.keywords:
+        set_keywords(connection, cid, user_id, target, [new_uid], add=found.keywords)
     return new_uid
 
 
@@ -384,5 +411,13 @@ def _folder(row: Any) -> MailFolder:
 
 def _mail(row: Any) -> Mail:
     return Mail(
-        row.uid, row.received, row.sent, row.flags, row.color, row.size, row.message_id, json.loads(row.head)
+        row.uid,
+        row.received,
+        row.sent,
+        row.flags,
+        row.color,
+        row.size,
+        row.message_id,
+        json.loads(row.head),
+        tuple(row.keywords.split()),
     )

@@ -63,7 +63,7 @@ class Ajax:
         upload = False
         try:
             form, files, body = _read_body(request)
-            upload = bool(files) and not _wants_json(params)
+            upload = _is_multipart(request) and not _wants_json(params)
             session = self._session(module, action, params, client)
             self._groupware.calls.record(request.method, module.name, action, params, client.user_agent)
             call = Call(self._groupware, client, params, path, session, body, form=form, files=files)
@@ -121,12 +121,19 @@ def _wants_json(params: dict[str, str]) -> bool:
     return "true" in (params.get("plainJson"), params.get("force_json_response"))
 
 
+def _kind(request: falcon.Request) -> str:
+    return (request.content_type or "").partition(";")[0].strip().lower()
+
+
+def _is_multipart(request: falcon.Request) -> bool:
+    return _kind(request) == _MULTIPART
+
+
 def _read_body(request: falcon.Request) -> tuple[dict[str, str], list[Upload], bytes]:
-    kind = (request.content_type or "").partition(";")[0].strip().lower()
-    if kind == _MULTIPART:
+    if _is_multipart(request):
         return _read_multipart(request)
     body = request.bounded_stream.read()
-    if kind == _FORM and request.method == "POST":
+    if _kind(request) == _FORM and request.method == "POST":
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)), [], b""
     return {}, [], body
 
