@@ -6,6 +6,7 @@ Rules of this file:
 
 * it says first to which backup it goes (:mod:`tasks.backup`), and refuses before anything is touched if there is none,
   or if a host lacks its part of it;
+* a host that came after the replacement has nothing to go back to: its service is stopped, and it is left as it is;
 * it is one manoeuvre over all nodes, in this order: no node serves any more, the tables of before are back and verified
   (ours are saved first), each node has the package and the settings of before, the groupware restarts where the
   product lived in it, the services run, the web servers forward as before;
@@ -74,6 +75,11 @@ def _say_where(goal: str) -> None:
     if not goal:
         logger.info(f"--> {host.name}: everything is as it was before the last replacement already")
         return
+    if _came_later(host):
+        left = "its service is stopped" if nodes.is_node() else "its Apache stays as it is"
+        report.note("warning", f"came after the replacement, and has nothing to go back to: {left}")
+        logger.info(f"--> {host.name}: came after the replacement; {left}")
+        return
     found = _own(goal)
     what = f"version {found.version}" if found.version else "no package" if nodes.is_node() else "its Apache"
     tables = " and the tables" if "tables" in found.marks else ""
@@ -90,7 +96,11 @@ def chosen() -> str:
             f"no host has a backup ({backup.FOLDER}): no product has been replaced here. Nothing has been touched"
         )
     newest = max(names)
-    lacking = sorted(each.name for each, found in kept.items() if not _is_whole(each, found.get(newest)))
+    lacking = sorted(
+        each.name
+        for each, found in kept.items()
+        if not _is_whole(each, found.get(newest)) and not _came_later(each)
+    )
     if lacking:
         raise run.DeployError(
             f"the backup {newest} is not complete: {', '.join(lacking)} has no part of it, or only some. The run that"
@@ -102,7 +112,7 @@ def chosen() -> str:
             f"a rollback is one manoeuvre over all nodes, but {', '.join(left_out)} would be left out: run without"
             " --limit. Nothing has been touched"
         )
-    if all(DONE in found[newest].marks for found in kept.values()):
+    if all(DONE in found[newest].marks for found in kept.values() if found):
         return ""
     return newest
 
@@ -114,6 +124,13 @@ def _is_concerned(each: Host) -> bool:
 def _is_whole(each: Host, found: Backup | None) -> bool:
     wanted = {mark for group, mark in (("ox", "complete"), ("web", "apache")) if group in each.groups}
     return found is not None and wanted <= found.marks
+
+
+def _came_later(each: Host) -> bool:
+    """Whether a host was no part of any replacement, neither a finished one nor one that is under way."""
+    if _kept_by(each):
+        return False
+    return "ox" not in each.groups or not nodes.state_of(each).owed.startswith("replace ")
 
 
 def _kept_by(each: Host) -> dict[str, Backup]:
@@ -134,6 +151,9 @@ def _is_over(goal: str) -> bool:
     if not goal:
         host.noop("everything is as it was before already")
         return True
+    if _came_later(host):
+        host.noop("the host came after the replacement")
+        return True
     return upgrade.skipped()
 
 
@@ -148,10 +168,13 @@ def _remember(goal: str) -> Generator[PyinfraCommand, None, None]:
 
 @operation()
 def _stop(goal: str) -> Generator[PyinfraCommand, None, None]:
+    node = nodes.state_of(host)
+    serves = node.running and host.data.service_name not in node.daemons
+    if goal and serves and _came_later(host) and not upgrade.skipped():
+        yield from services.stopping(node)
     if _is_over(goal):
         return
-    node = nodes.state_of(host)
-    if node.running and host.data.service_name not in node.daemons:
+    if serves:
         yield from services.stopping(node)
     if _lives_in_groupware(goal):
         if state.is_executing:
@@ -239,7 +262,7 @@ def _restore_apache(goal: str) -> Generator[PyinfraCommand, None, None]:
 def _settle(goal: str) -> Generator[PyinfraCommand, None, None]:
     if not run.all_fine():
         yield run.failure(f"a step failed ({run.failed_steps()}). Mend the cause and run the rollback again")
-    elif goal:
+    elif goal and not _came_later(host):
         yield StringCommand("rm", "-f", upgrade.OWED, nodes.STARTED)
         yield StringCommand("touch", f"{backup.of(goal)}/{DONE}")
 

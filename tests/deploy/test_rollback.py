@@ -86,9 +86,29 @@ def test_it_refuses_where_a_host_lacks_its_part_and_names_it(hosts: tuple[FakeHo
         chosen(*hosts)
 
 
+def test_a_node_that_came_after_the_replacement_stops_serving_and_is_left_as_it_is() -> None:
+    late = ox("ox2")
+    assert chosen(ox("ox1", **kept(TABLES)), late, web()) == NEWER
+    assert told(late, rollback._stop) == [
+        f"rm -f {STATE}/started",
+        "restart.sh sysv open-xchange-usm 90 stop",
+    ]
+    steps = (
+        *(rollback._remember, rollback._restore_tables, rollback._restore_package, rollback._restore_files),
+        *(rollback._run_groupware, rollback._run_service, rollback._settle),
+    )
+    for step in steps:
+        assert told(late, step) == []
+
+
+def test_a_node_that_is_being_replaced_has_not_come_later() -> None:
+    with pytest.raises(run.DeployError, match=r"not complete: ox2 has"):
+        chosen(ox("ox1", **kept(TABLES)), ox("ox2", replace(NOW, owed=f"replace 1.0.0 build2 {NEWER}")))
+
+
 def test_it_refuses_when_a_web_server_lacks_its_part() -> None:
     with pytest.raises(run.DeployError, match=r"not complete: web1 has"):
-        chosen(ox("ox1", **kept(KEPT)), web())
+        chosen(ox("ox1", **kept(KEPT)), web(**kept(Backup(frozenset()))))
 
 
 def test_it_refuses_to_leave_a_node_out() -> None:
