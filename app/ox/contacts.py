@@ -5,7 +5,6 @@ Distribution lists stay in OX: no device knows them, and one that got them as pe
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,8 +21,6 @@ from app.ox.module import Context, Found, in_parts, json_id
 from app.ox.objects import Objects, id_of, stamp_of
 from app.usm.errors import ItemError, ItemGone, ItemUnreadable
 from app.usm.model import BodyKind, ContentType, Download, Item, Listing, Written
-
-_log = logging.getLogger(__name__)
 
 _MODULE: Final = "contacts"
 _NO_PICTURE: Final = "CON-0158"
@@ -153,17 +150,12 @@ class Contacts:
 
     def _write(self, action: str, draft: Draft, params: Mapping[str, str]) -> tuple[Answer, bool]:
         """OX's answer, and whether a detail that it minds had to be left out."""
-        wanted = draft
-        for _ in range(mending.ROUNDS):
-            try:
-                return self._send(action, draft, params), draft is not wanted
-            except Rejected as error:
-                better = mending.mended(draft, error.refusal)
-                if better is None:
-                    raise
-                _log.warning("a contact of user %d is stored without a detail: %s", self._user.user_id, error)
-                draft = better
-        return self._send(action, draft, params), True
+        return mending.stored(
+            lambda better: self._send(action, better, params),
+            draft,
+            mapping.NAMES,
+            f"a contact of user {self._user.user_id}",
+        )
 
     def _send(self, action: str, draft: Draft, params: Mapping[str, str]) -> Answer:
         if not draft.picture:

@@ -116,10 +116,10 @@ def _later(seconds: int) -> _Maker:
 
 
 PICTURE_CODES: Final = frozenset({"CON-0101", "CON-0108", "CON-0136", "CON-0158", "CON-0170", "CON-0172"})
-CHARACTER_CODES: Final = frozenset({"CON-0168"})
+CHARACTER_CODES: Final = frozenset({"CON-0168", "TSK-0058"})
 ADDRESS_CODES: Final = frozenset({"CON-0100"})
 UNTAKEN: Final = PICTURE_CODES | CHARACTER_CODES | ADDRESS_CODES
-"""Contacts: a value that OX cannot hold, whatever category it gives the error (section 1.8)."""
+"""A value that OX cannot hold, whatever category it gives the error (section 1.8)."""
 
 BY_CODE: Final[Mapping[str, _Maker]] = {
     "SES-0002": _later(MUCH_LATER),
@@ -157,6 +157,10 @@ BY_CODE: Final[Mapping[str, _Maker]] = {
     "CON-0125": ItemGone,
     "CON-0174": ItemGone,
     "CON-0167": Rejected,  # TRY_AGAIN, but only another display name helps
+    "TSK-0006": FolderGone,
+    "TSK-0007": ItemConflict,
+    "TSK-0019": ItemGone,
+    "TSK-0048": ItemGone,
     "MSG-0032": ItemGone,
     "IMAP-1002": FolderGone,
     **dict.fromkeys(UNTAKEN, Rejected),

@@ -1,4 +1,4 @@
-"""A contact that OX refuses for one detail is stored without it: better a contact with a shorter note than none.
+"""What OX refuses for one detail is stored without it: better a contact with a shorter note than none.
 
 OX says what it minds by the code of its error and, for texts that are too long, by their columns (section 1.8). Nothing
 is mended without that, and the device gets what was stored in place of what it sent.
@@ -6,18 +6,20 @@ is mended without that, and the device gets what was stored in place of what it 
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.ox.errors import ADDRESS_CODES, CHARACTER_CODES, PICTURE_CODES, Refusal
-from app.ox.mapping import contact as mapping
+from app.ox.client import Answer
+from app.ox.errors import ADDRESS_CODES, CHARACTER_CODES, PICTURE_CODES, Refusal, Rejected
+
+_log = logging.getLogger(__name__)
 
 ROUNDS: Final = 4
-"""How often one contact is mended: OX names one kind of fault at a time."""
+"""How often one item is mended: OX names one kind of fault at a time."""
 
-_NAMES: Final[Mapping[int, str]] = {row.column: row.name for row in mapping.ROWS}
 _ADDRESSES: Final = ("email1", "email2", "email3")
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 _BEYOND_BASIC_PLANE: Final = re.compile("[\U00010000-\U0010ffff]")
@@ -31,7 +33,25 @@ class Draft:
     picture: bytes | None = None
 
 
-def mended(draft: Draft, refusal: Refusal) -> Draft | None:
+def stored(
+    send: Callable[[Draft], Answer], wanted: Draft, names: Mapping[int, str], what: str
+) -> tuple[Answer, bool]:
+    """OX's answer to the draft, and whether a detail that it minds had to be left out. ``names``: column → name;
+    ``what`` it is, for the log."""
+    draft = wanted
+    for _ in range(ROUNDS):
+        try:
+            return send(draft), draft is not wanted
+        except Rejected as error:
+            better = mended(draft, error.refusal, names)
+            if better is None:
+                raise
+            _log.warning("%s is stored without a detail: %s", what, error)
+            draft = better
+    return send(draft), True
+
+
+def mended(draft: Draft, refusal: Refusal, names: Mapping[int, str]) -> Draft | None:
     """The draft without what OX minds; ``None`` when that cannot be told, or nothing would be left of it."""
     if refusal.code in PICTURE_CODES:
         better = replace(draft, picture=None)
@@ -40,7 +60,7 @@ def mended(draft: Draft, refusal: Refusal) -> Draft | None:
     elif refusal.code in ADDRESS_CODES:
         better = replace(draft, body={name: _address(name, value) for name, value in draft.body.items()})
     else:
-        better = replace(draft, body=_shortened(draft.body, refusal.too_long))
+        better = replace(draft, body=_shortened(draft.body, refusal.too_long, names))
     return None if better == draft else better
 
 
@@ -54,10 +74,12 @@ def _address(name: str, value: Any) -> Any:
     return None if wrong else value
 
 
-def _shortened(body: Mapping[str, Any], too_long: Mapping[int, int]) -> dict[str, Any]:
+def _shortened(
+    body: Mapping[str, Any], too_long: Mapping[int, int], names: Mapping[int, str]
+) -> dict[str, Any]:
     shorter = dict(body)
     for column, longest in too_long.items():
-        name = _NAMES.get(column, "")
+        name = names.get(column, "")
         if longest and isinstance(shorter.get(name), str):
             shorter[name] = shorter[name][:longest]
     return shorter

@@ -13,6 +13,7 @@ from app.ox.contacts import Contacts
 from app.ox.errors import Unsupported
 from app.ox.mail import Mail
 from app.ox.module import Context, Module
+from app.ox.tasks import Tasks
 from app.usm.content import Reply
 from app.usm.errors import FolderGone, ItemRefused, UsmError
 from app.usm.model import (
@@ -32,6 +33,7 @@ from app.usm.model import (
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
     ContentType.MAIL: Mail,
     ContentType.CONTACTS: Contacts,
+    ContentType.TASKS: Tasks,
 }
 """What is synchronised; another content type is another row."""
 
@@ -137,6 +139,17 @@ class OxSource:
         """See the port."""
         self._mail()
         return tracing.find_sent(self._context.client, message)
+
+    def senders(self) -> Sequence[str]:
+        """See the port; one call."""
+        mail = self._modules.get(ContentType.MAIL)
+        return mail.senders() if isinstance(mail, Mail) else ()
+
+    def empty(self, folder: FolderRef, subfolders: bool) -> None:
+        """See the port."""
+        if folder.content is not ContentType.MAIL:
+            raise ItemRefused(f"a folder of {folder.content} is not emptied")
+        self._mail().empty(folder.id, subfolders)
 
     def reply(
         self,

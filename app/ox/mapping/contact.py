@@ -100,6 +100,7 @@ ROWS: Final = (
 )
 
 BY_FIELD: Final[Mapping[str, Row]] = {row.field: row for row in ROWS}
+NAMES: Final[Mapping[int, str]] = {row.column: row.name for row in ROWS}
 
 PICTURE: Final = "picture"
 """The one field that no column carries: it has calls of its own."""
