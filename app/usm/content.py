@@ -248,11 +248,12 @@ MAIL_FIELDS: Final[Mapping[str, type]] = {
     "meeting": Meeting,
     "add_attachments": tuple,
     "remove_attachments": tuple,
+    "send": bool,
 }
 """A message. Address fields hold ``tuple[Address]``; ``importance`` is 0 low, 1 normal, 2 high; ``size`` is in
 bytes. A device may change ``read``, ``flagged`` and ``categories``; of a draft also ``to``, ``cc``, ``bcc``,
-``reply_to``, ``subject``, ``importance`` and ``body``. ``add_attachments`` (``tuple[Upload]``) and
-``remove_attachments`` (ids) are only ever written."""
+``reply_to``, ``subject``, ``importance`` and ``body``. ``add_attachments`` (``tuple[Upload]``),
+``remove_attachments`` (ids) and ``send`` (the draft goes out now, and is none any more) are only ever written."""
 
 CALENDAR_FIELDS: Final[Mapping[str, type]] = {
     "subject": str,

@@ -186,7 +186,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the source says after it stored an item. ``altered``: not quite as asked, so that the device must get it."""
+    """What the source says after it stored an item. ``altered``: not quite as asked, so that the device must get it.
+
+    After a change ``id`` is another one where the source keeps a changed item as a new one (a draft), and ``""`` where
+    the item is no longer there (a draft that was sent).
+    """
 
     id: str
     stamp: str

@@ -148,6 +148,15 @@ class DataSource(Protocol):
         (no copy was to be kept)."""
         ...
 
+    def senders(self) -> Sequence[str]:
+        """The mail addresses that the user may write as, the default one first; none for a user without mail."""
+        ...
+
+    def empty(self, folder: FolderRef, subfolders: bool) -> None:
+        """Delete all that is in a folder of messages, as the user's settings say where to. ``subfolders``: the folders
+        below it as well. Raises ``FolderGone``, ``ItemRefused``."""
+        ...
+
     def reply(
         self,
         folder: FolderRef,

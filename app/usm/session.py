@@ -190,6 +190,17 @@ class Session:
         """A message as its bytes came. Raises ``ItemGone``, ``ItemUnreadable``, ``FolderGone``."""
         return self._source.mime(self.folder(folder), item_id)
 
+    def senders(self) -> Sequence[str]:
+        """The mail addresses that the user may write as, the default one first."""
+        return self._source.senders()
+
+    def empty(self, folder: int, subfolders: bool) -> None:
+        """Delete all that is in a folder of messages, and with ``subfolders`` the folders below it. Raises
+        ``FolderGone``, ``ItemRefused``."""
+        ref = self.folder(folder)
+        self._source.empty(ref, subfolders)
+        self._waiter.announce(self.id.context_id, self.id.user_id, [ref.id])
+
     # -- what happens once -------------------------------------------------------------------------------------
 
     def send(self, client_id: str, message: Outgoing) -> SendOutcome:
