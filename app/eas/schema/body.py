@@ -6,6 +6,7 @@ Rules
   nobody has is converted. Type 3 (RTF) is never sent: a device that wants nothing else gets plain text.
 * ``TruncationSize`` counts bytes of what is delivered. Cuts fall between characters, in HTML between tags.
 * ``AllOrNone`` passes over a form that does not fit; where none fits, the Body tells the size and has no Data.
+* A device may send RTF (clients of old do); it is kept as text.
 * ``Truncated`` is sent only when it is 1 (Windows Phone 8 stops otherwise, quirk 6).
 * MIME goes out as it is, and that of signed or encrypted mail whole (ZP-1154): half a signature is none.
 """
@@ -16,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.eas.errors import ConversionError
-from app.eas.options import HTML, MIME, PLAIN, Options, Preference
-from app.eas.schema import html
+from app.eas.options import HTML, MIME, PLAIN, RTF, Options, Preference
+from app.eas.schema import html, rtf
 from app.eas.schema.text import cut, safe, with_crlf, with_lf
 from app.eas.versions import PREVIEW, Version
 from app.usm.model import Body, BodyKind
@@ -117,8 +118,9 @@ def _element(form: _Form, data: bytes | None, preview: str) -> Element:
     )
 
 
-def read(element: Element) -> Body | None:
-    """A Body from a device: its text, ``None`` for an empty one.
+def read(element: Element, rich: bool = False) -> Body | None:
+    """A Body from a device: its text, ``None`` for an empty one. ``rich``: HTML stays what it is, for a source that
+    keeps it (a draft).
 
     Raises ``ConversionError`` for a Type that cannot be kept, ``LookupError`` for a Body that holds nothing new:
     one without Data, or one that the device itself knows only in part.
@@ -130,7 +132,12 @@ def read(element: Element) -> Body | None:
     if kind == str(PLAIN):
         text = data.text
     elif kind == str(HTML):
+        if rich:
+            markup = safe(data.text)
+            return Body(BodyKind.HTML, markup, native=BodyKind.HTML) if markup.strip() else None
         text = html.to_text(data.text)
+    elif kind == str(RTF):
+        text = rtf.to_text(data.text)
     else:
         raise ConversionError(f"a body of type {kind[:20]!r} cannot be kept")
     text = with_lf(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -236,7 +237,8 @@ def test_mime_has_no_preview() -> None:
         ('<a href="https://example.org">here</a><img src="cid:1" alt="logo">', "here"),
         ("a\x00\x0bb", "ab"),
         ("<!-- only a comment -->", ""),
-        ("&lt;tag&gt; &amp; &nbsp;x", "<tag> & x"),
+        ("&lt;tag&gt; &amp; &nbsp;x", "<tag> &  x"),
+        ("<p>a</p><p>&nbsp;</p><p>&nbsp;&#160; b\u00a0</p>", "a\n\n\n\n   b"),
     ],
 )
 def test_html_becomes_text(markup: str, expected: str) -> None:
@@ -259,9 +261,52 @@ def test_hostile_texts_take_no_time(piece: str) -> None:
     html.shorten(markup.encode(), len(markup) - 3)
 
 
-@given(st.text(max_size=300))
-def test_any_text_survives_the_way_to_html_and_back(text: str) -> None:
-    assert isinstance(html.to_text(html.from_text(text)), str)
+@given(
+    st.text(
+        st.characters(codec="utf-8", categories=("L", "N", "P", "S")) | st.sampled_from(" \n\t"), max_size=300
+    )
+)
+def test_a_text_survives_the_way_to_html_and_back(text: str) -> None:
+    """Its lines, indents and gaps too; only blanks at the ends of lines and blank lines around it go."""
+    expected = re.sub(" +$", "", text.replace("\t", html.TAB), flags=re.MULTILINE).strip("\n")
+    assert html.to_text(html.from_text(text)) == expected
+
+
+def visible(markup: str) -> str:
+    """What stands between the tags, by the standard library's parser."""
+    pieces: list[str] = []
+    parser = HTMLParser(convert_charrefs=False)
+    parser.handle_data = pieces.append  # type: ignore[method-assign]
+    parser.handle_entityref = lambda name: pieces.append(f"&{name};")  # type: ignore[method-assign]
+    parser.feed(markup)
+    return "".join(pieces)
+
+
+MARKS = st.sampled_from(
+    [
+        "<p>",
+        "</p>",
+        "<br/>",
+        "<a title=\"1 > 0\" href='<b>'>",
+        "</a>",
+        "<p title=it's>",
+        "<!-- a > b -->",
+        "<!doctype html>",
+        "&amp;",
+        "&CounterClockwiseContourIntegral;",
+        "a < b",
+        "x",
+        "äöü",
+        "😀",
+    ]
+)
+
+
+@given(st.lists(MARKS, max_size=30).map("".join), st.integers(0, 400))
+def test_cut_html_shows_the_beginning_and_no_half_of_anything(markup: str, size: int) -> None:
+    part = html.shorten(markup.encode(), size)
+    assert len(part) <= size
+    assert visible(markup).startswith(visible(part.decode()))
 
 
 @given(st.text(max_size=200), st.sampled_from([BodyKind.TEXT, BodyKind.HTML]), st.integers(0, 100))
