@@ -209,9 +209,15 @@ class Labs:
         deployed unless a test of this session did."""
         if plan not in self._running:
             lab = Lab(f"test{os.getpid()}{'' if plan == DEFAULT_PLAN else plan}")
-            self._running[plan] = LabHosts(lab)
             hosts.up(lab, hosts.steps(lab, "up"), plan=plan_named(plan))
+            self._running[plan] = LabHosts(lab)
         return self._running[plan]
+
+    def fresh(self, plan: str = DEFAULT_PLAN) -> LabHosts:
+        """The same with all hosts as they are when a lab comes up, whatever earlier tests have done to them."""
+        if plan in self._running:
+            self._running[plan].renew()
+        return self(plan)
 
     def end(self, plan: str) -> None:
         """Takes the lab of that plan down before the session ends: a large one leaves its memory to others."""

@@ -72,7 +72,7 @@ def bundles(
 ) -> Iterator[tuple[Deployment, Outcome]]:
     """Hosts on which the vendor's package has been deployed."""
     folder = tmp_path_factory.mktemp("vendor")
-    deployment = Deployment(lab_of("guide"), Deb(vendor.build(folder)), folder)
+    deployment = Deployment(lab_of.fresh(), Deb(vendor.build(folder)), folder)
     deployment.hosts.snapshot("before-vendor")
     done = deployment.run("-y", *VENDOR)
     assert (done.status, done.complete) == (0, True), done.printed[-6000:]

@@ -14,7 +14,7 @@ import pytest
 from lab import plan
 from lab.deployment import listening
 from lab.device import Phone, ServerUnavailable
-from lab.testing import LabHosts
+from lab.testing import LabHosts, Labs
 from tests.deploy import exposure
 from tests.deploy.hosts import (
     CFG,
@@ -34,8 +34,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def deployment(lab_hosts: LabHosts, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    return Deployment(lab_hosts, deb, tmp_path_factory.mktemp("deployment"))
+def deployment(lab_of: Labs, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    return Deployment(lab_of.fresh(), deb, tmp_path_factory.mktemp("deployment"))
 
 
 @pytest.fixture(scope="module")

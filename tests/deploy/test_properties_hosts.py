@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lab import plan
-from lab.testing import LabHosts
+from lab.testing import LabHosts, Labs
 from tests.deploy import exposure
 from tests.deploy.hosts import ETC, NODES, Deployment, Outcome
 from tests.packaging.deb import PROJECT, Deb
@@ -67,9 +67,8 @@ class First:
 
 
 @pytest.fixture(scope="module")
-def deployment(lab_hosts: LabHosts, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    lab_hosts.renew()
-    return Deployment(lab_hosts, deb, tmp_path_factory.mktemp("deployment"))
+def deployment(lab_of: Labs, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    return Deployment(lab_of.fresh(), deb, tmp_path_factory.mktemp("deployment"))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from lab.packages import beta, legacy
-from lab.testing import LabHosts
+from lab.testing import Labs
 from tests.deploy.hosts import ETC, NODES, OWED, Deployment, Outcome, exists
 from tests.faults import before as hosts_before
 from tests.faults import world
@@ -53,17 +53,15 @@ def back(deployment: Deployment) -> Deployment:
 
 
 @pytest.fixture(scope="module")
-def with_beta(
-    lab_hosts: LabHosts, deb: Deb, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
+def with_beta(lab_of: Labs, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Two nodes with the beta, whose tables are full, and a web server whose administrator forwards to one of them."""
-    lab_hosts.renew()
-    hosts_before.install_beta(lab_hosts, beta.build(tmp_path_factory.mktemp("beta")), NODES)
+    hosts = lab_of.fresh()
+    hosts_before.install_beta(hosts, beta.build(tmp_path_factory.mktemp("beta")), NODES)
     line = "ProxyPass /Microsoft-Server-ActiveSync http://ox1:8010/Microsoft-Server-ActiveSync"
-    lab_hosts.sh("web1", f"echo '{line}' >{WEB}/conf-available/by-hand.conf && a2enconf -q by-hand")
-    lab_hosts.sh("web1", "/etc/init.d/apache2 reload </dev/null >/dev/null 2>&1")
-    yield Deployment(lab_hosts, deb, tmp_path_factory.mktemp("deployment"))
-    lab_hosts.renew()
+    hosts.sh("web1", f"echo '{line}' >{WEB}/conf-available/by-hand.conf && a2enconf -q by-hand")
+    hosts.sh("web1", "/etc/init.d/apache2 reload </dev/null >/dev/null 2>&1")
+    yield Deployment(hosts, deb, tmp_path_factory.mktemp("deployment"))
+    hosts.renew()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import pytest
 
 from lab import keys, plan
 from lab.packages import vendor
-from lab.testing import LabHosts
+from lab.testing import LabHosts, Labs
 from tests.deploy.hosts import PYINFRA, Deployment
 from tests.packaging.deb import PROJECT, Deb
 
@@ -73,15 +73,15 @@ class Estate:
 
 
 @pytest.fixture(scope="module")
-def bare(lab_hosts: LabHosts, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+def bare(lab_of: Labs, deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Estate:
     """Hosts with nothing of ours; the vendor's bundles on one."""
-    lab_hosts.renew()
+    hosts = lab_of.fresh()
     folder = tmp_path_factory.mktemp("estate")
     package = vendor.build(folder)
-    target = lab_hosts.root("ox1") / "root" / package.name
+    target = hosts.root("ox1") / "root" / package.name
     target.write_bytes(package.read_bytes())
-    lab_hosts.sh("ox1", f"dpkg -i /root/{package.name}")
-    return Estate(lab_hosts, Deployment(lab_hosts, deb, folder), folder)
+    hosts.sh("ox1", f"dpkg -i /root/{package.name}")
+    return Estate(hosts, Deployment(hosts, deb, folder), folder)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.testing import LabHosts
+from lab.testing import LabHosts, Labs
 from tests.packaging.deb import Deb
 
 pytestmark = pytest.mark.lab
@@ -58,9 +58,8 @@ def status(hosts: LabHosts, name: str, *words: str) -> int:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _hosts_as_they_were(lab_hosts: LabHosts) -> None:
-    """Other tests of the session may have deployed to them."""
-    lab_hosts.renew()
+def _hosts_as_they_were(lab_of: Labs) -> None:
+    lab_of.fresh()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.packages import beta, legacy, vendor
-from lab.testing import LabHosts
+from lab.testing import LabHosts, Labs
 
 pytestmark = [pytest.mark.lab]
 
@@ -26,10 +26,8 @@ SET_URL = (
 
 
 @pytest.fixture(scope="module")
-def hosts(lab_hosts: LabHosts) -> LabHosts:
-    """As they were; other tests of the session may have deployed to them."""
-    lab_hosts.renew()
-    return lab_hosts
+def hosts(lab_of: Labs) -> LabHosts:
+    return lab_of.fresh()
 
 
 def _install(hosts: LabHosts, package: Path) -> None:
