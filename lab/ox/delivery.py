@@ -1,8 +1,9 @@
 """What SMTP and a mail server would do between the users of the installation and the world outside.
 
-An address inside is a user's login, mail address or alias, or that of a resource. An address of a domain that users
-have, but nobody's own, is refused at once and nobody gets the message. What goes to other domains is kept in the
-outbox, where tests find it; below ``.invalid`` there is nobody (RFC 2606), and the sender gets a report of that.
+An address inside is a user's login, mail address or alias. An address of a domain that users have, but nobody's own,
+is refused at once and nobody gets the message. What goes to other domains or to a resource, which has no mailbox here,
+is kept in the outbox, where tests find it; below ``.invalid`` there is nobody (RFC 2606), and the sender gets a report
+of that.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from email.utils import formatdate, make_msgid
 import sqlalchemy as sa
 
 from lab.ox import clock
-from lab.ox.database.groupware import outbox, user, user_attribute
+from lab.ox.database.groupware import outbox, resource, user, user_attribute
 from lab.ox.storage import mail, users
 from lab.ox.storage.platform import Platform
 
@@ -54,7 +55,7 @@ def route(platform: Platform, recipients: Iterable[str]) -> Route:
         found = mailbox(platform, address)
         if found is not None:
             inside[found] = None
-        elif address.rpartition("@")[2].lower() in domains:
+        elif address.rpartition("@")[2].lower() in domains and not _is_resource(platform, address):
             refused.append(address)
         else:
             outside.append(address)
@@ -92,6 +93,15 @@ def local_domains(platform: Platform) -> set[str]:
             rows = connection.execute(sa.select(user.c.mailDomain).distinct()).scalars()
             found |= {str(domain).lower() for domain in rows if domain}
     return found
+
+
+def _is_resource(platform: Platform, address: str) -> bool:
+    wanted = sa.select(resource.c.id).where(sa.func.lower(resource.c.mail) == address.lower())
+    for schema in platform.schemas():
+        with platform.databases.read(schema) as connection:
+            if connection.execute(wanted).first() is not None:
+                return True
+    return False
 
 
 def submit(platform: Platform, sender: Mailbox, sender_address: str, way: Route, raw: bytes) -> None:

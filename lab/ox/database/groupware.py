@@ -54,7 +54,7 @@ update_task = Table(
 # Kind of object → table of its newest id.
 SEQUENCES = {
     kind: Table(f"sequence_{kind}", metadata, _key("cid"), Column("id", Integer, nullable=False), **_OPTIONS)
-    for kind in ("folder", "contact", "calendar", "task", "principal", "mail_service")
+    for kind in ("folder", "contact", "calendar", "task", "principal", "resource", "mail_service")
 }
 
 user = Table(
@@ -112,7 +112,37 @@ groups = Table(
     Column("lastModified", BigInteger, nullable=False),
     **_OPTIONS,
 )
+del_groups = Table(
+    "del_groups",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    Column("lastModified", BigInteger, nullable=False),
+    **_OPTIONS,
+)
 groups_member = Table("groups_member", metadata, _key("cid"), _key("id"), _key("member"), **_OPTIONS)
+
+resource = Table(
+    "resource",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    Column("identifier", String(128), nullable=False),
+    Column("displayName", String(255), nullable=False),
+    Column("mail", String(256)),
+    Column("available", Boolean, nullable=False),
+    Column("description", Text),
+    Column("lastModified", BigInteger, nullable=False),
+    **_OPTIONS,
+)
+del_resource = Table(
+    "del_resource",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    Column("lastModified", BigInteger, nullable=False),
+    **_OPTIONS,
+)
 
 
 def _folder_columns() -> list[Column[Any]]:

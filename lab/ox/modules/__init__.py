@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from lab.ox.modules import capabilities, config, contacts, folders, image, login, mail, multiple, sync, user
+from lab.ox.modules import (
+    capabilities,
+    config,
+    contacts,
+    folders,
+    group,
+    image,
+    login,
+    mail,
+    multiple,
+    resource,
+    sync,
+    user,
+)
 from lab.ox.web.dispatch import Module
 
 MODULES: dict[str, Module] = {
@@ -12,10 +25,12 @@ MODULES: dict[str, Module] = {
         config.MODULE,
         contacts.MODULE,
         folders.MODULE,
+        group.MODULE,
         image.MODULE,
         login.MODULE,
         mail.MODULE,
         multiple.MODULE,
+        resource.MODULE,
         sync.MODULE,
         user.MODULE,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from lab.ox import clock, passwords, permissions
 from lab.ox.database import configdb, groupware
 from lab.ox.database.servers import CONFIGDB, DatabaseServer
-from lab.ox.seed import appointments, contacts, expectation, mails, tasks
+from lab.ox.seed import appointments, contacts, directory, expectation, mails, tasks
 from lab.ox.seed.people import CONTEXTS, PASSWORD, Person, SeedContext, people
 from lab.ox.storage import folders, images, mail, rights, users
 from lab.ox.storage.folders import Folder
@@ -303,8 +303,45 @@ class _ContextMaker:
                 [rights.owner(users.CONTEXT_ADMIN), everybody],
             )
             self._contacts(folder_id, users.CONTEXT_ADMIN, contacts.team(f"company {self._cid}"))
+        self._directory(ids)
         for kind, newest in self._ids.items():
             self._batch.add(groupware.SEQUENCES[kind], {"cid": self._cid, "id": newest})
+
+    def _directory(self, ids: Mapping[str, int]) -> None:
+        """Groups besides those that every context has, and resources."""
+        for group in directory.GROUPS:
+            members = [ids[name] for name in group.members if name in ids]
+            if not members:
+                continue
+            group_id = self._next("principal")
+            self._batch.add(
+                groupware.groups,
+                {
+                    "cid": self._cid,
+                    "id": group_id,
+                    "identifier": group.name,
+                    "displayName": group.display_name,
+                    "lastModified": self._now,
+                },
+            )
+            self._batch.add(
+                groupware.groups_member,
+                *({"cid": self._cid, "id": group_id, "member": member} for member in members),
+            )
+        for resource in directory.RESOURCES:
+            self._batch.add(
+                groupware.resource,
+                {
+                    "cid": self._cid,
+                    "id": self._next("resource"),
+                    "identifier": resource.name,
+                    "displayName": resource.display_name,
+                    "mail": resource.address(self._cid),
+                    "available": True,
+                    "description": resource.description,
+                    "lastModified": self._now,
+                },
+            )
 
     def _next(self, kind: str) -> int:
         self._ids[kind] += 1
