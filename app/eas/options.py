@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from app.eas.errors import Malformed
@@ -26,6 +26,9 @@ DAYS: Final[Mapping[int, int]] = {1: 1, 2: 3, 3: 7, 4: 14, 5: 31, 6: 92, 7: 183}
 
 INCOMPLETE: Final = 8
 """The FilterType that only tasks have."""
+
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+"""No moment is later."""
 
 DATED: Final = frozenset((ContentType.MAIL, ContentType.CALENDAR))
 """Content types that are filtered by their date."""
@@ -82,7 +85,9 @@ class Options:
 
     def since(self, content: ContentType, now: datetime) -> datetime | None:
         """The oldest wanted moment, at the start of its day (UTC) so that items leave once a day and not by the
-        second; ``None`` for everything."""
+        second; ``None`` for everything. Of tasks it is when they were completed: none is wanted that ever was."""
+        if content is ContentType.TASKS:
+            return NEVER if self.filter == INCOMPLETE else None
         if content not in DATED or self.filter not in DAYS:
             return None
         day = now - timedelta(days=DAYS[self.filter])

@@ -13,7 +13,7 @@ from typing import Any, Final
 from app.eas.errors import ConversionError
 from app.eas.folders import MAX_ID, server_id
 from app.eas.options import Options
-from app.eas.schema import contact, email
+from app.eas.schema import contact, email, task
 from app.eas.versions import Version
 from app.usm.model import ContentType, Device, Item
 from app.wbxml.element import Element
@@ -67,9 +67,22 @@ def _changed_mail(elements: Sequence[Element], view: View) -> dict[str, Any]:
     return email.read_change(elements)
 
 
+def _render_task(item: Item, view: View) -> list[Element]:
+    return task.render(item.fields, view.options, view.version)
+
+
+def _new_task(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return task.read_new(elements)
+
+
+def _changed_task(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return task.read_change(elements, view.supported)
+
+
 CLASSES: Final[Mapping[ContentType, ItemClass]] = {
     ContentType.CONTACTS: ItemClass(_render_contact, _new_contact, _changed_contact),
     ContentType.MAIL: ItemClass(_render_mail, _new_mail, _changed_mail),
+    ContentType.TASKS: ItemClass(_render_task, _new_task, _changed_task),
 }
 
 
