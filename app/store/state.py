@@ -23,7 +23,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, null, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, null, or_, select, update
 
 from app.store import layers
 from app.store import sessions as session_rows
@@ -61,11 +61,12 @@ class _Kept:
 
 @dataclass(slots=True)
 class _Stored:
-    """What is stored of a folder: its heads, the newest first, the size of each layer by counter, and whether there
-    is a journal."""
+    """What is stored of a folder: its heads, the newest first, the size of each layer by counter, the number of its
+    next block, and whether there is a journal."""
 
     heads: list[_Kept] = field(default_factory=list)
     sizes: dict[int, int] = field(default_factory=dict)
+    blocks: dict[int, int] = field(default_factory=dict)
     journal: bool = False
 
     def marks(self) -> tuple[str, ...]:
@@ -219,6 +220,30 @@ class SqlStateStore:
         if hold is not None:
             hold.marks = marks
 
+    def amend(self, session: SessionId, folder: int, stamps: Mapping[str, str | None]) -> None:
+        """Change these stamps at every kept key, ``None`` to remove; see the port. Raises ``Busy`` if another request
+        has saved meanwhile. It costs a block on top of the layer of each key."""
+        hold = self._hold(session, folder)
+
+        def work(connection: Connection, number: int) -> tuple[str, ...] | None:
+            of_folder = _of_folder(session, number, folder)
+            stored = _stored(connection, of_folder)
+            if hold is not None:
+                _check(hold, folder, stored)
+            if not stored.heads or not stamps:
+                return None
+            heads = [_fresh(head.counter, head.generation, head.record) for head in stored.heads]
+            rows = [head.row() for head in heads]
+            for head in heads:
+                rows += _layer_rows(head.counter, stamps, stored.blocks.get(head.counter, 0))
+            connection.execute(delete(storage).where(of_folder, storage.c.block == HEAD_BLOCK))
+            _insert(connection, session, number, folder, rows)
+            return tuple(head.mark for head in heads)
+
+        marks = self._write(session, work)
+        if hold is not None and marks is not None:
+            hold.marks = marks
+
     # --- the journal
 
     def journal(self, session: SessionId, folder: int) -> str | None:
@@ -273,6 +298,10 @@ class SqlStateStore:
                 session, lambda connection, number: _number(connection, session, number, folders)
             )
         return [refs[folder_id] for folder_id, _ in folders]
+
+    def rename_folder(self, session: SessionId, number: int, folder_id: str) -> None:
+        """The folder with this number has another id in the source from now on; see the port."""
+        self._write(session, lambda connection, row: _rename(connection, session, row, number, folder_id))
 
     # --- fields
 
@@ -379,6 +408,7 @@ def _stored(connection: Connection, of_folder: ColumnElement[bool]) -> _Stored:
             stored.journal = True
         else:
             stored.sizes[row.counter] = stored.sizes.get(row.counter, 0) + row.entries
+            stored.blocks[row.counter] = max(stored.blocks.get(row.counter, 0), row.block + 1)
     return stored
 
 
@@ -398,10 +428,10 @@ def _superseded(base: int, merged: Sequence[int]) -> ColumnElement[bool]:
     )
 
 
-def _layer_rows(counter: int, layer: layers.Layer) -> list[dict[str, Any]]:
+def _layer_rows(counter: int, layer: layers.Layer, first: int = 0) -> list[dict[str, Any]]:
     return [
         {"counter": counter, "block": block, "entries": entries, "data": data}
-        for block, (entries, data) in enumerate(layers.to_blocks(layer))
+        for block, (entries, data) in enumerate(layers.to_blocks(layer), first)
     ]
 
 
@@ -449,6 +479,33 @@ def _number(
             ],
         )
     return refs
+
+
+def _rename(connection: Connection, session: SessionId, row: int, number: int, folder_id: str) -> None:
+    of_session = and_(folders.c.cid == session.context_id, folders.c.session == row)
+    ids = {
+        each.number: each.folder
+        for each in connection.execute(
+            select(folders.c.number, folders.c.folder).where(
+                of_session,
+                or_(folders.c.number == number, folders.c.digest == digest(folder_id)),
+            )
+        )
+    }
+    before = ids.get(number)
+    if before is None or before == folder_id:
+        return
+
+    def call(which: int, name: str, mark: str) -> None:
+        values = {"folder": name, "digest": mark}
+        connection.execute(update(folders).where(of_session, folders.c.number == which).values(**values))
+
+    other = next((each for each in ids if each != number), None)
+    if other is not None:  # no two rows may have one digest, not even for a moment
+        call(other, before, f"moving {other}")
+    call(number, folder_id, digest(folder_id))
+    if other is not None:
+        call(other, before, digest(before))
 
 
 def _set_fields(

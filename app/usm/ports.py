@@ -112,8 +112,9 @@ class DataSource(Protocol):
         stamp: str | None,
         to_trash: bool,
         occurrence: datetime | None = None,
-    ) -> None:
-        """Delete an item, or an occurrence of it. Raises like :meth:`update`."""
+    ) -> Written | None:
+        """Delete an item, or an occurrence of it; then the series as it is now, where the source tells. Raises like
+        :meth:`update`."""
         ...
 
     def move(self, folder: FolderRef, item_id: str, target: FolderRef) -> Written:
@@ -247,6 +248,11 @@ class StateStore(Protocol):
         these changed, ``None`` to remove. Counters below ``base`` go, and the journal with them."""
         ...
 
+    def amend(self, session: SessionId, folder: int, stamps: Mapping[str, str | None]) -> None:
+        """Change these stamps at every kept key, ``None`` to remove: what a device did apart from the rounds of this
+        folder, on whichever key it stands. Keys, records and journal stay. Nothing for a folder never begun."""
+        ...
+
     def journal(self, session: SessionId, folder: int) -> str | None:
         """What :meth:`write_journal` left, ``None`` if there is nothing."""
         ...
@@ -263,6 +269,11 @@ class StateStore(Protocol):
         self, session: SessionId, folders: Sequence[tuple[str, ContentType]]
     ) -> Sequence[FolderRef]:
         """Give each source folder a number from 1 up; one that has a number keeps it for ever."""
+        ...
+
+    def rename_folder(self, session: SessionId, number: int, folder_id: str) -> None:
+        """The folder with this number has another id in the source from now on; all that is kept of it stays. A number
+        that the new id had before goes to the old one, so that no number ever comes back for another folder."""
         ...
 
     def fields(self, session: SessionId) -> dict[str, str]:

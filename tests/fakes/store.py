@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.usm.errors import Busy, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
@@ -83,6 +83,15 @@ class MemoryStore:
         kept.heads = [Head(base + 1, record), older]
         kept.journal = None
 
+    def amend(self, session: SessionId, folder: int, stamps: Mapping[str, str | None]) -> None:
+        self.before("amend")
+        kept = self._session(session).folders.get(folder)
+        if kept is None:
+            return
+        for counter, before in kept.stamps.items():
+            merged = {**before, **stamps}
+            kept.stamps[counter] = {item: stamp for item, stamp in merged.items() if stamp is not None}
+
     def journal(self, session: SessionId, folder: int) -> str | None:
         kept = self._session(session).folders.get(folder)
         return None if kept is None else kept.journal
@@ -92,7 +101,7 @@ class MemoryStore:
         self._session(session).folders[folder].journal = text
 
     def folder_refs(self, session: SessionId) -> Sequence[FolderRef]:
-        return list(self._session(session).refs.values())
+        return sorted(self._session(session).refs.values(), key=lambda ref: ref.number)
 
     def number_folders(
         self, session: SessionId, folders: Sequence[tuple[str, ContentType]]
@@ -103,6 +112,18 @@ class MemoryStore:
             if folder_id not in refs:
                 refs[folder_id] = FolderRef(len(refs) + 1, folder_id, content)
         return [refs[folder_id] for folder_id, _ in folders]
+
+    def rename_folder(self, session: SessionId, number: int, folder_id: str) -> None:
+        self.before("rename_folder")
+        refs = self._session(session).refs
+        before = next((ref for ref in refs.values() if ref.number == number), None)
+        if before is None or before.id == folder_id:
+            return
+        other = refs.pop(folder_id, None)
+        del refs[before.id]
+        refs[folder_id] = replace(before, id=folder_id)
+        if other is not None:
+            refs[before.id] = replace(other, id=before.id)
 
     def fields(self, session: SessionId) -> dict[str, str]:
         return dict(self._session(session).fields)

@@ -86,6 +86,60 @@ def test_a_journal_stays_until_the_next_save(store: StateStore, session: Session
     assert store.journal(session, 7) is None
 
 
+def test_an_amendment_holds_at_every_key(store: StateStore, session: SessionId) -> None:
+    store.begin(session, 7, "g1", "one")
+    store.save(session, 7, 1, {"a": "1", "b": "1"}, "two")
+    store.save(session, 7, 2, {"a": "2", "c": "1"}, "three")
+    store.write_journal(session, 7, "intent")
+    store.amend(session, 7, {"a": None, "d": "1"})
+    assert store.stamps(session, 7, 3) == {"b": "1", "c": "1", "d": "1"}
+    assert store.stamps(session, 7, 2) == {"b": "1", "d": "1"}
+    assert store.heads(session, 7) == Heads("g1", Head(3, "three"), Head(2, "two"))
+    assert store.journal(session, 7) == "intent"
+    store.save(session, 7, 2, {"b": None}, "three again")
+    assert store.stamps(session, 7, 3) == {"d": "1"}
+
+
+def test_amending_what_was_never_begun_or_nothing_changes_nothing(
+    store: StateStore, session: SessionId
+) -> None:
+    store.amend(session, 7, {"a": "1"})
+    assert store.heads(session, 7) is None
+    store.begin(session, 7, "g1", "one")
+    with store.lock(session, 7):
+        store.amend(session, 7, {})
+    assert store.stamps(session, 7, 1) == {}
+
+
+def test_many_amendments_leave_few_layers(store: StateStore, session: SessionId) -> None:
+    store.begin(session, 7, "g1", "one")
+    for number in range(40):
+        store.amend(session, 7, {f"a{number}": "1"})
+    store.save(session, 7, 1, {"b": "1"}, "two")
+    assert store.stamps(session, 7, 2) == {f"a{number}": "1" for number in range(40)} | {"b": "1"}
+
+
+def test_a_folder_with_another_id_keeps_its_number(store: StateStore, session: SessionId) -> None:
+    store.number_folders(session, [("old", ContentType.MAIL), ("other", ContentType.MAIL)])
+    store.rename_folder(session, 1, "new")
+    assert list(store.folder_refs(session)) == [
+        FolderRef(1, "new", ContentType.MAIL),
+        FolderRef(2, "other", ContentType.MAIL),
+    ]
+    assert store.number_folders(session, [("old", ContentType.MAIL)])[0].number == 3
+
+
+def test_a_folder_that_takes_the_id_of_another_leaves_it_its_own(
+    store: StateStore, session: SessionId
+) -> None:
+    store.number_folders(session, [("a", ContentType.MAIL), ("b", ContentType.MAIL)])
+    store.rename_folder(session, 1, "b")
+    assert {ref.number: ref.id for ref in store.folder_refs(session)} == {1: "b", 2: "a"}
+    store.rename_folder(session, 1, "b")
+    store.rename_folder(session, 9, "c")
+    assert {ref.number: ref.id for ref in store.folder_refs(session)} == {1: "b", 2: "a"}
+
+
 def test_folders_sessions_and_contexts_are_apart(store: StateStore, session: SessionId) -> None:
     others = [
         dataclasses.replace(session, context_id=2),

@@ -85,6 +85,32 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.write_journal(session, folder, text)
         self.kept[session, folder].journal = text
 
+    @precondition(lambda self: self.kept)
+    @rule(data=st.data(), changes=CHANGES, under_lock=st.booleans())
+    def amend(self, data: st.DataObject, changes: dict[str, str | None], under_lock: bool) -> None:
+        session, folder = data.draw(st.sampled_from(sorted(self.kept, key=repr)))
+        if under_lock:
+            with self.store.lock(session, folder):
+                self.store.heads(session, folder)
+                self.store.amend(session, folder, changes)
+        else:
+            self.store.amend(session, folder, changes)
+        kept = self.kept[session, folder]
+        for counter, (record, stamps) in kept.keys.items():
+            merged = {item: stamp for item, stamp in (stamps | changes).items() if stamp is not None}
+            kept.keys[counter] = (record, merged)
+
+    @rule(session=SESSIONS, number=st.integers(1, 5), name=TEXT)
+    def rename_folder(self, session: SessionId, number: int, name: str) -> None:
+        self.store.rename_folder(session, number, name)
+        numbers = self.numbers.get(session, {})
+        before = next((ref.id for ref in numbers.values() if ref.number == number), None)
+        if before is not None and before != name:
+            del numbers[before]
+            if name in numbers:
+                numbers[before] = FolderRef(numbers[name].number, before, ContentType.MAIL)
+            numbers[name] = FolderRef(number, name, ContentType.MAIL)
+
     @rule(session=SESSIONS, names=st.lists(TEXT, max_size=4))
     def number_folders(self, session: SessionId, names: list[str]) -> None:
         numbers = self.numbers.setdefault(session, {})
