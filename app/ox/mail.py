@@ -1,7 +1,11 @@
 """Messages (``facts``: HTTP API section 8).
 
-A message never changes, only its flags do; so the stamp is the flags, and a stamp that is out of date is no
-conflict: each flag is written by itself. Nothing here marks a message as read (``unseen=true``).
+A message never changes, only its flags and its colour do; so the stamp is these, and a stamp that is out of date is
+no conflict: each flag is written by itself. Nothing here marks a message as read (``unseen=true``). Drafts are another
+matter: :mod:`app.ox.mail_drafts`.
+
+A message is sent by ``new`` without a folder: OX delivers it, takes the Bcc out of what others get, and keeps one copy
+among the sent messages. Where none is wanted that copy is deleted.
 
 HTML is asked for with ``view=raw``: the other views rewrite links to pictures within the message for a browser, so
 that no device would find them. Devices show HTML as they show that of any other mail server.
@@ -9,14 +13,19 @@ that no device would find them. Devices show HTML as they show that of any other
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from app.ox import tracing
+from app.ox.access import leaf
 from app.ox.client import Answer, Call
 from app.ox.errors import Scope, TooLarge
+from app.ox.mail_drafts import Drafts, mark
 from app.ox.mapping import mail as mapping
+from app.ox.mapping import mail_draft
 from app.ox.mapping.values import instant
 from app.ox.module import Context, Found, in_parts
 from app.usm.errors import (
@@ -28,11 +37,24 @@ from app.usm.errors import (
     SourceUnavailable,
     UsmError,
 )
-from app.usm.model import Body, BodyKind, ContentType, Download, Item, Listing, Outgoing, Written
+from app.usm.model import (
+    Body,
+    BodyKind,
+    ContentType,
+    Download,
+    FolderRef,
+    Item,
+    Listing,
+    Outgoing,
+    Written,
+)
+
+_log = logging.getLogger(__name__)
 
 _MODULE: Final = "mail"
-_LISTED: Final = (mapping.ID, mapping.RECEIVED, mapping.FLAGS)
-_FLAGGED: Final = (mapping.ID, mapping.FLAGS)
+_LISTED: Final = (mapping.ID, mapping.RECEIVED, mapping.FLAGS, mapping.COLOR)
+_FLAGGED: Final = (mapping.ID, mapping.FLAGS, mapping.COLOR)
+_SENDERS: Final = ("modules/mail/addresses", "mail/addresses")
 _NEWEST: Final = {
     "columns": "600,611",
     "sort": 610,
@@ -50,6 +72,8 @@ class Mail:
         self._client = context.client
         self._settings = context.settings
         self._traits = context.traits
+        self._user = context.access.user
+        self._drafts = Drafts(self._client, self._user, context.clock, self.send, self.mime)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -69,7 +93,7 @@ class Mail:
             if since is not None and received is not None and received < since:
                 outside.add(item_id)
             else:
-                stamps[item_id] = mapping.stamp(flags)
+                stamps[item_id] = mapping.stamp(flags, row[mapping.COLOR])
         return Listing(stamps, frozenset(outside))
 
     def read(self, folder: str, ids: Sequence[str], bodies: Sequence[BodyKind]) -> Found:
@@ -86,8 +110,9 @@ class Mail:
         return found
 
     def find_created(self, folder: str, uids: Sequence[str]) -> dict[str, Written]:
-        """None: a device creates no messages."""
-        return {}
+        """Drafts by their Message-ID."""
+        found = tracing.find_moved(self._client, folder, [mark(uid) for uid in uids])
+        return {uid: found[mark(uid)] for uid in uids if mark(uid) in found}
 
     def probes(self, folder: str) -> list[Call]:
         """``examine``; where OX has none, the counters of the folder and its newest message."""
@@ -127,7 +152,8 @@ class Mail:
             fields = mapping.fields_of(answer.data, bodies, self._settings.attachments)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             return ItemUnreadable(f"message {item_id}: {error}")
-        return Item(item_id, mapping.stamp(answer.data.get("flags")), ContentType.MAIL, fields)
+        stamp = mapping.stamp(answer.data.get("flags"), answer.data.get("color_label"))
+        return Item(item_id, stamp, ContentType.MAIL, fields)
 
     def _with_mime(self, folder: str, item: Item, bodies: Sequence[BodyKind]) -> Item | Exception:
         """The item with its bytes as they came. A message too large for that keeps the body it has if the device
@@ -142,8 +168,8 @@ class Mail:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def create(self, folder: str, fields: Mapping[str, Any], uid: str) -> Written:
-        """Refused: devices send messages by other commands."""
-        raise ItemRefused("messages cannot be created in a folder")
+        """A draft; any other message is sent, and not stored."""
+        return self._drafts.create(folder, fields, uid)
 
     def update(
         self,
@@ -153,27 +179,42 @@ class Mail:
         stamp: str | None,
         occurrence: datetime | None = None,
     ) -> Written:
-        """Set and clear flags; one call, whose last part tells whether the message is there at all.
+        """Set and clear flags and the colour; one call, whose last part tells whether the message is there at all.
 
         The new stamp is the device's own view: a flag that somebody else changed meanwhile still differs from it,
-        and reaches the device by the next listing.
+        and reaches the device by the next listing. What OX has no place for sends the message back to the device.
         """
-        unknown = [field for field, value in fields.items() if field not in mapping.WRITABLE and value]
+        if "send" in fields or mail_draft.FIELDS & fields.keys():
+            return self._change_draft(folder, item_id, fields)
+        unknown = [field for field in fields if field not in mapping.WRITABLE and field != "categories"]
         if unknown:
             raise ItemRefused(f"a message's {', '.join(sorted(unknown))} cannot be changed")
         wanted = {bit: bool(fields[field]) for field, bit in mapping.WRITABLE.items() if field in fields}
-        calls = [
-            self._flag(folder, item_id, wanted, value) for value in (True, False) if value in wanted.values()
-        ]
         entry = {"folder": folder, "id": item_id}
+        calls = [Call(_MODULE, "update", entry, body, Scope.WRITE) for body in _updates(wanted, fields)]
         calls.append(Call(_MODULE, "list", {"columns": _joined(_FLAGGED)}, [entry], Scope.WRITE))
         rows = _only_rows(self._client.multiple(calls))
         if not rows:
             raise ItemGone(f"message {item_id} is gone")
-        flags = rows[0][mapping.FLAGS] if stamp is None else _flags(stamp)
+        row = rows[0]
+        flags, color = mapping.marks(stamp or mapping.stamp(row[mapping.FLAGS], row[mapping.COLOR]))
         for bit, value in wanted.items():
             flags = flags | bit if value else flags & ~bit
-        return Written(item_id, mapping.stamp(flags))
+        altered = False
+        if "categories" in fields:
+            named = tuple(fields["categories"] or ())
+            color = mapping.color(named)
+            altered = named != (mapping.category(color) or ())
+        return Written(item_id, mapping.stamp(flags, color), altered)
+
+    def _change_draft(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> Written:
+        """Raises ``ItemRefused`` for a message that is none."""
+        entry = {"folder": folder, "id": item_id}
+        call = Call(_MODULE, "list", {"columns": _joined(_FLAGGED)}, [entry], Scope.WRITE)
+        rows = _only_rows(self._client.multiple([call], repeatable=True))
+        if rows and not (rows[0][mapping.FLAGS] or 0) & mapping.DRAFT:
+            raise ItemRefused(f"message {item_id} is no draft, and cannot be changed")
+        return self._drafts.update(folder, item_id, fields)
 
     def delete(
         self,
@@ -200,7 +241,9 @@ class Mail:
         entry = {"folder": target, "id": str(moved)}
         calls = [Call(_MODULE, "list", {"columns": _joined(_FLAGGED)}, [entry], Scope.READ)]
         rows = _only_rows(self._client.multiple(calls))
-        return Written(str(moved), mapping.stamp(rows[0][mapping.FLAGS] if rows else 0))
+        if not rows:
+            return Written(str(moved), mapping.stamp(0), altered=True)
+        return Written(str(moved), mapping.stamp(rows[0][mapping.FLAGS], rows[0][mapping.COLOR]))
 
     def attachment(self, folder: str, item_id: str, attachment_id: str) -> Download:
         """A part of the message."""
@@ -211,8 +254,12 @@ class Mail:
             "attachment": attachment_id,
             "save": "1",
         }
-        data = self._client.download(_MODULE, params, self._settings.message_bytes)
-        return Download(iter((data,)), size=len(data))
+        try:
+            return self._client.fetch(_MODULE, params, self._settings.attachment_bytes)
+        except TooLarge as error:
+            raise ItemUnreadable(f"attachment {attachment_id} of message {item_id}: {error}") from error
+        except ItemUnreadable as error:
+            raise ItemGone(f"attachment {attachment_id} of message {item_id}: {error}") from error
 
     def mime(self, folder: str, item_id: str) -> bytes:
         """The bytes as they came."""
@@ -230,19 +277,79 @@ class Mail:
             raise ItemUnreadable(f"message {item_id}: {error}") from error
 
     def send(self, message: Outgoing) -> None:
-        """Sent and copied by OX; the original's state follows."""
-        raise ItemRefused("messages cannot be sent yet")
+        """Sent and copied by OX; the original's state follows. Raises ``ItemRefused`` for what OX will not send."""
+        answer = self._client.send_text(_MODULE, "new", mail_draft.in_ascii(_named(message)))
+        calls = [_flag(folder.id, item_id, bit) for (folder, item_id), bit in _originals(message)]
+        copy = _copy(answer.data)
+        if copy is not None and not message.copy:
+            calls.append(Call(_MODULE, "delete", {"harddelete": "1"}, [copy], Scope.WRITE))
+        try:
+            for each in self._client.multiple(calls):
+                if isinstance(each, UsmError):
+                    raise each
+        except UsmError as error:
+            _log.warning("a message of %s was sent, but not all is done: %s", self._user.login, error)
 
-    def _flag(self, folder: str, item_id: str, wanted: Mapping[int, bool], value: bool) -> Call:
-        """The form of the flags that all generations take; ``set_flags`` is known from 7.8 on only."""
+    def senders(self) -> tuple[str, ...]:
+        """The default address, then the others of the user."""
+        found = [self._user.mail]
+        for path in _SENDERS:
+            addresses = leaf(self._client, path)
+            if isinstance(addresses, list):
+                found += [str(address) for address in addresses]
+                break
+        return tuple(dict.fromkeys(address for address in found if "@" in address))
+
+    def empty(self, folder: str, subfolders: bool) -> None:
+        """Where to, OX decides as for a single message: into the trash, and for good what is there already."""
+        if subfolders:
+            params = {"parent": folder, "columns": "1", "tree": "0"}
+            below = [str(row[0]) for row in self._client.get("folders", "list", params).data or ()]
+            if below:
+                self._client.put("folders", "delete", below, {"tree": "0"}, Scope.WRITE)
+        self._client.put(_MODULE, "clear", [folder], scope=Scope.FOLDER)
+
+
+def _updates(wanted: Mapping[int, bool], fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The bodies of ``update``, in the form that all generations take; ``set_flags`` is known from 7.8 on only."""
+    bodies: list[dict[str, Any]] = []
+    for value in (True, False):
         bits = sum(bit for bit, wish in wanted.items() if wish is value)
-        return Call(
-            _MODULE,
-            "update",
-            {"folder": folder, "id": item_id},
-            {"flags": bits, "value": value},
-            Scope.WRITE,
-        )
+        if bits:
+            bodies.append({"flags": bits, "value": value})
+    if "categories" in fields:
+        bodies.append({"color_label": mapping.color(fields["categories"] or ())})
+    return bodies
+
+
+def _named(message: Outgoing) -> bytes:
+    """The message with the Message-ID by which it is found again."""
+    name = tracing.message_id(message)
+    head = message.mime[: 64 * 1024].lower()
+    if not name or head.startswith(b"message-id:") or b"\nmessage-id:" in head.partition(b"\r\n\r\n")[0]:
+        return message.mime
+    return f"Message-ID: {name}\r\n".encode("ascii", "replace") + message.mime
+
+
+def _originals(message: Outgoing) -> list[tuple[tuple[FolderRef, str], int]]:
+    pairs = ((message.answers, mapping.ANSWERED), (message.forwards, mapping.FORWARDED))
+    return [(original, bit) for original, bit in pairs if original is not None]
+
+
+def _flag(folder: str, item_id: str, bit: int) -> Call:
+    return Call(
+        _MODULE, "update", {"folder": folder, "id": item_id}, {"flags": bit, "value": True}, Scope.WRITE
+    )
+
+
+def _copy(data: Any) -> dict[str, str] | None:
+    """Where OX put the copy of a message it sent: an object, or a path in newer answers."""
+    if isinstance(data, dict) and data.get("id") is not None and data.get("folder_id"):
+        return {"folder": str(data["folder_id"]), "id": str(data["id"])}
+    if isinstance(data, str) and "/" in data:
+        folder, _, item_id = data.rpartition("/")
+        return {"folder": folder, "id": item_id}
+    return None
 
 
 def _only_rows(answers: Sequence[Answer | UsmError]) -> list[dict[int, Any]]:
@@ -263,10 +370,6 @@ def _wants_mime(item: Item, bodies: Sequence[BodyKind]) -> bool:
     first = bool(bodies) and bodies[0] is BodyKind.MIME
     protected = bool(item.fields["signed"] or item.fields["encrypted"])
     return first or (BodyKind.MIME in bodies and protected)
-
-
-def _flags(stamp: str) -> int:
-    return int(stamp) if stamp.isascii() and stamp.isdigit() else 0
 
 
 def _joined(columns: Sequence[int]) -> str:

@@ -49,7 +49,7 @@ def find_moved(client: OxClient, folder: str, names: Sequence[str]) -> dict[str,
     for name, answer in zip(names, client.multiple(calls, repeatable=True), strict=True):
         data = _data(answer)
         if data.get("id") is not None:
-            found[name] = Written(str(data["id"]), mapping.stamp(data.get("flags")))
+            found[name] = Written(str(data["id"]), mapping.stamp(data.get("flags"), data.get("color_label")))
     return found
 
 

@@ -24,9 +24,9 @@ def message(seen):
 
 
 def test_a_listing_is_one_call_newest_first(canned, canned_source):
-    canned.on("mail?all", {"data": [["9", 3000, 0], ["8", 2000, 33], ["7", 1000, 34], ["6", None, None]]})
+    canned.on("mail?all", {"data": [["9", 3000, 0, 0], ["8", 2000, 33, 3], ["7", 1000, 34, 0], ["6", None, None, None]]})
     listing = canned_source().listing(INBOX, None)
-    assert list(listing.stamps.items()) == [("9", "0"), ("8", "33"), ("6", "0")]
+    assert list(listing.stamps.items()) == [("9", "0"), ("8", "33.3"), ("6", "0")]
     assert len(canned.calls) == 1
     assert canned.calls[0].params["sort"] == "610"
     assert canned.calls[0].params["order"] == "desc"
@@ -35,7 +35,7 @@ def test_a_listing_is_one_call_newest_first(canned, canned_source):
 def test_what_is_too_old_lies_outside(canned, canned_source):
     since = datetime(2026, 1, 1, tzinfo=UTC)
     edge = int(since.timestamp() * 1000)
-    canned.on("mail?all", {"data": [["3", edge, 0], ["2", edge - 1, 0], ["1", 0, 2]]})
+    canned.on("mail?all", {"data": [["3", edge, 0, 0], ["2", edge - 1, 0, 0], ["1", 0, 2, 0]]})
     listing = canned_source().listing(INBOX, since)
     assert set(listing.stamps) == {"3"}
     assert listing.outside == {"2"}
@@ -144,7 +144,7 @@ def test_a_message_that_begins_like_an_error_is_still_a_message(canned, canned_s
 
 def flags_are(canned, flags):
     canned.on("mail?update", {"data": {"id": "5", "folder_id": INBOX.id}})
-    canned.on("mail?list", {"data": [["5", flags]]})
+    canned.on("mail?list", {"data": [["5", flags, 0]]})
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,8 @@ def flags_are(canned, flags):
         ({"read": True, "flagged": False}, [{"flags": 32, "value": True}, {"flags": 8, "value": False}]),
         ({"read": None}, [{"flags": 32, "value": False}]),
         ({}, []),
-        ({"read": True, "categories": ()}, [{"flags": 32, "value": True}]),
+        ({"read": True, "categories": ()}, [{"flags": 32, "value": True}, {"color_label": 0}]),
+        ({"categories": ("Work", "green Category", "Red")}, [{"color_label": 3}]),
     ],
 )
 def test_flags_are_written_by_one_call(canned, canned_source, fields, sent):
@@ -173,8 +174,18 @@ def test_the_new_stamp_is_what_the_device_knows_now(canned, canned_source):
     assert source.update(INBOX, "5", {"read": True}, None) == Written("5", "40")
 
 
+def test_a_category_that_is_no_colour_brings_the_message_back_to_the_device(canned, canned_source):
+    flags_are(canned, 0)
+    source = canned_source()
+    assert source.update(INBOX, "5", {"categories": ("Blue",)}, "32") == Written("5", "32.2")
+    assert source.update(INBOX, "5", {"categories": ("Blue", "Work")}, "32") == Written("5", "32.2", True)
+    assert source.update(INBOX, "5", {"categories": ("Work",)}, "32.4") == Written("5", "32", True)
+    assert source.update(INBOX, "5", {"categories": None}, "32.4") == Written("5", "32")
+    assert source.update(INBOX, "5", {"read": True}, "0.4") == Written("5", "32.4")
+
+
 def test_answers_that_ox_gives_in_another_order_are_understood(canned, canned_source):
-    canned.on("multiple?", [{"data": [["5", 0]]}, {"data": {"id": "5"}}])
+    canned.on("multiple?", [{"data": [["5", 0, 0]]}, {"data": {"id": "5"}}])
     assert canned_source().update(INBOX, "5", {"read": True}, None) == Written("5", "32")
 
 
@@ -200,13 +211,18 @@ def test_a_message_that_is_gone_cannot_be_changed(canned, canned_source):
         canned_source().update(INBOX, "5", {"read": True}, "0")
 
 
-def test_what_mail_cannot_hold_is_refused_before_anything_is_written(canned, canned_source):
-    with pytest.raises(ItemRefused, match="subject"):
-        canned_source().update(INBOX, "5", {"read": True, "subject": "x"}, "0")
-    with pytest.raises(ItemRefused):
-        canned_source().create(INBOX, {"subject": "x"}, "mark")
-    assert canned_source().find_created(INBOX, ["mark"]) == {}
-    assert not canned.calls
+def test_what_is_no_draft_is_not_rewritten(canned, canned_source):
+    flags_are(canned, 32)
+    source = canned_source()
+    for fields in ({"read": True, "subject": "x"}, {"send": True}):
+        with pytest.raises(ItemRefused, match="no draft"):
+            source.update(INBOX, "5", fields, "0")
+    with pytest.raises(ItemRefused, match="received"):
+        source.update(INBOX, "5", {"received": None}, "0")
+    canned.on("config/mail/folder/drafts", {"data": "default0/Drafts"})
+    with pytest.raises(ItemRefused, match="not the folder of drafts"):
+        source.create(INBOX, {"subject": "x"}, "mark")
+    assert {seen.module for seen in canned.calls} == {"multiple", "config/mail/folder/drafts"}
 
 
 def test_deleting_goes_to_the_trash_or_for_good(canned, canned_source):

@@ -1,11 +1,16 @@
 """Messages: what OX's ``get`` tells and USM fields (``facts``: HTTP API sections 8.3, 8.4 and 8.6).
 
 Mail comes from anywhere: whatever is missing or malformed makes its field absent, never the message unreadable.
+
+Categories are OX's colour labels: a message has one of ten or none, and OX's interface calls them by their colours.
+So a device sees at most one category, and of those it sets the first that names a colour counts. Any other category
+has no place in OX; the device gets the message back as it is. Other user flags are no labels, and stay as they are.
 """
 
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -19,13 +24,37 @@ from app.usm.model import Attachment, Body, BodyKind
 ID: Final = 600
 RECEIVED: Final = 610
 FLAGS: Final = 611
+COLOR: Final = 102
 
 ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, FORWARDED = 1, 2, 4, 8, 32, 256
 TOLD: Final = ANSWERED | DRAFT | FLAGGED | SEEN | FORWARDED
 """The flags that a device must hear of."""
 
 WRITABLE: Final[Mapping[str, int]] = {"read": SEEN, "flagged": FLAGGED}
-"""The fields that a device may change, and their flags."""
+"""The fields of any message that a device may change, and their flags; ``categories`` as well."""
+
+COLORS: Final[Mapping[int, str]] = {
+    1: "Red",
+    2: "Blue",
+    3: "Green",
+    4: "Gray",
+    5: "Purple",
+    6: "Light green",
+    7: "Orange",
+    8: "Pink",
+    9: "Light blue",
+    10: "Yellow",
+}
+"""Colour label → category."""
+
+NO_COLOR: Final = 0
+
+_NUMBERS: Final[Mapping[str, int]] = {
+    **{name.casefold(): number for number, name in COLORS.items()},
+    "grey": 4,
+}
+_CATEGORY: Final = re.compile(r"\s+category$", re.IGNORECASE)
+"""Outlook calls its own colours "Red Category" and so on."""
 
 _FLAG_FIELDS: Final[Mapping[str, int]] = {
     **WRITABLE,
@@ -39,9 +68,28 @@ _HEADER_ADDRESSES: Final[Mapping[str, str]] = {"reply_to": "reply-to", "sender":
 _Part = Mapping[str, Any]
 
 
-def stamp(flags: Any) -> str:
-    """The stamp of a message: a message never changes, but its flags do."""
-    return str((flags if isinstance(flags, int) else 0) & TOLD)
+def stamp(flags: Any, color: Any = None) -> str:
+    """The stamp of a message: a message never changes, but its flags and its colour do."""
+    bits = str((flags if isinstance(flags, int) else 0) & TOLD)
+    return f"{bits}.{color}" if color in COLORS else bits
+
+
+def marks(stamp: str) -> tuple[int, int]:
+    """The flags and the colour that a stamp stands for."""
+    flags, _, color = stamp.partition(".")
+    return int(flags) if flags.isdecimal() else 0, int(color) if color.isdecimal() else NO_COLOR
+
+
+def category(color: Any) -> tuple[str, ...] | None:
+    """The categories of a message of this colour."""
+    name = COLORS.get(color) if isinstance(color, int) else None
+    return (name,) if name else None
+
+
+def color(categories: Sequence[str]) -> int:
+    """The colour that these categories come down to."""
+    named = (_NUMBERS.get(_CATEGORY.sub("", name.strip()).casefold()) for name in categories)
+    return next((number for number in named if number), NO_COLOR)
 
 
 def fields_of(
@@ -57,6 +105,7 @@ def fields_of(
         "importance": _importance(message.get("priority")),
         "message_id": values.line(message.get("message_id") or headers.get("message-id")),
         "size": message.get("size") if isinstance(message.get("size"), int) else None,
+        "categories": category(message.get("color_label")),
         "attachments": tuple(_attachments(message))[:most_attachments] or None,
         "body": _body(message, bodies),
         **{field: _addresses(message.get(field)) for field in _ADDRESS_FIELDS},

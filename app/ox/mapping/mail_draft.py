@@ -1,0 +1,275 @@
+"""A draft as a message: what a device wrote, put into the form in which OX keeps it (RFC 5322, RFC 2045).
+
+A draft is composed anew whenever it changes: header fields and the body come from the device where it names them, and
+from the draft as it was where it does not; so what a device cannot express (fields of its own, In-Reply-To) stays.
+Parts keep their bytes. Everything is ASCII on the wire: OX reads a message that is put there as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.charset import QP, Charset
+from email.encoders import encode_base64
+from email.errors import MessageError
+from email.header import Header, decode_header, make_header
+from email.message import Message
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.parser import BytesParser
+from email.policy import compat32
+from email.utils import format_datetime, formataddr, getaddresses
+from typing import Any, Final
+
+from inscriptis import get_text
+
+from app.ox.mapping import values
+from app.usm.content import Address, Upload
+from app.usm.model import Body, BodyKind
+
+FIELDS: Final = frozenset(
+    (
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "reply_to",
+        "subject",
+        "importance",
+        "body",
+        "add_attachments",
+        "remove_attachments",
+    )
+)
+"""What a device may change of a draft, besides the marks that any message has."""
+
+_ADDRESSES: Final[Mapping[str, str]] = {
+    "from": "From",
+    "to": "To",
+    "cc": "Cc",
+    "bcc": "Bcc",
+    "reply_to": "Reply-To",
+}
+_ADDRESS_HEADERS: Final = frozenset((*(title.lower() for title in _ADDRESSES.values()), "sender"))
+_PRIORITIES: Final = {0: ("5", "Low"), 2: ("1", "High")}
+_OF_THE_BODY: Final = ("content-type", "content-transfer-encoding", "content-disposition", "mime-version")
+_TEXTS: Final = ("text/plain", "text/html")
+
+UTF_8: Final = Charset("utf-8")
+UTF_8.body_encoding = QP
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A message taken apart: its text, the pictures within the text, and the files; each with OX's id for it."""
+
+    texts: list[Message] = field(default_factory=list)
+    inline: list[Message] = field(default_factory=list)
+    files: list[Message] = field(default_factory=list)
+
+
+def parsed(mime: bytes) -> Message:
+    """A message of any bytes; nothing is too broken."""
+    return BytesParser(policy=compat32).parsebytes(mime)
+
+
+def numbered(message: Message, prefix: str = "") -> Iterator[tuple[str, Message]]:
+    """All parts that hold data, in order, each with the id that OX gives it (``facts``: 8.1)."""
+    if message.get_content_maintype() != "multipart" or not message.is_multipart():
+        yield prefix or "1", message
+        return
+    for number, part in enumerate(message.get_payload(), 1):
+        if isinstance(part, Message):
+            yield from numbered(part, f"{prefix}.{number}" if prefix else str(number))
+
+
+def compose(
+    old: bytes | None, fields: Mapping[str, Any], sender: Address | None, name: str, now: datetime
+) -> bytes:
+    """The draft. ``old``: as it was, ``None`` for a new one; ``name``: its Message-ID; ``sender``: who wrote it, where
+    nothing says so."""
+    body = fields.get("body")
+    whole = body.mime if isinstance(body, Body) and body.kind is BodyKind.MIME else None
+    base = parsed(whole if whole is not None else old or b"")
+    parts = _taken_apart(base, frozenset(fields.get("remove_attachments") or ()))
+    if isinstance(body, Body) and whole is None:
+        parts.texts = [_text(body)]
+    elif "body" in fields and body is None:
+        parts.texts = []
+    for upload in fields.get("add_attachments") or ():
+        (parts.inline if upload.inline and upload.content_id else parts.files).append(_file(upload))
+    message = _assembled(parts)
+    for title, value in _headers(base, fields, sender, name, now):
+        message[title] = value  # type: ignore[assignment]  # a Header is taken as well
+    message["MIME-Version"] = "1.0"
+    return message.as_bytes(policy=compat32.clone(linesep="\r\n"))
+
+
+def _headers(
+    base: Message, fields: Mapping[str, Any], sender: Address | None, name: str, now: datetime
+) -> Iterator[tuple[str, str | Header]]:
+    named = {title.lower() for key, title in _ADDRESSES.items() if key in fields}
+    named |= {"subject"} if "subject" in fields else set()
+    named |= {"x-priority", "importance"} if "importance" in fields else set()
+    for title, value in base.items():
+        if title.lower() not in (*named, *_OF_THE_BODY, "message-id", "date"):
+            yield title, value
+    for key, title in _ADDRESSES.items():
+        if fields.get(key):
+            yield title, _mailboxes(fields[key])
+    if sender is not None and not fields.get("from") and not base.get("From"):
+        yield "From", _mailboxes((sender,))
+    if fields.get("subject"):
+        yield "Subject", _header(fields["subject"])
+    if fields.get("importance") in _PRIORITIES:
+        yield from zip(("X-Priority", "Importance"), _PRIORITIES[fields["importance"]], strict=True)
+    yield "Date", format_datetime(now)
+    yield "Message-ID", name
+
+
+def _header(text: str) -> str | Header:
+    line = values.line(text) or ""
+    return line if line.isascii() else Header(line, UTF_8)
+
+
+def _mailboxes(addresses: Sequence[Address]) -> str:
+    """ASCII: names are encoded, addresses are not (no device sends any that would need it)."""
+    return ", ".join(
+        formataddr((values.line(each.name) or "", values.line(each.mail) or ""), "utf-8")
+        if each.mail.isascii()
+        else str(Header(values.line(each.mail) or "", UTF_8).encode())
+        for each in addresses
+    )
+
+
+# -- parts ---------------------------------------------------------------------------------------------------
+
+
+def _taken_apart(message: Message, without: frozenset[str]) -> _Parts:
+    parts = _Parts()
+    for part_id, part in numbered(message):
+        if part_id in without:
+            continue
+        kind = part.get_content_type()
+        is_file = part.get_content_disposition() == "attachment" or part.get_filename()
+        if kind in _TEXTS and not is_file:
+            if part.get_payload():
+                parts.texts.append(_bare(part))
+        elif part.get("Content-ID") and part.get_content_disposition() != "attachment":
+            parts.inline.append(_bare(part))
+        else:
+            parts.files.append(_bare(part))
+    return parts
+
+
+def _bare(part: Message) -> Message:
+    """A part with the header fields of its own alone: that of a whole message has the others too."""
+    for title in list(part.keys()):
+        if not title.lower().startswith("content-"):
+            del part[title]
+    return part
+
+
+def _text(body: Body) -> Message:
+    if body.kind is not BodyKind.HTML:
+        return _encoded(body.text, "plain")
+    both = MIMEMultipart("alternative")
+    both.attach(_encoded(get_text(body.text) if body.text.strip() else "", "plain"))
+    both.attach(_encoded(body.text, "html"))
+    return both
+
+
+def _encoded(text: str, subtype: str) -> Message:
+    return MIMEText(values.clean(text), subtype, UTF_8)  # type: ignore[arg-type]
+
+
+def _file(upload: Upload) -> Message:
+    kind, _, subtype = upload.content_type.partition("/")
+    if not (kind.isalnum() and subtype) or kind in ("multipart", "message"):
+        kind, subtype = "application", "octet-stream"
+    part = MIMEBase(kind, subtype)
+    part.set_payload(upload.data)
+    encode_base64(part)
+    name = values.line(upload.name) or "attachment"
+    part.add_header("Content-Disposition", "inline" if upload.inline else "attachment", filename=name)
+    if not name.isascii():
+        del part["Content-Disposition"]
+        disposition = "inline" if upload.inline else "attachment"
+        part.add_header("Content-Disposition", disposition, filename=("utf-8", "", name))
+    if upload.content_id:
+        part.add_header("Content-ID", f"<{(values.line(upload.content_id) or '').strip('<>')}>")
+    return part
+
+
+def _assembled(parts: _Parts) -> Message:
+    texts = parts.texts or [_encoded("", "plain")]
+    body = texts[0]
+    if len(texts) > 1:
+        kinds = {text.get_content_type() for text in texts}
+        body = _joined("alternative" if len(kinds) == len(texts) else "mixed", texts)
+    if parts.inline:
+        body = _joined("related", [body, *parts.inline])
+    if parts.files:
+        body = _joined("mixed", [body, *parts.files])
+    return body
+
+
+def _joined(subtype: str, parts: Sequence[Message]) -> Message:
+    message = MIMEMultipart(subtype)
+    del message["MIME-Version"]
+    for part in parts:
+        del part["MIME-Version"]
+        message.attach(part)
+    return message
+
+
+# -- on the way to OX ----------------------------------------------------------------------------------------
+
+
+def in_ascii(mime: bytes) -> bytes:
+    """A message that OX can take as text: parts that are not ASCII are coded, unless that would break a signature.
+    A message that is ASCII stays as it is, byte for byte."""
+    if mime.isascii():
+        return mime
+    message = parsed(mime)
+    if message.get_content_type() != "multipart/signed":
+        _code_parts(message)
+    for title, value in list(message.raw_items()):
+        if not str(value).isascii():
+            message.replace_header(title, _coded(title, str(value)))  # type: ignore[arg-type]
+    return message.as_bytes(policy=compat32.clone(linesep="\r\n"))
+
+
+def _coded(title: str, value: str) -> str | Header:
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", "replace")
+    if title.lower() in _ADDRESS_HEADERS:
+        return _mailboxes([Address(mail, _decoded(name)) for name, mail in getaddresses([text]) if mail])
+    return Header(" ".join(text.split()), UTF_8)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return str(make_header(decode_header(text)))
+    except (MessageError, ValueError, LookupError):
+        return text
+
+
+def _code_parts(message: Message) -> None:
+    for _, part in numbered(message):
+        if part.is_multipart():
+            continue
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes) and not payload.isascii() and _is_bare(part):
+            del part["Content-Transfer-Encoding"]
+            part.set_payload(payload)
+            encode_base64(part)
+
+
+def _is_bare(part: Message) -> bool:
+    return str(part.get("Content-Transfer-Encoding", "8bit")).strip().lower() in ("7bit", "8bit", "binary")
