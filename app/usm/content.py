@@ -282,8 +282,8 @@ CALENDAR_FIELDS: Final[Mapping[str, type]] = {
 }
 """An appointment or a series of them. ``time_zone``: the IANA name of where the series lives, absent where it is not
 known; a device can often not tell zones of the same rules apart, so a source keeps the one it has where both tell the
-same time; ``exceptions`` holds ``tuple[Occurrence]``; ``organized``: by the user; ``reply``: the user's own; ``reminder``:
-minutes before the start. Attachments are written as those of a message."""
+same time; ``exceptions`` holds ``tuple[Occurrence]``; ``organized``: by the user; ``reply``: the user's own;
+``reminder``: minutes before the start. Attachments are written as those of a message."""
 
 TASK_FIELDS: Final[Mapping[str, type]] = {
     "subject": str,
