@@ -55,7 +55,9 @@ and what holds at present, the tz database holds to the end."""
 @dataclass(frozen=True, slots=True)
 class Switch:
     """When the clocks change, every year: at ``time`` (minutes after midnight, by the clock before the change) of the
-    nth ``weekday`` (0 Sunday) of the month; ``week`` 5 is the last. With ``year`` only in that year, on day ``week``."""
+    nth ``weekday`` (0 Sunday) of the month; ``week`` 5 is the last. With a ``year`` it is on day ``week`` instead.
+
+    Readings of that clock are held as if they were UTC."""
 
     month: int
     weekday: int
@@ -72,7 +74,7 @@ class Switch:
             day = min(self.week, last)
         elif day > last:
             day -= 7
-        return datetime(year, self.month, day) + timedelta(minutes=self.time)
+        return datetime(year, self.month, day, tzinfo=UTC) + timedelta(minutes=self.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,13 @@ class Rules:
         """Minutes east of UTC at a moment in UTC."""
         if self.to_standard is None or self.to_daylight is None:
             return self.standard
-        plain = moment.astimezone(UTC).replace(tzinfo=None)
         try:
-            year = (plain + timedelta(minutes=self.standard)).year
+            year = (moment.astimezone(UTC) + timedelta(minutes=self.standard)).year
             begin = self.to_daylight.moment(year) - timedelta(minutes=self.standard)
             end = self.to_standard.moment(year) - timedelta(minutes=self.daylight)
         except (OverflowError, ValueError):
             return self.standard
-        summer = begin <= plain < end if begin < end else not end <= plain < begin
+        summer = begin <= moment < end if begin < end else not end <= moment < begin
         return self.daylight if summer else self.standard
 
 
@@ -327,7 +328,7 @@ def _agrees(name: str, told: Rules, year: int, slack: timedelta) -> bool:
 
 def _by_clock(switch: tuple[datetime, int, int]) -> datetime:
     """When a change is, by the clock before it."""
-    return (switch[0] + timedelta(minutes=switch[1])).replace(tzinfo=None)
+    return switch[0] + timedelta(minutes=switch[1])
 
 
 def _at(minutes: int, start: datetime) -> str | None:
