@@ -4,6 +4,9 @@ All in one call where OX can list the visible folders of a content type; where i
 level, one call a level. Left out: what the user may not read, the global address book, other mail accounts, views
 that are not folders. A module that the user may not use is no error; a mail account that does not answer is one,
 because a device that is told of no folder deletes its copy.
+
+A new folder at the top stands where the user's others stand: below "my folders", and of mail beside the folders of sent
+and deleted messages. A folder of mail that is deleted goes to the trash with all that is in it, as OX has it.
 """
 
 from __future__ import annotations
@@ -13,17 +16,27 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.ox.access import Access, Traits, leaf
-from app.ox.client import Answer, Call, OxClient, rowed
-from app.ox.errors import Unsupported
+from app.ox.client import FORCE, Answer, Call, OxClient, rowed
+from app.ox.errors import Scope, Unsupported
 from app.ox.mapping import folder as mapping
-from app.usm.errors import FolderGone, SourceUnavailable, UsmError
-from app.usm.model import ContentType, Folder, FolderRole
+from app.ox.module import Context
+from app.usm.errors import (
+    FolderGone,
+    ItemConflict,
+    ItemError,
+    ItemFailed,
+    ItemRefused,
+    SourceUnavailable,
+    UsmError,
+)
+from app.usm.model import ContentType, Folder, FolderRef, FolderRole
 
 Row = Mapping[int, Any]
 
 ROOTS: Final[Mapping[ContentType, tuple[str, ...]]] = {ContentType.MAIL: (mapping.MAIL_ROOT,)}
 """Where the walk begins; for the other content types at "my", "public" and "shared folders"."""
 _GROUPWARE_ROOTS: Final = ("1", "2", "3")
+_PRIVATE_ROOT: Final = "1"
 
 _INBOX: Final = "default0/inbox"
 _DEEPEST: Final = 30
@@ -153,3 +166,110 @@ def _with_roles(client: OxClient, content: ContentType, found: Sequence[Folder])
         default = str(leaf(client, f"folder/{mapping.MODULES[content]}"))
         return [replace(each, role=FolderRole.DEFAULT) if each.id == default else each for each in folders]
     return folders
+
+
+# -- writing -------------------------------------------------------------------------------------------------
+
+
+class Folders:
+    """What the user does to folders."""
+
+    def __init__(self, context: Context) -> None:
+        self._client = context.client
+        self._traits = context.traits
+        self._columns = mapping.LEGACY_COLUMNS if context.access.legacy else mapping.COLUMNS
+
+    def create(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
+        """Two calls, and one more for a folder of mail at the top."""
+        module = mapping.MODULES.get(content)
+        if module is None:
+            raise ItemRefused(f"there is but one folder of {content}")
+        place = self._top(content) if parent is None else parent.id
+        body = {"title": title, "module": module, "subscribed": True}
+        answer = self._write("new", body, {"folder_id": place}, place, title)
+        return self._folder(_id_in(answer, place), content, parent)
+
+    def change(self, folder: FolderRef, parent: FolderRef | None, title: str) -> Folder:
+        """Three calls: a look at where it is, the change, and a look at what became of it."""
+        if folder.content not in mapping.MODULES:
+            raise ItemRefused(f"the folder of {folder.content} stays what it is")
+        above = self._path(folder.id)
+        body: dict[str, Any] = {}
+        if title != mapping.title(above[0]):
+            body["title"] = mapping.bare_title(title, above[0])
+        place = str(above[0][mapping.PARENT])
+        if parent is not None:
+            wanted = parent.id
+        else:
+            # The device sees a folder at the top whose parent it does not see.
+            hidden = len(above) < 2 or not _belongs(above[1], folder.content)
+            wanted = place if hidden else self._top(folder.content)
+        if wanted != place:
+            body["folder_id"] = wanted
+        folder_id = folder.id
+        if body:
+            params = {"id": folder.id, "timestamp": FORCE}
+            answer = self._write("update", body, params, wanted, body.get("title", title))
+            folder_id = str(answer.data) if isinstance(answer.data, str | int) and answer.data else folder.id
+        return self._folder(folder_id, folder.content, parent)
+
+    def delete(self, folder: FolderRef) -> None:
+        """One call."""
+        if folder.content not in mapping.MODULES:
+            raise ItemRefused(f"the folder of {folder.content} stays")
+        params = {"tree": "0", "timestamp": FORCE}
+        answer = self._client.put("folders", "delete", [folder.id], params, Scope.WRITE)
+        if answer.data:
+            raise ItemFailed(f"OX leaves folder {folder.id!r} as it is")
+
+    def _top(self, content: ContentType) -> str:
+        return mail_top(self._client, self._traits) if content is ContentType.MAIL else _PRIVATE_ROOT
+
+    def _write(
+        self, action: str, body: Mapping[str, Any], params: Mapping[str, str], place: str, title: str
+    ) -> Answer:
+        """Mail servers and generations call a name that is taken by many names: so the place is looked at."""
+        try:
+            return self._client.put("folders", action, body, {"tree": "0", **params}, Scope.WRITE)
+        except ItemError as error:
+            if not isinstance(error, ItemConflict) and self._is_taken(place, title):
+                raise ItemConflict(f"there is a folder {title!r} in {place!r}") from error
+            raise
+
+    def _is_taken(self, place: str, title: str) -> bool:
+        rows = self._client.get("folders", "list", self._params(parent=place)).rows(self._columns)
+        return any(str(row[mapping.TITLE]).casefold() == title.casefold() for row in rows)
+
+    def _folder(self, folder_id: str, content: ContentType, parent: FolderRef | None) -> Folder:
+        row = self._path(folder_id)[0]
+        return mapping.folder_of(row, content, None if parent is None else parent.id)
+
+    def _path(self, folder_id: str) -> list[dict[int, Any]]:
+        """The folder and those above it. Raises ``FolderGone``."""
+        rows = self._client.get("folders", "path", self._params(id=folder_id)).rows(self._columns)
+        if not rows:
+            raise FolderGone(f"folder {folder_id!r} is gone")
+        return rows
+
+    def _params(self, **params: str) -> dict[str, str]:
+        return {"columns": ",".join(map(str, self._columns)), "tree": "0", **params}
+
+
+def _id_in(answer: Answer, place: str) -> str:
+    if not isinstance(answer.data, str | int) or isinstance(answer.data, bool):
+        raise SourceUnavailable(f"OX makes a folder in {place!r} without telling its id", in_doubt=True)
+    return str(answer.data)
+
+
+def mail_top(client: OxClient, traits: Traits) -> str:
+    """Where a user's own folders of mail stand at the top: beside those of sent and deleted messages. One call."""
+    rows = _visible(client, traits, [ContentType.MAIL], mapping.LEGACY_COLUMNS)[0]
+    return top_of(rows)
+
+
+def top_of(rows: Iterable[Row]) -> str:
+    """The same, of rows that were read already."""
+    parents = [str(row[mapping.PARENT]) for row in rows if row[mapping.STANDARD] in mapping.BESIDE]
+    return (
+        max(set(parents), key=lambda place: (parents.count(place), place)) if parents else mapping.MAIL_ROOT
+    )

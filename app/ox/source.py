@@ -43,6 +43,7 @@ class OxSource:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._folders = folders.Folders(context)
         self._modules = {
             content: module(context)
             for content, module in MODULES.items()
@@ -164,15 +165,17 @@ class OxSource:
 
     def create_folder(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
         """See the port."""
-        raise ItemRefused("folders cannot be made yet")
+        if content not in self._modules:
+            raise ItemRefused(f"user {self.user.login} has no {content}")
+        return self._folders.create(parent, title, content)
 
     def change_folder(self, folder: FolderRef, parent: FolderRef | None, title: str) -> Folder:
         """See the port."""
-        raise ItemRefused("folders cannot be changed yet")
+        return self._folders.change(folder, parent, title)
 
     def delete_folder(self, folder: FolderRef) -> None:
         """See the port."""
-        raise ItemRefused("folders cannot be deleted yet")
+        self._folders.delete(folder)
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """See the port; one call, the first time on an old OX two."""

@@ -49,6 +49,9 @@ ROLES: Final[Mapping[int, FolderRole]] = {
 }
 """Column 316 → role."""
 
+BESIDE: Final = (9, 10, 12)
+"""Column 316 of drafts, sent and trash, beside which a user's own folders stand."""
+
 _CREATE_OBJECTS: Final = 2
 _LONGEST_TITLE: Final = 255
 
@@ -82,9 +85,23 @@ def role(row: Mapping[int, Any]) -> FolderRole:
 def title(row: Mapping[int, Any]) -> str:
     """The title as one line; a shared folder's names its owner, a nameless one is called by its id."""
     name = values.line(row.get(TITLE)) or values.line(str(row[ID]).rsplit("/", 1)[-1]) or "?"
-    owner = values.line(row.get(OWNER)) if row.get(TYPE) == SHARED else None
-    full = f"{name} ({owner})" if owner and owner not in name else name
+    owner = _owner(row)
+    full = f"{name}{_of(owner)}" if owner and owner not in name else name
     return full[:_LONGEST_TITLE]
+
+
+def bare_title(title: str, row: Mapping[int, Any]) -> str:
+    """The title to write when a device calls the folder of this row by that name: without its owner's."""
+    owner = _owner(row)
+    return title.removesuffix(_of(owner)) or title if owner else title
+
+
+def _owner(row: Mapping[int, Any]) -> str | None:
+    return values.line(row.get(OWNER)) if row.get(TYPE) == SHARED else None
+
+
+def _of(owner: str) -> str:
+    return f" ({owner})"
 
 
 def folder_of(row: Mapping[int, Any], content: ContentType, parent_id: str | None) -> Folder:
