@@ -12,6 +12,7 @@ from app.usm import hierarchy, keys, watch
 from app.usm.content import Reply
 from app.usm.errors import FolderGone, UnknownSyncKey
 from app.usm.exchange import Exchange, begin
+from app.usm.folder_changes import FolderChanges
 from app.usm.model import (
     HIERARCHY,
     BodyKind,
@@ -232,13 +233,21 @@ class Session:
         """A new folder, made once, under the folder of this number (0: at the top); the device that stood on ``key`` is
         not told of it again. Raises ``UnknownSyncKey``, ``ItemConflict`` where one of that title is there,
         ``FolderGone`` for the parent, ``ItemRefused``, ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
-        raise NotImplementedError
+        with self._store.lock(self.id, HIERARCHY):
+            return self._folder_changes(key).create(parent, title, content)
 
     def change_folder(self, key: str, number: int, parent: int, title: str) -> FolderWritten:
         """Rename a folder, move it, or both; it keeps its number. Raises like :meth:`create_folder`, ``FolderGone`` for
         either folder."""
-        raise NotImplementedError
+        with self._store.lock(self.id, HIERARCHY):
+            return self._folder_changes(key).change(number, parent, title)
 
     def delete_folder(self, key: str, number: int) -> FolderWritten:
         """Delete a folder with all that is in it. Raises like :meth:`create_folder`."""
-        raise NotImplementedError
+        with self._store.lock(self.id, HIERARCHY):
+            return self._folder_changes(key).delete(number)
+
+    def _folder_changes(self, key: str) -> FolderChanges:
+        self._refs = None
+        heads = self._kept(self._store.heads(self.id, HIERARCHY))
+        return FolderChanges(self.id, self._source, self._store, heads, key)
