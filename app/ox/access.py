@@ -51,6 +51,8 @@ class Traits:
 
     examine: bool = True
     all_visible: bool = True
+    chronos: bool | None = None
+    """Whether OX has the newer of its two calendar modules; ``None``: nobody has asked yet."""
 
 
 def identify(client: OxClient, login: str, answer: Mapping[str, Any]) -> Access:

@@ -162,11 +162,18 @@ class OxClient:
         return self._in_session(request, lambda answer: _opened(_object(answer, request), scope))
 
     def upload(
-        self, module: str, action: str, body: Any, file: tuple[str, bytes, str], params: Params = NONE
+        self,
+        module: str,
+        action: str,
+        body: Any,
+        file: tuple[str, bytes, str],
+        params: Params = NONE,
+        number: str = "",
     ) -> Answer:
-        """A ``POST`` of JSON with a file (name, bytes, content type); the answer comes wrapped in HTML."""
-        data = {"json": _dumps(body).encode("utf-8", "replace")}
-        request = Request("POST", module, _params(action, params), data=data, files={"file": file})
+        """A ``POST`` of JSON with a file (name, bytes, content type); the answer comes wrapped in HTML. ``number``: what
+        some modules want after the names of the two parts."""
+        data = {f"json{number}": _dumps(body).encode("utf-8", "replace")}
+        request = Request("POST", module, _params(action, params), data=data, files={f"file{number}": file})
         return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
 
     def download(self, path: str, params: Params, limit: int) -> bytes:
