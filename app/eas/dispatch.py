@@ -8,7 +8,17 @@ from typing import Final
 
 from app.eas.answer import Answer
 from app.eas.call import Call
-from app.eas.commands import folder_sync, get_item_estimate, ping, provision, settings, sync
+from app.eas.commands import (
+    folder_create,
+    folder_delete,
+    folder_sync,
+    folder_update,
+    get_item_estimate,
+    ping,
+    provision,
+    settings,
+    sync,
+)
 from app.eas.errors import StatusError
 from app.eas.status import Common
 from app.wbxml.element import Element
@@ -41,6 +51,9 @@ def _with_any(handle: Callable[[Call, Element | None], Answer]) -> Callable[[Cal
 ENTRIES: Final[Mapping[str, Entry]] = {
     sync.NAME: Entry(_with_any(sync.handle)),
     folder_sync.NAME: Entry(_with_document(folder_sync.handle)),
+    folder_create.NAME: Entry(_with_document(folder_create.handle)),
+    folder_delete.NAME: Entry(_with_document(folder_delete.handle)),
+    folder_update.NAME: Entry(_with_document(folder_update.handle)),
     get_item_estimate.NAME: Entry(_with_document(get_item_estimate.handle)),
     settings.NAME: Entry(_with_document(settings.handle)),
     ping.NAME: Entry(_with_any(ping.handle), needs_policy=False),

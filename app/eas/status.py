@@ -42,6 +42,21 @@ class FolderSyncStatus(IntEnum):
     MALFORMED = 10
 
 
+class FolderStatus(IntEnum):
+    """Of FolderCreate, FolderDelete and FolderUpdate (MS-ASCMD 2.2.3.177.2, .3 and .6)."""
+
+    SUCCESS = 1
+    EXISTS = 2
+    """There is a folder of that name; of FolderUpdate also: it is a special folder."""
+    SPECIAL = 3
+    """A special folder is neither deleted nor does it take others."""
+    MISSING = 4
+    NO_PARENT = 5
+    SERVER_ERROR = 6
+    INVALID_KEY = 9
+    MALFORMED = 10
+
+
 class SyncStatus(IntEnum):
     """MS-ASCMD 2.2.3.177.17."""
 
@@ -160,6 +175,7 @@ WRAPPED: Final[Mapping[str, str]] = {"MeetingResponse": "Result"}
 MALFORMED: Final[Mapping[str, int]] = {
     "Sync": SyncStatus.PROTOCOL_ERROR,
     "FolderSync": FolderSyncStatus.MALFORMED,
+    **dict.fromkeys(("FolderCreate", "FolderDelete", "FolderUpdate"), FolderStatus.MALFORMED),
     "GetItemEstimate": Common.INVALID_XML,
     "Ping": PingStatus.SYNTAX,
     "Provision": ProvisionStatus.PROTOCOL_ERROR,

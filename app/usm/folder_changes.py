@@ -60,7 +60,8 @@ class FolderChanges:
         return self._remember(name, {number: _stamp(folder, number, parent, title)}, number)
 
     def change(self, number: int, parent: int, title: str) -> FolderWritten:
-        """Another name or place. Raises ``FolderGone`` for the folder or the parent, ``ItemConflict``, ``ItemRefused``."""
+        """Another name or place. Raises ``FolderGone`` for the folder or the parent, ``ItemConflict``,
+        ``ItemRefused``."""
         name = f"change:{number}:{_digest(parent, title)}"
         if name in self._done:
             return self._answer(number)

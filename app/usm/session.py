@@ -103,6 +103,13 @@ class Session:
                 f"folder number {number} is not known to device {self.device.device_id!r}"
             ) from None
 
+    def holds_folder(self, number: int) -> bool:
+        """Whether the device holds this folder, as of its newest key."""
+        heads = self._store.heads(self.id, HIERARCHY)
+        return heads is not None and str(number) in self._store.stamps(
+            self.id, HIERARCHY, heads.newest.counter
+        )
+
     def exchange(self, request: ExchangeRequest) -> ExchangeResult:
         """One round for one folder; see :mod:`app.usm.exchange`. Key ``"0"`` starts over and carries no data.
 
