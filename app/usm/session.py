@@ -5,11 +5,13 @@ A session's state lies in the store; this object lives for one request only. Any
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
-from app.usm import hierarchy, keys, watch
+from app.usm import deeds, hierarchy, keys, sending, watch
 from app.usm.content import Reply
+from app.usm.deeds import Deeds, Kind
 from app.usm.errors import FolderGone, UnknownSyncKey
 from app.usm.exchange import Exchange, begin
 from app.usm.folder_changes import FolderChanges
@@ -35,7 +37,9 @@ from app.usm.model import (
     UsmSettings,
     WatchResult,
 )
+from app.usm.moving import Mover
 from app.usm.ports import Clock, DataSource, Heads, StateStore, Tokens, Waiter
+from app.usm.replying import Answer
 
 
 class Session:
@@ -94,10 +98,8 @@ class Session:
 
     def folder(self, number: int) -> FolderRef:
         """The folder with this number. Raises ``FolderGone`` for one this device never heard of."""
-        if self._refs is None:
-            self._refs = {ref.number: ref for ref in self._store.folder_refs(self.id)}
         try:
-            return self._refs[number]
+            return self._known()[number]
         except KeyError:
             raise FolderGone(
                 f"folder number {number} is not known to device {self.device.device_id!r}"
@@ -109,6 +111,11 @@ class Session:
         return heads is not None and str(number) in self._store.stamps(
             self.id, HIERARCHY, heads.newest.counter
         )
+
+    def _known(self) -> Mapping[int, FolderRef]:
+        if self._refs is None:
+            self._refs = {ref.number: ref for ref in self._store.folder_refs(self.id)}
+        return self._refs
 
     def exchange(self, request: ExchangeRequest) -> ExchangeResult:
         """One round for one folder; see :mod:`app.usm.exchange`. Key ``"0"`` starts over and carries no data.
@@ -213,14 +220,22 @@ class Session:
 
     def send(self, client_id: str, message: Outgoing) -> SendOutcome:
         """Send a message exactly once for each ``client_id``, the device's name for it (``""``: the message itself is
-        its name). Raises ``ItemRefused``, ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
-        raise NotImplementedError
+        its name); see :mod:`app.usm.sending`. Raises ``ItemRefused``, ``Busy``, ``SourceUnavailable``,
+        ``StoreUnavailable``."""
+        with self._deeds(Kind.SENT) as sent:
+            return sending.send(self.id, self._source, sent, self._settings, client_id, message)
 
     def move(self, moves: Sequence[Move]) -> Sequence[MoveResult]:
         """Move items, each exactly once: a move that is repeated after a lost answer gets that answer again. The
-        states of both folders follow, so that neither tells the device of it. Raises ``SourceUnavailable``,
-        ``StoreUnavailable``."""
-        raise NotImplementedError
+        states of both folders follow, so that neither tells the device of it; see :mod:`app.usm.moving`. Raises
+        ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
+        with self._deeds(Kind.MOVED) as moved:
+            mover = Mover(self.id, self._source, self._store, moved, self._settings, self._known())
+            try:
+                return mover.run(moves)
+            finally:
+                if mover.touched:
+                    self._announce(mover.touched)
 
     def reply(
         self,
@@ -231,10 +246,25 @@ class Session:
         occurrence: datetime | None = None,
         message: Outgoing | None = None,
     ) -> str:
-        """Answer an invitation; see :meth:`app.usm.ports.DataSource.reply`. ``message`` tells the organizer and is sent
-        once, after the answer is stored. The appointment's id. Raises ``ItemGone``, ``ItemRefused``, ``FolderGone``,
-        ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
-        raise NotImplementedError
+        """Answer an invitation, once; see :meth:`app.usm.ports.DataSource.reply` and :mod:`app.usm.replying`.
+        ``message`` tells the organizer and is sent once, after the answer is stored. The appointment's id. Raises
+        ``ItemGone``, ``ItemRefused``, ``FolderGone``, ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``."""
+        ref = self.folder(folder)
+        with self._deeds(Kind.REPLIED) as replied:
+            answer = Answer(replied, self._tokens, ref, item_id, occurrence)
+            if answer.begin(reply, comment):
+                appointment = answer.store(self._source, reply, comment)
+                if message is not None:
+                    self.send(answer.message_name, message)
+                answer.end(appointment)
+                self._announce([ref.id])
+            return answer.result
+
+    def _deeds(self, kind: Kind) -> AbstractContextManager[Deeds]:
+        return deeds.opened(self._store, self.id, kind, self._clock, self._tokens)
+
+    def _announce(self, folders: Iterable[str]) -> None:
+        self._waiter.announce(self.id.context_id, self.id.user_id, sorted(folders), by=self.id)
 
     def create_folder(self, key: str, parent: int, title: str, content: ContentType) -> FolderWritten:
         """A new folder, made once, under the folder of this number (0: at the top); the device that stood on ``key`` is

@@ -1,0 +1,246 @@
+"""Moving items between folders, each once, with the states of both folders following.
+
+1. what is noted of a move tells whether it was done: then the answer is the same again;
+2. each item gets a *trace* by which it can be found in the target, and the intent is noted;
+3. the source moves the items;
+4. the device holds each item in the target now and no more where it was: both states say so at all kept keys,
+   whichever the device stands on, so that neither folder tells it what it knows (Outlook would show the item twice);
+5. the moves are noted as done.
+
+After a crash between any two of these, or an answer of the source that was lost, the device repeats the move: an item
+that is no longer where it was is looked for in the target by its trace. An item that was moved, while the device lost
+that answer and moves it to yet another folder, is moved on from where it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from app.usm import held
+from app.usm.deeds import Deed, Deeds
+from app.usm.errors import Busy, FolderGone, ItemError, ItemFailed, ItemGone, SourceUnavailable, UsmError
+from app.usm.model import FolderRef, Move, MoveOutcome, MoveResult, SessionId, UsmSettings, Written
+from app.usm.ports import DataSource, StateStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A move, and the place where the item is by now."""
+
+    move: Move
+    folder: int
+    item_id: str
+
+    @property
+    def name(self) -> str:
+        """The deed of moving the item from where it is."""
+        return _name(self.folder, self.item_id)
+
+    @property
+    def went_on(self) -> bool:
+        """Whether it is not where the device has it."""
+        return self.folder != self.move.folder
+
+
+def _name(folder: int, item_id: str) -> str:
+    return f"{folder}:{item_id}"
+
+
+class Mover:
+    """The work on one request that moves items; made anew for each, under the lock of its deeds."""
+
+    def __init__(
+        self,
+        session: SessionId,
+        source: DataSource,
+        store: StateStore,
+        deeds: Deeds,
+        settings: UsmSettings,
+        refs: Mapping[int, FolderRef],
+    ) -> None:
+        self._session = session
+        self._source = source
+        self._store = store
+        self._deeds = deeds
+        self._settings = settings
+        self._refs = refs
+        self._results: dict[Move, MoveResult] = {}
+        self.touched: set[str] = set()
+        """The source's ids of the folders that items left or came to."""
+
+    def run(self, moves: Sequence[Move]) -> list[MoveResult]:
+        """Do it all. Raises ``SourceUnavailable``, ``StoreUnavailable``; what was moved until then is noted."""
+        groups: dict[tuple[int, int], list[_Task]] = {}
+        for move in dict.fromkeys(moves):
+            outcome = self._mistake(move)
+            if outcome is not None:
+                self._answer(move, outcome)
+            elif (task := self._where(move)) is not None:
+                groups.setdefault((task.folder, move.target), []).append(task)
+        for (folder, target), tasks in groups.items():
+            self._work_off(self._refs[folder], self._refs[target], tasks)
+        return [self._results[move] for move in moves]
+
+    def _answer(self, move: Move, outcome: MoveOutcome, item_id: str = "") -> None:
+        self._results[move] = MoveResult(move, outcome, item_id)
+
+    def _mistake(self, move: Move) -> MoveOutcome | None:
+        if move.folder not in self._refs:
+            return MoveOutcome.GONE
+        if move.target not in self._refs:
+            return MoveOutcome.TARGET_GONE
+        return MoveOutcome.SAME_FOLDER if move.folder == move.target else None
+
+    # -- what was done before ----------------------------------------------------------------------------------
+
+    def _where(self, move: Move) -> _Task | None:
+        """The move as it is to be done, ``None`` where it is answered already."""
+        deed = self._deeds.get(_name(move.folder, move.item_id))
+        if deed is None:
+            return _Task(move, move.folder, move.item_id)
+        if not deed.done:
+            return self._settled(move, deed)
+        if self._holds(move.folder, move.item_id):  # it came back since
+            return _Task(move, move.folder, move.item_id)
+        folder, _, item_id = deed.result.partition(":")
+        if int(folder) == move.target:
+            self._answer(move, MoveOutcome.DONE, item_id)
+            return None
+        return _Task(move, int(folder), item_id)
+
+    def _holds(self, folder: int, item_id: str) -> bool:
+        heads = self._store.heads(self._session, folder)
+        return heads is not None and item_id in self._store.stamps(
+            self._session, folder, heads.newest.counter
+        )
+
+    def _settled(self, move: Move, deed: Deed) -> _Task | None:
+        """An earlier try of which nobody heard: whatever it aimed at, find out where the item is."""
+        folder, target = self._refs[move.folder], self._refs.get(int(deed.what))
+        try:
+            listing = self._source.listing(folder, None)
+        except FolderGone:
+            self._answer(move, MoveOutcome.GONE)
+            return None
+        left = deed.at + self._settings.doubt_seconds - self._deeds.now()
+        if move.item_id in listing.stamps or move.item_id in listing.outside:
+            if left > 0:
+                raise SourceUnavailable(f"item {move.item_id} may be on its way out of {folder.id!r}", left)
+            return _Task(move, move.folder, move.item_id)
+        found = self._found(target, deed.trace)
+        if target is None or found is None:
+            if left > 0:
+                raise SourceUnavailable(f"item {move.item_id} may be on its way out of {folder.id!r}", left)
+            return _Task(move, move.folder, move.item_id)
+        # Somebody may have changed it since: the device gets it as it is now.
+        arrived = {move.item_id: replace(found, altered=True)}
+        with self._locked(folder.number, target.number):
+            self._follow(folder, target, [_Task(move, move.folder, move.item_id)], arrived, ())
+        if target.number == move.target:
+            self._answer(move, MoveOutcome.DONE, found.id)
+            return None
+        return _Task(move, target.number, found.id)
+
+    def _found(self, target: FolderRef | None, trace: str) -> Written | None:
+        if target is None or not trace:
+            return None
+        try:
+            return self._source.find_moved(target, [trace]).get(trace)
+        except FolderGone:
+            return None
+
+    # -- what is done now --------------------------------------------------------------------------------------
+
+    def _locked(self, *folders: int) -> ExitStack:
+        """The locks of both, always in the same order, so that nobody waits for one who waits for him."""
+        with ExitStack() as stack:
+            for number in sorted(folders):
+                stack.enter_context(self._store.lock(self._session, number))
+            return stack.pop_all()
+
+    def _work_off(self, folder: FolderRef, target: FolderRef, tasks: Sequence[_Task]) -> None:
+        try:
+            locks = self._locked(folder.number, target.number)
+        except Busy:
+            for task in tasks:
+                self._answer(task.move, MoveOutcome.BUSY)
+            return
+        with locks:
+            self._move_all(folder, target, tasks)
+        for task in tasks:
+            if task.went_on and self._results[task.move].outcome is not MoveOutcome.DONE:
+                self._own_up(task)
+
+    def _move_all(self, folder: FolderRef, target: FolderRef, tasks: Sequence[_Task]) -> None:
+        begun = {
+            task.item_id: Deed(self._deeds.now(), what=str(target.number), trace=trace)
+            for task, trace in zip(tasks, self._traces(folder, tasks), strict=True)
+        }
+        self._deeds.note({_name(folder.number, item): deed for item, deed in begun.items()})
+        moved: dict[str, Written] = {}
+        for task in tasks:
+            try:
+                outcome = self._move(folder, target, task.item_id, moved)
+            except UsmError as error:
+                if isinstance(error, SourceUnavailable) and error.in_doubt:
+                    del begun[task.item_id]
+                self._follow(folder, target, tasks, moved, begun)
+                raise
+            self._answer(task.move, outcome, moved[task.item_id].id if task.item_id in moved else "")
+        self._follow(folder, target, tasks, moved, begun)
+
+    def _traces(self, folder: FolderRef, tasks: Sequence[_Task]) -> list[str]:
+        try:
+            traces = self._source.traces(folder, [task.item_id for task in tasks])
+        except FolderGone:
+            traces = {}
+        return [traces.get(task.item_id, "") for task in tasks]
+
+    def _move(
+        self, folder: FolderRef, target: FolderRef, item_id: str, moved: dict[str, Written]
+    ) -> MoveOutcome:
+        try:
+            moved[item_id] = self._source.move(folder, item_id, target)
+        except ItemGone:
+            return MoveOutcome.GONE
+        except FolderGone:
+            return MoveOutcome.GONE if target.id in self._source.probe([target]) else MoveOutcome.TARGET_GONE
+        except ItemError as error:
+            _log.warning("item %s of folder %s of %s: %s", item_id, folder.id, self._session, error)
+            return MoveOutcome.FAILED if isinstance(error, ItemFailed) else MoveOutcome.REFUSED
+        return MoveOutcome.DONE
+
+    def _follow(
+        self,
+        folder: FolderRef,
+        target: FolderRef,
+        tasks: Sequence[_Task],
+        moved: Mapping[str, Written],
+        begun: Collection[str],
+    ) -> None:
+        """Let both states follow what was moved, and note it. Of what was ``begun`` the rest was not done."""
+        if moved:
+            self.touched |= {folder.id, target.id}
+            self._store.amend(self._session, folder.number, dict.fromkeys(moved))
+            arrived = {each.id: held.WRONG if each.altered else each.stamp for each in moved.values()}
+            self._store.amend(self._session, target.number, arrived)
+        notes: dict[str, Deed | None] = {
+            _name(folder.number, item): None for item in begun if item not in moved
+        }
+        for task in tasks:
+            if (written := moved.get(task.item_id)) is not None:
+                deed = Deed(self._deeds.now(), done=True, result=_name(target.number, written.id))
+                notes[task.name] = notes[_name(task.move.folder, task.move.item_id)] = deed
+        self._deeds.note(notes)
+
+    def _own_up(self, task: _Task) -> None:
+        """An item that had gone further than its device knows stays where it is: now both folders tell the device."""
+        with self._locked(task.move.folder, task.folder):
+            self._store.amend(self._session, task.move.folder, {task.move.item_id: held.WRONG})
+            self._store.amend(self._session, task.folder, {task.item_id: None})
+            self._deeds.note({_name(task.move.folder, task.move.item_id): None})
