@@ -170,8 +170,8 @@ class OxClient:
         params: Params = NONE,
         number: str = "",
     ) -> Answer:
-        """A ``POST`` of JSON with a file (name, bytes, content type); the answer comes wrapped in HTML. ``number``: what
-        some modules want after the names of the two parts."""
+        """A ``POST`` of JSON with a file (name, bytes, content type); the answer comes wrapped in HTML. ``number``:
+        what some modules want after the names of the two parts."""
         data = {f"json{number}": _dumps(body).encode("utf-8", "replace")}
         request = Request("POST", module, _params(action, params), data=data, files={f"file{number}": file})
         return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
