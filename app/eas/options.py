@@ -30,8 +30,11 @@ INCOMPLETE: Final = 8
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 """No moment is later."""
 
-DATED: Final = frozenset((ContentType.MAIL, ContentType.CALENDAR))
-"""Content types that are filtered by their date."""
+DATED: Final[Mapping[ContentType, frozenset[int]]] = {
+    ContentType.MAIL: frozenset(DAYS),
+    ContentType.CALENDAR: frozenset((4, 5, 6, 7)),
+}
+"""Content types that are filtered by their date, and the filters that they have (MS-ASCMD 2.2.3.68.2)."""
 
 MIME_LIMITS: Final[Mapping[int, int | None]] = {
     0: 0,
@@ -88,7 +91,7 @@ class Options:
         second; ``None`` for everything. Of tasks it is when they were completed: none is wanted that ever was."""
         if content is ContentType.TASKS:
             return NEVER if self.filter == INCOMPLETE else None
-        if content not in DATED or self.filter not in DAYS:
+        if self.filter not in DATED.get(content, ()):
             return None
         day = now - timedelta(days=DAYS[self.filter])
         return day.replace(hour=0, minute=0, second=0, microsecond=0)

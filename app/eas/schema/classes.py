@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.eas.errors import ConversionError
 from app.eas.folders import MAX_ID, server_id
 from app.eas.options import Options
-from app.eas.schema import contact, email, task
+from app.eas.schema import calendar, contact, email, task
 from app.eas.versions import Version
 from app.usm.model import ContentType, Device, Item
 from app.wbxml.element import Element
@@ -21,22 +22,27 @@ from app.wbxml.element import Element
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Who looks at a folder, and how. ``supported``: tags that the device named as known, ``None`` for all."""
+    """Who looks at a folder, and how. ``supported``: tags that the device named as known, ``None`` for all; ``now``:
+    when, for what a device adds without a date."""
 
     folder: int
     device: Device
     version: Version
     options: Options
     supported: frozenset[str] | None = None
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ItemClass:
-    """Both directions of one class. The readers raise ``ConversionError``."""
+    """Both directions of one class. The readers raise ``ConversionError``. ``read_occurrence``: a change of one
+    occurrence of a series, for a class that has them; ``added``: what the answer to an Add tells of the new item."""
 
     render: Callable[[Item, View], list[Element]]
     read_new: Callable[[Sequence[Element], View], dict[str, Any]]
     read_change: Callable[[Sequence[Element], View], dict[str, Any]]
+    read_occurrence: Callable[[Sequence[Element], View], dict[str, Any]] | None = None
+    added: Callable[[Mapping[str, Any], View], list[Element]] = lambda fields, view: []
 
 
 def _is_apple(device: Device) -> bool:
@@ -79,7 +85,30 @@ def _changed_task(elements: Sequence[Element], view: View) -> dict[str, Any]:
     return task.read_change(elements, view.supported)
 
 
+def _render_appointment(item: Item, view: View) -> list[Element]:
+    return calendar.render(item.fields, view.options, view.version, server_id(view.folder, item.id))
+
+
+def _new_appointment(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return calendar.read_new(elements, view.version, view.device.device_id, view.now)
+
+
+def _changed_appointment(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return calendar.read_change(elements, view.version, view.supported)
+
+
+def _changed_occurrence(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return calendar.read_occurrence(elements)
+
+
+def _added_appointment(fields: Mapping[str, Any], view: View) -> list[Element]:
+    return calendar.added(fields, view.version)
+
+
 CLASSES: Final[Mapping[ContentType, ItemClass]] = {
+    ContentType.CALENDAR: ItemClass(
+        _render_appointment, _new_appointment, _changed_appointment, _changed_occurrence, _added_appointment
+    ),
     ContentType.CONTACTS: ItemClass(_render_contact, _new_contact, _changed_contact),
     ContentType.MAIL: ItemClass(_render_mail, _new_mail, _changed_mail),
     ContentType.TASKS: ItemClass(_render_task, _new_task, _changed_task),

@@ -211,8 +211,8 @@ def rules(name: str, start: datetime, later: datetime | None = None) -> Rules:
 
 def write(name: str | None, start: datetime, later: datetime | None = None) -> str:
     """The block of a zone as base64, see :func:`rules`; without a zone, or for one that is not known, that of UTC."""
-    if find(name) is None or name is None:
-        return pack(Rules(0), "UTC")
+    if name is None or find(name) is None:
+        return UTC_BLOCK
     return pack(rules(name, start, later), name)
 
 
@@ -238,6 +238,9 @@ def _system_time(switch: Switch | None) -> tuple[int, ...]:
         return (0,) * 8
     hour, minute = divmod(switch.time, 60)
     return (switch.year, switch.month, switch.weekday, switch.week, hour, minute, 0, 0)
+
+
+UTC_BLOCK: Final = pack(Rules(0), "UTC")
 
 
 @dataclass(frozen=True, slots=True)

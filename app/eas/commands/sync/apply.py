@@ -11,6 +11,7 @@ from app.eas.commands.sync.request import Command
 from app.eas.errors import ConversionError
 from app.eas.folders import item_id, server_id
 from app.eas.schema.classes import CLASSES
+from app.eas.schema.table import parse_moment
 from app.eas.status import ITEM, SyncStatus
 from app.usm.model import ChangeKind, ClientChange, ExchangeResult
 from app.wbxml.element import Element
@@ -64,10 +65,11 @@ def _slot(job: Job, command: Command) -> Slot:
         slot.status = SyncStatus.NOT_FOUND
     elif command.verb == "Fetch":
         slot.fetch = item
-    elif command.verb == "Delete":
-        slot.change = ClientChange(ChangeKind.DELETE, item_id=item)
     else:
-        _understand_change(job, command, slot, item)
+        try:
+            slot.change = _change(job, command, item)
+        except ConversionError:
+            slot.status = SyncStatus.CONVERSION
     return slot
 
 
@@ -80,14 +82,22 @@ def _understand_add(job: Job, command: Command, slot: Slot) -> None:
         slot.change = ClientChange(ChangeKind.ADD, client_id=command.client_id, fields=fields)
 
 
-def _understand_change(job: Job, command: Command, slot: Slot, item: str) -> None:
-    try:
-        fields = CLASSES[job.folder.content].read_change(command.data, job.view)
-    except ConversionError:
-        slot.status = SyncStatus.CONVERSION
-    else:
-        if fields:  # a change of nothing is done already
-            slot.change = ClientChange(ChangeKind.CHANGE, item_id=item, fields=fields)
+def _change(job: Job, command: Command, item: str) -> ClientChange | None:
+    """A Change or Delete, of an item or of one occurrence of it; ``None`` for a change of nothing, which is done
+    already. Raises ``ConversionError``."""
+    rules = CLASSES[job.folder.content]
+    occurrence = parse_moment(command.instance) if command.instance else None
+    if occurrence is not None and rules.read_occurrence is None:
+        raise ConversionError(f"item {item} has no occurrences")
+    if command.verb == "Delete":
+        return ClientChange(ChangeKind.DELETE, item_id=item, occurrence=occurrence)
+    read = rules.read_change if occurrence is None or rules.read_occurrence is None else rules.read_occurrence
+    fields = read(command.data, job.view)
+    return (
+        ClientChange(ChangeKind.CHANGE, item_id=item, fields=fields, occurrence=occurrence)
+        if fields
+        else None
+    )
 
 
 def settle(job: Job, work: Work, result: ExchangeResult) -> None:
@@ -99,6 +109,8 @@ def settle(job: Job, work: Work, result: ExchangeResult) -> None:
             slot.status = ITEM[done.outcome]
             if slot.command.verb == "Add" and slot.status is SyncStatus.SUCCESS:
                 slot.server_id = server_id(job.folder.number, done.item_id)
+                told = CLASSES[job.folder.content].added(slot.change.fields, job.view)
+                slot.payload = Element("AirSync:ApplicationData", children=told) if told else None
         elif slot.fetch is not None:
             slot.payload = result.fetched.get(slot.fetch)
             if slot.payload is None:
@@ -121,6 +133,7 @@ def _response(slot: Slot) -> Element:
         children=[
             Element("AirSync:ClientId", command.client_id) if command.verb == "Add" else None,
             Element("AirSync:ServerId", slot.server_id) if slot.server_id else None,
+            Element("AirSyncBase:InstanceId", command.instance) if command.instance else None,
             Element("AirSync:Status", str(slot.status.value)),
             slot.payload,
         ],

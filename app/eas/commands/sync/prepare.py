@@ -122,7 +122,9 @@ def _job(call: Call, wanted: Wanted, folder: FolderRef) -> Job:
         kept = Collection(wanted.options, kept.supported)
     if kept != last:
         collection.keep(folder.number, kept, call.memory)
-    view = View(folder.number, call.command.device, call.version, kept.options, kept.supported)
+    view = View(
+        folder.number, call.command.device, call.version, kept.options, kept.supported, call.clock.now()
+    )
     return Job(wanted, folder, view)
 
 

@@ -41,13 +41,15 @@ COLLECTION_ORDER: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One Add, Change, Delete or Fetch: ``verb`` is its tag. ``data``: the children of ApplicationData."""
+    """One Add, Change, Delete or Fetch: ``verb`` is its tag. ``data``: the children of ApplicationData; ``instance``:
+    the InstanceId of the one occurrence of a series that it is about, ``""`` for the whole item."""
 
     verb: str
     client_id: str = ""
     server_id: str = ""
     item_class: str = ""
     data: tuple[Element, ...] = ()
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def _read_command(element: Element) -> Command:
         server_id=_id(element, "AirSync:ServerId"),
         item_class="" if item_class is None else item_class.text.strip(),
         data=() if data is None else tuple(data),
+        instance=_id(element, "AirSyncBase:InstanceId"),
     )
     # An Add with a ServerId is a change of the item that the device has; an empty one counts for nothing (quirk 37).
     if verb == "Add" and command.server_id:
