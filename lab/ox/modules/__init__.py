@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.ox.modules import (
+    calendar,
     capabilities,
     config,
     contacts,
@@ -21,6 +22,7 @@ from lab.ox.web.dispatch import Module
 MODULES: dict[str, Module] = {
     module.name: module
     for module in (
+        calendar.MODULE,
         capabilities.MODULE,
         config.MODULE,
         contacts.MODULE,

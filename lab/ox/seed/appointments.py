@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from lab.ox.calendar.recurrence import PATTERN, Series, rule_of, zone_of
 from lab.ox.seed import words
 from lab.ox.seed.people import Person
 from lab.ox.zones import DAY_MS
@@ -41,25 +43,47 @@ def calendar(person: Person) -> list[SeedAppointment]:
 
 
 def dated(appointment: SeedAppointment, today: int) -> dict[str, Any]:
-    """The fields with real moments. ``today``: 00:00 UTC of the day of the making, in ms."""
-    return _dated(appointment.fields, today + appointment.day * DAY_MS)
+    """The fields as they are stored. ``today``: 00:00 UTC of the day of the making, in ms. A series begins with its
+    first occurrence on or after its day."""
+    day = today + appointment.day * DAY_MS
+    fields = _placed(appointment.fields, day)
+    if "recurrence_type" not in fields:
+        return fields
+    pattern = {name: fields.pop(name) for name in PATTERN if name in fields}
+    fields["rrule"] = rule_of(pattern, fields)
+    first = Series(fields["start_date"], fields["rrule"], zone_of(fields)).first()
+    shift = 0 if first is None else first - fields["start_date"]
+    fields = {**fields, "start_date": fields["start_date"] + shift, "end_date": fields["end_date"] + shift}
+    fields["deleted"] = [_original(fields, offset) for offset in appointment.fields.get("_deleted_days", ())]
+    return fields
 
 
-def dated_exception(appointment: SeedAppointment, index: int, today: int) -> dict[str, Any]:
-    """The fields of one exception with real moments."""
-    offset, fields = appointment.exceptions[index]
-    start_day = today + (appointment.day + offset) * DAY_MS
-    return {**_dated({**appointment.fields, **fields}, start_day), "recurrence_date_position": start_day}
+def dated_exception(appointment: SeedAppointment, index: int, series: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of one exception. ``series``: those of :func:`dated`."""
+    offset, changes = appointment.exceptions[index]
+    original = _original(series, offset)
+    kept = {name: value for name, value in series.items() if name not in ("rrule", "deleted")}
+    moved = {name: value for name, value in changes.items() if not name.startswith("_")}
+    start = original + changes["_start"] - appointment.fields["_start"]
+    end = start + changes["_end"] - changes["_start"]
+    moved["alarm"] = appointment.fields["alarm"]
+    return {**kept, **moved, "start_date": start, "end_date": end, "original": original}
 
 
-def _dated(fields: dict[str, Any], day: int) -> dict[str, Any]:
-    moved = {name: value for name, value in fields.items() if not name.startswith("_")}
+def _original(series: Mapping[str, Any], offset: int) -> int:
+    """When the occurrence some days after the first would begin."""
+    occurrences = Series(series["start_date"], series["rrule"], zone_of(series))
+    found = occurrences.on_day(series["start_date"] + offset * DAY_MS)
+    assert found is not None, "the series has an occurrence on that day"
+    return found
+
+
+def _placed(fields: Mapping[str, Any], day: int) -> dict[str, Any]:
+    moved = {name: value for name, value in fields.items() if not name.startswith("_") and value != ""}
     moved["start_date"] = day + fields["_start"]
     moved["end_date"] = day + fields["_end"]
     if "_until_days" in fields:
         moved["until"] = day + fields["_until_days"] * DAY_MS
-    if "_deleted_days" in fields:
-        moved["delete_exceptions"] = [day + offset * DAY_MS for offset in fields["_deleted_days"]]
     return moved
 
 
@@ -83,7 +107,7 @@ def _single(random: Random, number: int) -> SeedAppointment:
     if number % 7 == 1:
         fields |= {"full_time": True, "_start": 0, "_end": random.choice((1, 1, 3)) * DAY_MS}
     if number % 9 == 2:
-        fields["participants"] = [{"type": 5, "mail": "gast@example.com", "display_name": "Gast"}]
+        fields["externals"] = [{"mail": "gast@example.com", "name": "Gast", "reply": 0}]
     return SeedAppointment(random.randint(-60, 120), fields)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from lab.ox import clock, passwords, permissions
+from lab.ox.calendar import store
+from lab.ox.calendar.event import ACCEPTED, Event, Member
 from lab.ox.database import configdb, groupware
 from lab.ox.database.servers import CONFIGDB, DatabaseServer
 from lab.ox.seed import appointments, contacts, directory, expectation, mails, tasks
@@ -274,7 +276,7 @@ class _ContextMaker:
             )
             self._contacts(folder_id, user_id, business)
         self._calendar(own["calendar"], user_id, person)
-        for fields in tasks.default_folder(person, self._today):
+        for fields in tasks.default_folder(person, self._today, user_id):
             self._object("tasks", "task", own["tasks"], user_id, fields)
         self._mail(person, user_id)
 
@@ -428,25 +430,37 @@ class _ContextMaker:
             )
 
     def _calendar(self, folder_id: int, user_id: int, person: Person) -> None:
+        organizer = {"entity": user_id, "mail": person.login, "name": person.display_name}
         for appointment in appointments.calendar(person):
-            fields = appointments.dated(appointment, self._today)
-            fields.setdefault("participants", [{"type": 1, "id": user_id}])
-            master = self._next("calendar")
-            exceptions = [
-                appointments.dated_exception(appointment, index, self._today)
-                for index in range(len(appointment.exceptions))
-            ]
-            if "recurrence_type" in fields:
-                fields["recurrence_id"] = master
-                fields["change_exceptions"] = [each["recurrence_date_position"] for each in exceptions]
-            self._object("calendar", "calendar", folder_id, user_id, fields, master)
-            for each in exceptions:
-                kept = {
-                    k: v
-                    for k, v in each.items()
-                    if k not in ("recurrence_type", "interval", "days", "delete_exceptions")
-                }
-                self._object("calendar", "calendar", folder_id, user_id, {**kept, "recurrence_id": master})
+            fields = {**appointments.dated(appointment, self._today), "organizer": organizer}
+            series = self._event(folder_id, user_id, fields)
+            for index in range(len(appointment.exceptions)):
+                exception = appointments.dated_exception(appointment, index, fields)
+                self._event(folder_id, user_id, exception, series)
+
+    def _event(
+        self, folder_id: int, user_id: int, fields: dict[str, Any], series: Event | None = None
+    ) -> Event:
+        minutes = fields.pop("alarm", None)
+        trigger = {"duration": f"-PT{minutes}M", "related": "START"}
+        alarms = ({"action": "DISPLAY", "trigger": trigger},) if minutes is not None and minutes >= 0 else ()
+        event_id = self._next("calendar")
+        uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._cid}/{folder_id}/{event_id}"))
+        event = Event(
+            id=event_id,
+            folder=folder_id,
+            uid=series.uid if series else uid,
+            series=series.id if series else (event_id if "rrule" in fields else None),
+            created_by=user_id,
+            modified_by=user_id,
+            creation_date=self._now,
+            last_modified=self._now,
+            fields=fields,
+            members=(Member(user_id, folder_id, ACCEPTED, alarms=alarms),),
+        )
+        self._batch.add(groupware.OBJECTS["calendar"][0], store.row_of(self._cid, event))
+        self._batch.add(groupware.date_member, *store.member_rows(self._cid, event))
+        return event
 
     def _object(
         self,
