@@ -6,8 +6,10 @@ import pytest
 
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
+from app.ox.transport import Transport
 from app.usm.model import ContentType, Credentials, Device, FolderRef
 from tests.fakes.clock import ManualClock
+from tests.ox import api_index
 from tests.ox.canned import BASE, standard
 
 INBOX = FolderRef(1, "default0/INBOX", ContentType.MAIL)
@@ -31,3 +33,25 @@ def canned_source(canned):
         return source
 
     return open_source
+
+
+OF_THE_CLIENT = ("test_client", "test_transport")
+"""Tests of the client alone ask what comes to their mind."""
+
+
+@pytest.fixture(autouse=True)
+def _as_indexed(request, monkeypatch):
+    """Whatever a test lets the application ask of OX must be in the index of OX's API."""
+    if not api_index.available() or request.module.__name__.rpartition(".")[2] in OF_THE_CLIENT:
+        yield
+        return
+    made = set()
+    receive = Transport.receive
+
+    def recorded(self, call, cookies, take):
+        made.update(api_index.calls_of(call))
+        return receive(self, call, cookies, take)
+
+    monkeypatch.setattr(Transport, "receive", recorded)
+    yield
+    assert api_index.faults(made) == []
