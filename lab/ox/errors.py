@@ -77,7 +77,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "CON-0158": ("USER_INPUT", "The image is broken"),
     "CON-0165": ("USER_INPUT", "A private contact cannot go to a public folder"),
     "CON-0168": ("ERROR", "Bad character in field {0}"),
-    "CON-0169": ("PERMISSION_DENIED", "No right to delete in folder {0}"),
+    "CON-0169": ("PERMISSION_DENIED", "No right to delete contact {0} in folder {1}"),
     "CON-0170": ("USER_INPUT", "The image of {0} bytes is above the limit of {1} bytes"),
     "CON-0174": ("ERROR", "Contact {0} is not in folder {1}"),
     "CON-0176": ("PERMISSION_DENIED", "No right to change contact {0} in folder {1}"),
@@ -125,7 +125,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     # calendar from generation 8 on
     "CAL-4030": ("PERMISSION_DENIED", "No right to read in folder {0}"),
     "CAL-4031": ("PERMISSION_DENIED", "No right to write in folder {0}"),
-    "CAL-4032": ("PERMISSION_DENIED", "No right to delete in folder {0}"),
+    "CAL-4032": ("PERMISSION_DENIED", "No right to delete contact {0} in folder {1}"),
     "CAL-4034": ("USER_INPUT", "{0} is no calendar user"),
     "CAL-4035": ("PERMISSION_DENIED", "This must not change: {0}"),
     "CAL-4038": ("PERMISSION_DENIED", "Only the organizer may do that in folder {0}"),
@@ -147,6 +147,38 @@ ERRORS: dict[str, tuple[str, str]] = {
     "CAL-4225": ("USER_INPUT", "An occurrence of a series cannot move to another folder"),
     "CAL-4227": ("USER_INPUT", "Bad character in field {0}"),
     "CAL-5070": ("TRUNCATED", "Too long: {0}"),
+    # tasks
+    "TSK-0006": ("ERROR", "Folder {0} holds no tasks"),
+    "TSK-0007": ("CONFLICT", "Task {0} has been changed in the meantime"),
+    "TSK-0014": ("PERMISSION_DENIED", "No right to delete task {0} in folder {1}"),
+    "TSK-0019": ("ERROR", "Task {0} was not found in context {1}"),
+    "TSK-0023": ("PERMISSION_DENIED", "No right to read in folder {0}"),
+    "TSK-0025": ("PERMISSION_DENIED", "No right to create in folder {0}"),
+    "TSK-0026": ("PERMISSION_DENIED", "No right to delegate tasks"),
+    "TSK-0027": ("ERROR", "The folder of the new task is missing"),
+    "TSK-0028": ("USER_INPUT", "A private task cannot be delegated"),
+    "TSK-0030": ("USER_INPUT", "{0} is no percentage between 0 and 100"),
+    "TSK-0031": ("USER_INPUT", "A task that has not been started is done by 0 percent and not by {0}"),
+    "TSK-0033": ("PERMISSION_DENIED", "No right to change task {0} in folder {1}"),
+    "TSK-0036": ("USER_INPUT", "Bad value of {0} in the recurrence: {1}"),
+    "TSK-0037": ("USER_INPUT", "The recurrence lacks {0}"),
+    "TSK-0038": ("USER_INPUT", "A task that is done is done by 100 percent and not by {0}"),
+    "TSK-0039": ("USER_INPUT", "{0} is no status of a task"),  # unverified
+    "TSK-0040": ("USER_INPUT", "The task begins at {0}, after its end at {1}"),
+    "TSK-0041": ("TRUNCATED", "Too long: {0}"),
+    "TSK-0046": ("PERMISSION_DENIED", "Folder {0} is not visible"),
+    "TSK-0048": ("ERROR", "Task {0} is not in folder {1}"),
+    "TSK-0049": ("ERROR", "User {0} takes no part in task {1}"),  # unverified
+    "TSK-0053": ("USER_INPUT", "The UID of a task cannot change"),
+    "TSK-0055": ("USER_INPUT", "{0} holds something else than digits: {1}"),
+    "TSK-0057": ("USER_INPUT", "{0} is no priority: 1, 2 or 3"),
+    "TSK-0058": ("ERROR", "Bad character in field {0}"),
+    # attachments of objects
+    "ATT-0405": ("ERROR", "Attachment {0} was not found"),  # unverified
+    "ATT-0417": ("USER_INPUT", "Module {0} takes no attachments"),  # unverified
+    "ATT-0412": ("PERMISSION_DENIED", "No right to change the attachments of {0}"),  # unverified
+    "ATT-0413": ("PERMISSION_DENIED", "No right to read the attachments of {0}"),  # unverified
+    "ATT-0422": ("USER_INPUT", "The file of {0} bytes is above the limit of {1} bytes"),  # unverified
     # groups, resources
     "GRP-0005": ("ERROR", "Group {0} was not found in context {1}"),  # unverified
     "GRP-0009": ("PERMISSION_DENIED", "Groups may not be changed in context {0}"),

@@ -54,7 +54,16 @@ update_task = Table(
 # Kind of object → table of its newest id.
 SEQUENCES = {
     kind: Table(f"sequence_{kind}", metadata, _key("cid"), Column("id", Integer, nullable=False), **_OPTIONS)
-    for kind in ("folder", "contact", "calendar", "task", "principal", "resource", "mail_service")
+    for kind in (
+        "folder",
+        "contact",
+        "calendar",
+        "task",
+        "principal",
+        "resource",
+        "attachment",
+        "mail_service",
+    )
 }
 
 user = Table(
@@ -254,6 +263,44 @@ date_right = Table(
     _key("type"),
     _key("id"),
     Index("prg_date_rights_id", "cid", "type", "id"),
+    **_OPTIONS,
+)
+# Where the participants of a task see it, besides the folder it was made in.
+task_folder = Table(
+    "task_folder",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    _key("folder"),
+    Column("user", Integer, nullable=False),
+    Index("task_folder_folder", "cid", "folder"),
+    **_OPTIONS,
+)
+attachment = Table(
+    "prg_attachment",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    Column("attached", Integer, nullable=False),
+    Column("module", Integer, nullable=False),
+    Column("filename", String(255), nullable=False),
+    Column("file_size", Integer, nullable=False),
+    Column("file_mimetype", String(255), nullable=False),
+    Column("rtf_flag", Boolean, nullable=False),
+    Column("created_by", Integer, nullable=False),
+    Column("creation_date", BigInteger, nullable=False),
+    Column("data", LongBlob, nullable=False),
+    Index("prg_attachment_attached", "cid", "module", "attached"),
+    **_OPTIONS,
+)
+del_attachment = Table(
+    "del_attachment",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    Column("attached", Integer, nullable=False),
+    Column("module", Integer, nullable=False),
+    Column("del_date", BigInteger, nullable=False),
     **_OPTIONS,
 )
 contact_image = Table(

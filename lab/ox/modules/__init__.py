@@ -15,6 +15,7 @@ from lab.ox.modules import (
     multiple,
     resource,
     sync,
+    tasks,
     user,
 )
 from lab.ox.web.dispatch import Module
@@ -34,6 +35,7 @@ MODULES: dict[str, Module] = {
         multiple.MODULE,
         resource.MODULE,
         sync.MODULE,
+        tasks.MODULE,
         user.MODULE,
     )
 }

@@ -17,16 +17,18 @@ from lab.ox.web.call import number
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The error codes of one module of objects."""
+    """The error codes of one module of objects. ``see``: for a folder that the user does not see."""
 
     wrong_module: str
     read: str
     create: str
     write: str
     delete: str
+    see: str = "FLD-0003"
 
 
 CONTACT_CODES = Codes("CON-0103", "CON-0104", "CON-0112", "CON-0176", "CON-0169")
+TASK_CODES = Codes("TSK-0006", "TSK-0023", "TSK-0025", "TSK-0033", "TSK-0014", "TSK-0046")
 
 
 def folder_number(value: Any) -> int:
@@ -48,7 +50,7 @@ def open_folder(connection: sa.Connection, user: User, value: Any, module: str, 
     if folder.module != module:
         raise fault(codes.wrong_module, folder_id)
     if not rights.field(folder.own_rights, "folder"):
-        raise fault("FLD-0003", folder_id, user.id, user.cid)
+        raise fault(codes.see, folder_id, user.id, user.cid)
     return folder
 
 
@@ -78,4 +80,4 @@ def must_write(folder: Folder, user: User, stored: Stored, codes: Codes) -> None
 def must_delete(folder: Folder, user: User, stored: Stored, codes: Codes) -> None:
     """Refuse to delete what the user may not."""
     if not rights.allows(folder.own_rights, "delete", stored.created_by == user.id):
-        raise fault(codes.delete, folder.id)
+        raise fault(codes.delete, stored.id, folder.id)

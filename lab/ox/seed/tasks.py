@@ -16,13 +16,21 @@ _DONE = 3
 _PERCENT = {1: 0, 2: 50, 3: 100, 4: 30, 5: 10}
 
 
-def default_folder(person: Person, today: int) -> list[dict[str, Any]]:
-    """The fields of all tasks. ``today``: 00:00 UTC of the day of the making, in ms."""
+def default_folder(person: Person, today: int, user_id: int) -> list[dict[str, Any]]:
+    """The fields of all tasks. ``today``: 00:00 UTC of the day of the making, in ms; ``user_id``: whose alarms they
+    have."""
     random = Random(f"tasks of {person.name if person.amount != 'light' else 'light'}")
-    return [_task(random, number, today) for number in range(COUNTS[person.amount])]
+    return [_task(random, number, today, user_id) for number in range(COUNTS[person.amount])]
 
 
-def _task(random: Random, number: int, today: int) -> dict[str, Any]:
+def shared(today: int, user_id: int) -> list[dict[str, Any]]:
+    """The fields of the tasks of a folder that is shared; the last of them is private."""
+    random = Random("shared tasks")
+    found = [_task(random, number, today, user_id) for number in range(1, 5)]
+    return [*found[:-1], {**found[-1], "title": "Privat", "private_flag": True}]
+
+
+def _task(random: Random, number: int, today: int, user_id: int) -> dict[str, Any]:
     status = 1 + number % 5
     start = today + random.randint(-30, 30) * DAY_MS
     fields: dict[str, Any] = {
@@ -33,11 +41,13 @@ def _task(random: Random, number: int, today: int) -> dict[str, Any]:
         "priority": random.choice((1, 2, 3)),
     }
     if number % 3:
-        fields |= {"start_date": start, "end_date": start + random.randint(0, 10) * DAY_MS}
+        end = start + random.randint(0, 10) * DAY_MS
+        fields |= {"start_time": start, "end_time": end, "full_time": True}
     if status == _DONE:
         fields["date_completed"] = start + DAY_MS
     if number % 6 == 1:
-        fields["alarm"] = start + 9 * 3_600_000
+        fields["alarms"] = {str(user_id): start + 9 * 3_600_000}
     if number % 11 == 4:
-        fields |= {"recurrence_type": 2, "interval": 1, "days": 2, "start_date": start, "end_date": start}
+        fields |= {"recurrence_type": 2, "interval": 1, "days": 2}
+        fields |= {"start_time": start, "end_time": start, "full_time": True}
     return fields

@@ -128,6 +128,23 @@ def change(
     return now
 
 
+def touch(connection: sa.Connection, module: str, cid: int, user_id: int, object_id: int) -> int:
+    """Note that something belonging to an object has changed; returns its new stamp."""
+    now = clock.stamp()
+    table = OBJECTS[module][0]
+    connection.execute(
+        table.update()
+        .where(table.c.cid == cid, table.c.id == object_id)
+        .values(modified_by=user_id, last_modified=now)
+    )
+    return now
+
+
+def bury(connection: sa.Connection, module: str, cid: int, object_id: int, folder: int, when: int) -> None:
+    """Leave a tombstone in a folder that an object is not seen in any more."""
+    _bury(connection, OBJECTS[module][1], cid, object_id, folder, when)
+
+
 def remove(connection: sa.Connection, module: str, cid: int, stored: Stored) -> int:
     """Delete an object; returns when."""
     now = clock.stamp()

@@ -106,6 +106,12 @@ def load_users(connection: sa.Connection, cid: int, only: int | None = None) -> 
     ]
 
 
+def display_names(connection: sa.Connection, cid: int, ids: Iterable[int]) -> dict[int, str]:
+    """The full names of some users; those that are gone are absent."""
+    chosen = sa.select(user.c.id, user.c.displayName).where(user.c.cid == cid, user.c.id.in_(list(ids)))
+    return {row.id: row.displayName or "" for row in connection.execute(chosen)}
+
+
 def check_password(connection: sa.Connection, cid: int, user_id: int, password: str) -> bool:
     """Whether this is the user's password."""
     stored = connection.execute(
