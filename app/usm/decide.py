@@ -5,7 +5,7 @@ Nothing here reads or writes anything. ``held`` is what the device holds: item i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -24,6 +24,8 @@ class Action(Enum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    DELETE_ONE = "delete one"
+    """An occurrence of a series."""
     ALREADY = "already"
     """It was done before: answer as then."""
     CONFLICT = "conflict"
@@ -53,22 +55,24 @@ def decide(
     done: Entry | None,
     rule: ConflictRule,
     content: ContentType,
+    ours: Collection[str] = (),
 ) -> Step:
-    """What to do about one change of a client.
+    """What to do about one change of a client. ``ours``: stamps that the item got by changes of this same request.
 
-    A Delete that meets a change takes precedence, whoever sent it (MS-ASCMD 2.2.3.34).
+    A Delete that meets a change takes precedence, whoever sent it (MS-ASCMD 2.2.3.34); that holds for an occurrence
+    of a series as well, which leaves the rest of the series as the source has it.
     """
     if change.kind is ChangeKind.ADD:
         return _decide_add(change, listing, done)
-    if change.kind is ChangeKind.DELETE:
+    if change.kind is ChangeKind.DELETE and change.occurrence is None:
         return _decide_delete(change, held, listing)
-    return _decide_change(change, held, listing, done, rule, content)
+    return _decide_change(change, held, listing, done, rule, content, ours)
 
 
 def _decide_add(change: ClientChange, listing: Listing, done: Entry | None) -> Step:
-    if done is None or not done.item_id:
+    if done is None or done.is_intent:
         return Step(Action.CREATE)
-    if done.digest == digest_of(change) or done.item_id not in listing.stamps:
+    if done.spent or done.digest == digest_of(change) or done.item_id not in listing.stamps:
         return Step(Action.ALREADY, done.item_id)
     return Step(Action.UPDATE, done.item_id, stamp=None)
 
@@ -87,22 +91,27 @@ def _decide_change(
     done: Entry | None,
     rule: ConflictRule,
     content: ContentType,
+    ours: Collection[str],
 ) -> Step:
     item = change.item_id
+    action = Action.DELETE_ONE if change.kind is ChangeKind.DELETE else Action.UPDATE
+    repeated = done is not None and done.digest == digest_of(change)
     now = listing.stamps.get(item)
     if now is None:
-        return Step(Action.UPDATE if item in listing.outside else Action.GONE, item)
+        if repeated and done is not None and done.spent:
+            return Step(Action.ALREADY, item)
+        return Step(action if item in listing.outside else Action.GONE, item)
     if not on_device(held.get(item)):
         return Step(Action.GONE, item)
-    if done is not None and done.digest == digest_of(change):
+    if repeated:
         return Step(Action.ALREADY, item)
     base = done.stamp if done is not None else held[item]
-    if base == now:
-        return Step(Action.UPDATE, item, stamp=now)
-    if content in MERGED:
-        return Step(Action.UPDATE, item, echo=True)
-    if rule is ConflictRule.CLIENT_WINS:
-        return Step(Action.UPDATE, item, stamp=now)
+    if now == base or now in ours:
+        return Step(action, item, stamp=now)
+    if action is Action.DELETE_ONE or content in MERGED:
+        return Step(action, item, echo=True)
+    if rule is ConflictRule.CLIENT_WINS:  # of fields that the device did not name, it gets the source's
+        return Step(action, item, stamp=now, echo=True)
     return Step(Action.CONFLICT, item)
 
 

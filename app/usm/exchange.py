@@ -89,6 +89,8 @@ class Exchange:
         self._asking = ""
         """The name of the Add that the source is being asked to carry out."""
         self._added: set[str] = set()
+        self._ours: dict[str, set[str]] = {}
+        """Item → stamps that it got by changes of this request."""
         if self._repeated:
             self._done.update(Record.loads(heads.newest.record).for_base(self._base))
         self._listing = Listing({})
@@ -117,8 +119,8 @@ class Exchange:
     def _recover(self) -> None:
         """Take in what a request that never ended left in the journal."""
         left = Record.loads(self._store.journal(self._session, self._folder.number)).for_base(self._base)
-        intents = {name: entry for name, entry in left.items() if not entry.item_id}
-        self._done.update({name: entry for name, entry in left.items() if entry.item_id})
+        intents = {name: entry for name, entry in left.items() if entry.is_intent}
+        self._done.update({name: entry for name, entry in left.items() if not entry.is_intent})
         if intents:
             created = self._source.find_created(self._folder, [entry.uid for entry in intents.values()])
             for name, entry in intents.items():
@@ -161,10 +163,10 @@ class Exchange:
     def _leave_word(self, error: UsmError) -> None:
         """A fault ends the request: note what was done, and what nobody can know."""
         for name, entry in self._done.items():
-            if not entry.item_id:
+            if entry.is_intent:
                 in_doubt = name == self._asking and isinstance(error, SourceUnavailable) and error.in_doubt
                 self._done[name] = replace(entry, asked=self._now() if in_doubt else 0)
-        if self.wrote or any(not entry.item_id for entry in self._done.values()):
+        if self.wrote or any(entry.is_intent for entry in self._done.values()):
             self._write_journal()
 
     def _write_journal(self) -> None:
@@ -180,7 +182,13 @@ class Exchange:
             self._added.add(name)
         done = self._done.get(name)
         step = decide.decide(
-            change, self._held, self._listing, done, self._request.conflict, self._folder.content
+            change,
+            self._held,
+            self._listing,
+            done,
+            self._request.conflict,
+            self._folder.content,
+            self._ours.get(change.item_id, ()),
         )
         try:
             outcome, item_id = self._act(step, change, done)
@@ -204,10 +212,11 @@ class Exchange:
                 return self._update(step, change)
             case decide.Action.DELETE:
                 return self._delete(change)
+            case decide.Action.DELETE_ONE:
+                return self._delete_one(step, change)
             case decide.Action.ALREADY:
                 assert done is not None  # noqa: S101 - decide() says ALREADY only of an entry
-                self._held[done.item_id or step.item_id] = done.stamp
-                return Outcome.DONE, done.item_id or step.item_id
+                return self._already(done, step.item_id)
             case decide.Action.CONFLICT:
                 return Outcome.CONFLICT, step.item_id
             case decide.Action.GONE:
@@ -216,6 +225,14 @@ class Exchange:
                 self._held.pop(step.item_id, None)
                 return Outcome.DONE, step.item_id
 
+    def _already(self, done: Entry, item_id: str) -> tuple[Outcome, str]:
+        if done.spent:
+            return Outcome.DONE, item_id
+        item_id = done.item_id or item_id
+        self._held[item_id] = done.stamp
+        self._ours.setdefault(item_id, set()).add(done.stamp)
+        return Outcome.DONE, item_id
+
     def _create(self, change: ClientChange) -> tuple[Outcome, str]:
         name = name_of(change)
         entry = self._done.get(name) or Entry(digest_of(change))
@@ -223,21 +240,43 @@ class Exchange:
         self._asking = name
         written = self._source.create(self._folder, change.fields, entry.uid)
         self._asking = ""
-        self._done[name] = replace(entry, digest=digest_of(change), item_id=written.id, stamp=written.stamp)
-        self._now_held(written)
+        self._done[name] = found(replace(entry, digest=digest_of(change)), written.id, written.stamp)
+        if written.id:
+            self._now_held(written)
         return Outcome.DONE, written.id
 
     def _update(self, step: decide.Step, change: ClientChange) -> tuple[Outcome, str]:
         self.wrote = True
-        written = self._source.update(self._folder, step.item_id, change.fields, step.stamp)
+        written = self._source.update(
+            self._folder, step.item_id, change.fields, step.stamp, change.occurrence
+        )
+        self._now_changed(step, change, written)
+        return Outcome.DONE, step.item_id
+
+    def _delete_one(self, step: decide.Step, change: ClientChange) -> tuple[Outcome, str]:
+        self.wrote = True
+        series = self._source.delete(
+            self._folder, step.item_id, None, self._request.deletes_as_moves, change.occurrence
+        )
+        if series is not None:
+            self._now_changed(step, change, series)
+        elif step.item_id not in self._listing.outside:
+            self._held[step.item_id] = held.WRONG
+        return Outcome.DONE, step.item_id
+
+    def _now_changed(self, step: decide.Step, change: ClientChange, written: Written) -> None:
         name = name_of(change)
         uid = self._done[name].uid if name in self._done else ""
-        self._done[name] = Entry(digest_of(change), uid, written.id, written.stamp)
-        if step.item_id not in self._listing.outside:
+        replaced = written.id != step.item_id
+        self._done[name] = Entry(digest_of(change), uid, step.item_id, written.stamp, spent=replaced)
+        if replaced:  # the device drops its item, and gets the new one as any other
+            self._source_has(step.item_id, None)
+            if written.id:
+                self._source_has(written.id, written.stamp)
+        elif step.item_id not in self._listing.outside:
             self._now_held(written)
             if step.echo:
                 self._held[written.id] = held.WRONG
-        return Outcome.DONE, written.id
 
     def _delete(self, change: ClientChange) -> tuple[Outcome, str]:
         self.wrote = True
@@ -247,6 +286,7 @@ class Exchange:
 
     def _now_held(self, written: Written) -> None:
         self._held[written.id] = held.WRONG if written.altered else written.stamp
+        self._ours.setdefault(written.id, set()).add(written.stamp)
         self._source_has(written.id, written.stamp)
 
     def _source_has(self, item_id: str, stamp: str | None) -> None:
@@ -263,7 +303,7 @@ class Exchange:
 
     def _conflict(self, change: ClientChange) -> tuple[Outcome, str]:
         """The source changed between the look and the write: the device gets the source's copy."""
-        self._held[change.item_id] = held.WRONG
+        self._send_again(change.item_id)
         return Outcome.CONFLICT, change.item_id
 
     def _gone(self, change: ClientChange) -> tuple[Outcome, str]:
@@ -271,27 +311,40 @@ class Exchange:
             # A repeated Add with new content whose item was deleted meanwhile: the device's next try makes it anew.
             self._done.pop(name_of(change), None)
             return Outcome.FAILED, ""
+        if change.occurrence is not None:
+            return self._occurrence_gone(change)
         self._source_has(change.item_id, None)
         if change.kind is ChangeKind.DELETE:
             self._held.pop(change.item_id, None)
         return Outcome.GONE, change.item_id
 
+    def _occurrence_gone(self, change: ClientChange) -> tuple[Outcome, str]:
+        """It, or its whole series: the device gets what there is. Of what should go, that is as wanted."""
+        self._send_again(change.item_id)
+        return (Outcome.DONE if change.kind is ChangeKind.DELETE else Outcome.GONE), change.item_id
+
+    def _send_again(self, item_id: str) -> None:
+        if held.on_device(self._held.get(item_id)):
+            self._held[item_id] = held.WRONG
+
     def _refused(self, change: ClientChange) -> tuple[Outcome, str]:
         """The device has what the source will not take: it gets the source's copy back."""
-        if change.kind is ChangeKind.DELETE:
-            self._held.pop(change.item_id, None)
-        elif change.kind is ChangeKind.CHANGE:
-            self._held[change.item_id] = held.WRONG
-        else:
+        if change.kind is ChangeKind.ADD:
             self._done.pop(name_of(change), None)
+        elif change.kind is ChangeKind.DELETE and change.occurrence is None:
+            self._held.pop(change.item_id, None)
+        else:
+            self._send_again(change.item_id)
         return Outcome.REFUSED, change.item_id
 
     def _failed(self, change: ClientChange) -> tuple[Outcome, str]:
         """The device may try again; what it deleted comes back until then."""
-        if change.kind is ChangeKind.DELETE:
-            self._held.pop(change.item_id, None)
-        elif change.kind is ChangeKind.ADD:
+        if change.kind is ChangeKind.ADD:
             self._done.pop(name_of(change), None)
+        elif change.kind is ChangeKind.DELETE and change.occurrence is None:
+            self._held.pop(change.item_id, None)
+        elif change.kind is ChangeKind.DELETE:
+            self._send_again(change.item_id)
         return Outcome.FAILED, change.item_id
 
     # -- what the device gets --------------------------------------------------------------------------------
@@ -367,6 +420,7 @@ class Exchange:
         idle = not delta and not self._request.changes
         if idle and not self._repeated and not self._settings.force_new_key:
             return keys.text(self._generation, self._base)
-        record = Record(self._base, {name: entry for name, entry in self._done.items() if entry.item_id})
+        done = {name: entry for name, entry in self._done.items() if not entry.is_intent}
+        record = Record(self._base, done)
         self._store.save(self._session, self._folder.number, self._base, delta, record.dumps())
         return keys.text(self._generation, self._base + 1)

@@ -4,8 +4,9 @@ The answer to a client's change can get lost in two ways: on the network, after 
 between writing to the source and saving the state. For both, what was done is kept under the device's own name
 for the change: with the sync key (the *record*) and, while a request is at work, in the *journal*.
 
-An entry without an item id is an intent: the item may or may not exist; its ``uid`` tells. ``asked`` is when the source
-was last asked to make it, in seconds since 1970: for a while after that it may still be at it. 0 means that it is not.
+An entry without an item id is an intent, unless it is ``spent``: the item may or may not exist; its ``uid`` tells.
+``asked`` is when the source was last asked to make it, in seconds since 1970: for a while after that it may still be at
+it. 0 means that it is not.
 """
 
 from __future__ import annotations
@@ -22,13 +23,20 @@ from app.usm.model import ChangeKind, ClientChange, SessionId
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change that was done or begun. ``digest``: of its content; ``stamp``: the item's stamp afterwards."""
+    """One change that was done or begun. ``digest``: of its content; ``stamp``: the item's stamp afterwards; ``spent``:
+    the device's item was there no more afterwards (a draft that was sent, or that the source keeps as a new one)."""
 
     digest: str
     uid: str = ""
     item_id: str = ""
     stamp: str = ""
     asked: int = 0
+    spent: bool = False
+
+    @property
+    def is_intent(self) -> bool:
+        """Whether nobody knows that it was done."""
+        return not self.item_id and not self.spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,12 @@ class Record:
 
 
 def name_of(change: ClientChange) -> str:
-    """The device's own name for a change: its client id for an Add, the item for all others."""
+    """The device's own name for a change: its client id for an Add, the item for all others, and of a series the
+    occurrence."""
     if change.kind is ChangeKind.ADD:
         return f"add:{change.client_id}"
+    if change.occurrence is not None:
+        return f"item:{change.item_id}@{change.occurrence.isoformat()}"
     return f"item:{change.item_id}"
 
 
@@ -89,5 +100,5 @@ def uid_of(session: SessionId, folder: int, generation: str, base: int, client_i
 
 
 def found(entry: Entry, item_id: str, stamp: str) -> Entry:
-    """The intent turned into a fact."""
-    return replace(entry, item_id=item_id, stamp=stamp)
+    """The intent turned into a fact; without an id the item was there no more."""
+    return replace(entry, item_id=item_id, stamp=stamp, spent=not item_id)

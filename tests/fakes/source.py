@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from app.usm.content import Occurrence, Reply
 from app.usm.errors import (
     AccessDenied,
     FolderGone,
@@ -21,11 +23,13 @@ from app.usm.model import (
     Cost,
     Credentials,
     Device,
+    Download,
     Folder,
     FolderRef,
     FolderRole,
     Item,
     Listing,
+    Outgoing,
     User,
     Written,
 )
@@ -46,6 +50,8 @@ class _Stored:
         self.stamp = stamp
         self.uid = uid
         self.received = received
+        self.trace = uid or stamp
+        """Stays when the item moves, as a Message-ID does."""
 
 
 class MemorySource:
@@ -53,6 +59,11 @@ class MemorySource:
 
     ``unreadable`` holds ids of items that :meth:`read` cannot convert; ``readonly`` ids of folders that take nothing,
     ``missing`` ids that are listed but not found; with ``alters`` nothing new is stored quite as asked.
+    ``tells_was``: a folder that is renamed on the source's own side names its former id; ``tells_series``: what a
+    series became by losing an occurrence is told. ``sent``: the messages that went out, and ``replies`` the answers
+    that were stored, each as often as it happened. Messages get another id when they
+    are moved, and their folders when they are renamed; all else keeps its own. A draft that is changed becomes a new
+    message, and one that is sent is gone (``Written``).
     """
 
     def __init__(self, user: User = ANTON, folders: Sequence[Folder] = STANDARD_FOLDERS) -> None:
@@ -63,6 +74,10 @@ class MemorySource:
         self.readonly: set[str] = set()
         self.missing: set[str] = set()
         self.alters = False
+        self.tells_was = False
+        self.tells_series = True
+        self.sent: list[Outgoing] = []
+        self.replies: list[tuple[str, str, Reply, str, datetime | None]] = []
         self.calls: list[str] = []
         self.before = lambda name: None
         self.after = lambda name: None
@@ -89,6 +104,47 @@ class MemorySource:
     def drop(self, folder: str, item_id: str) -> None:
         """Somebody else deletes an item."""
         del self.items[folder][item_id]
+
+    def rename(self, folder: str, parent: str | None, title: str) -> str:
+        """Somebody else renames or moves a folder; its id."""
+        return self._rename(folder, parent, title, self.tells_was).id
+
+    def remove(self, folder: str) -> None:
+        """Somebody else deletes a folder with those under it."""
+        for each in self._under(folder):
+            self.tree.remove(each)
+            del self.items[each.id]
+
+    def _under(self, folder: str) -> list[Folder]:
+        found, ids = [], {folder}
+        for each in self.tree:
+            if each.id in ids or each.parent_id in ids:
+                ids.add(each.id)
+                found.append(each)
+        return found
+
+    def _rename(self, folder: str, parent: str | None, title: str, tell: bool) -> Folder:
+        ids: dict[str, str] = {}
+        renamed = []
+        for each in self._under(folder):
+            above = parent if each.id == folder else ids[each.parent_id or ""]
+            name = title if each.id == folder else each.title
+            mine = _path(above, name) if each.content is ContentType.MAIL else each.id
+            ids[each.id] = mine
+            renamed.append(
+                replace(
+                    each,
+                    id=mine,
+                    parent_id=above,
+                    title=name,
+                    was=each.id if tell and mine != each.id else None,
+                )
+            )
+            self.tree.remove(each)
+        for before, after in ids.items():
+            self.items[after] = self.items.pop(before)
+        self.tree += renamed  # parents before children: what they hang on was there before
+        return renamed[0]
 
     def _tick(self) -> int:
         self._last += 1
@@ -137,6 +193,10 @@ class MemorySource:
         stored = self._items(folder)
         if folder.id in self.readonly:
             raise ItemRefused(f"folder {folder.id!r} is read-only")
+        if fields.get("send"):
+            self.sent.append(Outgoing(b"", mark=uid))
+            self.after("create")
+            return Written("", "")
         item_id, stamp = str(self._tick()), f"v{self._last}"
         stored[item_id] = _Stored(fields, stamp, uid, None)
         self.after("create")
@@ -144,16 +204,66 @@ class MemorySource:
 
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
         self._called("find_created")
-        return {
+        found = {
             entry.uid: Written(item, entry.stamp)
             for item, entry in self._items(folder).items()
             if entry.uid in uids
         }
+        return found | {each.mark: Written("", "") for each in self.sent if each.mark in uids}
 
     def update(
-        self, folder: FolderRef, item_id: str, fields: Mapping[str, Any], stamp: str | None
+        self,
+        folder: FolderRef,
+        item_id: str,
+        fields: Mapping[str, Any],
+        stamp: str | None,
+        occurrence: datetime | None = None,
     ) -> Written:
         self._called("update")
+        item = self._writable(folder, item_id, stamp)
+        if occurrence is not None:
+            self._except(item, Occurrence(occurrence, fields=dict(fields)))
+            self.after("update")
+            return Written(item_id, item.stamp)
+        if fields.get("send"):
+            del self._items(folder)[item_id]
+            self.sent.append(Outgoing(b"", mark=item.trace))
+            self.after("update")
+            return Written("", "")
+        for name, value in fields.items():
+            if value is None:
+                item.fields.pop(name, None)
+            else:
+                item.fields[name] = value
+        item.stamp = f"v{self._tick()}"
+        if item.fields.get("draft"):
+            del self._items(folder)[item_id]
+            item_id = str(self._tick())
+            self._items(folder)[item_id] = item
+        self.after("update")
+        return Written(item_id, item.stamp)
+
+    def delete(
+        self,
+        folder: FolderRef,
+        item_id: str,
+        stamp: str | None,
+        to_trash: bool,
+        occurrence: datetime | None = None,
+    ) -> Written | None:
+        self._called("delete")
+        item = self._writable(folder, item_id, stamp)
+        if occurrence is None:
+            del self._items(folder)[item_id]
+            self.after("delete")
+            return None
+        if any(each.original == occurrence and each.deleted for each in item.fields.get("exceptions", ())):
+            raise ItemGone(f"that occurrence of {item_id} is gone")
+        self._except(item, Occurrence(occurrence, deleted=True))
+        self.after("delete")
+        return Written(item_id, item.stamp) if self.tells_series else None
+
+    def _writable(self, folder: FolderRef, item_id: str, stamp: str | None) -> _Stored:
         stored = self._items(folder)
         if folder.id in self.readonly:
             raise ItemRefused(f"folder {folder.id!r} is read-only")
@@ -161,23 +271,125 @@ class MemorySource:
             raise ItemGone(f"no item {item_id}")
         if stamp is not None and stored[item_id].stamp != stamp:
             raise ItemConflict(f"item {item_id} changed")
-        for name, value in fields.items():
-            if value is None:
-                stored[item_id].fields.pop(name, None)
-            else:
-                stored[item_id].fields[name] = value
-        stored[item_id].stamp = f"v{self._tick()}"
-        self.after("update")
-        return Written(item_id, stored[item_id].stamp)
+        return stored[item_id]
 
-    def delete(self, folder: FolderRef, item_id: str, stamp: str | None, to_trash: bool) -> None:
-        self._called("delete")
-        stored = self._items(folder)
-        if folder.id in self.readonly:
-            raise ItemRefused(f"folder {folder.id!r} is read-only")
-        if stored.pop(item_id, None) is None:
+    def _except(self, item: _Stored, occurrence: Occurrence) -> None:
+        others = [each for each in item.fields.get("exceptions", ()) if each.original != occurrence.original]
+        item.fields["exceptions"] = tuple(sorted([*others, occurrence], key=lambda each: each.original))
+        item.stamp = f"v{self._tick()}"
+
+    def move(self, folder: FolderRef, item_id: str, target: FolderRef) -> Written:
+        self._called("move")
+        stored, others = self._items(folder), self._items(target)
+        if {folder.id, target.id} & self.readonly:
+            raise ItemRefused(f"item {item_id} may not move")
+        if item_id not in stored:
             raise ItemGone(f"no item {item_id}")
-        self.after("delete")
+        item = stored.pop(item_id)
+        moved = str(self._tick()) if folder.content is ContentType.MAIL else item_id
+        others[moved] = item
+        self.after("move")
+        return Written(moved, item.stamp, self.alters)
+
+    def traces(self, folder: FolderRef, ids: Sequence[str]) -> Mapping[str, str]:
+        self._called("traces")
+        stored = self._items(folder)
+        return {item: stored[item].trace for item in ids if item in stored}
+
+    def find_moved(self, folder: FolderRef, traces: Sequence[str]) -> Mapping[str, Written]:
+        self._called("find_moved")
+        return {
+            item.trace: Written(item_id, item.stamp)
+            for item_id, item in self._items(folder).items()
+            if item.trace in traces
+        }
+
+    def attachment(self, folder: FolderRef, item_id: str, attachment_id: str) -> Download:
+        self._called("attachment")
+        data: Mapping[str, bytes] = self._writable(folder, item_id, None).fields.get("files", {})
+        if attachment_id not in data:
+            raise ItemGone(f"item {item_id} has no file {attachment_id}")
+        return Download(iter([data[attachment_id]]), size=len(data[attachment_id]))
+
+    def mime(self, folder: FolderRef, item_id: str) -> bytes:
+        self._called("mime")
+        item = self._items(folder).get(item_id)
+        if item is None:
+            raise ItemGone(f"no item {item_id}")
+        return bytes(item.fields["mime"])
+
+    def send(self, message: Outgoing) -> None:
+        self._called("send")
+        if b"refused" in message.mime:
+            raise ItemRefused("this message is not sent")
+        self.sent.append(message)
+        self.after("send")
+
+    def find_sent(self, message: Outgoing) -> bool | None:
+        self._called("find_sent")
+        return any(each.mark == message.mark for each in self.sent) if message.copy else None
+
+    def senders(self) -> Sequence[str]:
+        self._called("senders")
+        return [self.user.mail]
+
+    def empty(self, folder: FolderRef, subfolders: bool) -> None:
+        self._called("empty")
+        self._items(folder).clear()
+        if subfolders:
+            for each in self._under(folder.id)[1:]:
+                self.remove(each.id)
+
+    def reply(
+        self,
+        folder: FolderRef,
+        item_id: str,
+        reply: Reply,
+        comment: str = "",
+        occurrence: datetime | None = None,
+    ) -> str:
+        self._called("reply")
+        if item_id not in self._items(folder):
+            raise ItemGone(f"no item {item_id}")
+        self.replies.append((folder.id, item_id, reply, comment, occurrence))
+        self.after("reply")
+        return f"appointment of {item_id}"
+
+    def create_folder(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
+        self._called("create_folder")
+        above = self._place(parent, title, content)
+        folder_id = _path(above, title) if content is ContentType.MAIL else str(self._tick())
+        folder = Folder(folder_id, above, title, content)
+        self.tree.append(folder)
+        self.items[folder_id] = {}
+        self.after("create_folder")
+        return folder
+
+    def change_folder(self, folder: FolderRef, parent: FolderRef | None, title: str) -> Folder:
+        self._called("change_folder")
+        self._items(folder)
+        above = self._place(parent, title, folder.content, but=folder.id)
+        changed = self._rename(folder.id, above, title, tell=False)
+        self.after("change_folder")
+        return changed
+
+    def delete_folder(self, folder: FolderRef) -> None:
+        self._called("delete_folder")
+        self._items(folder)
+        self.remove(folder.id)
+        self.after("delete_folder")
+
+    def _place(self, parent: FolderRef | None, title: str, content: ContentType, but: str = "") -> str | None:
+        """The id of the folder to put one into. Raises what the port says."""
+        above = None if parent is None else parent.id
+        if parent is not None:
+            self._items(parent)
+        if any(
+            each.parent_id == above and each.title == title and each.content is content and each.id != but
+            for each in self.tree
+        ):
+            raise ItemConflict(f"there is a folder {title!r} already")
+        return above
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         self._called("probe")
@@ -186,6 +398,10 @@ class MemorySource:
             for folder in folders
             if folder.id in self.items
         }
+
+
+def _path(parent: str | None, title: str) -> str:
+    return f"{parent or 'default0'}/{title}"
 
 
 class MemoryProvider:

@@ -247,11 +247,13 @@ def test_the_server_wins_a_conflict_by_default(world: World) -> None:
 def test_the_client_wins_a_conflict_when_it_says_so(world: World) -> None:
     item = world.source.put(CONTACTS, {"last_name": "Meier"})
     key = ask(world, CONTACTS, start(world)).key
-    world.source.touch(CONTACTS, item, {"last_name": "Server"})
+    world.source.touch(CONTACTS, item, {"last_name": "Server", "first_name": "Server"})
     result = ask(world, CONTACTS, key, change(item, last_name="Phone"), conflict=ConflictRule.CLIENT_WINS)
     assert result.results[0].outcome is Outcome.DONE
-    assert result.changes == ()
-    assert world.source.items[CONTACTS][item].fields["last_name"] == "Phone"
+    merged = {"last_name": "Phone", "first_name": "Server"}
+    assert world.source.items[CONTACTS][item].fields == merged
+    assert [entry.payload.fields for entry in result.changes] == [merged], "of the rest it has the old"
+    assert ask(world, CONTACTS, result.key).changes == ()
 
 
 def test_a_change_between_look_and_write_is_a_conflict(world: World) -> None:
