@@ -155,6 +155,7 @@ def ox_settings(settings: Settings) -> OxSettings:
         read_timeout=settings.ox_read_timeout / 1000,
         attachments=settings.max_attachment_count_per_object,
         refusal_seconds=float(settings.failed_login_memory),
+        folder_selection=settings.allow_folder_selection,
     )
 
 

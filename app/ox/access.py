@@ -62,7 +62,7 @@ def identify(client: OxClient, login: str, answer: Mapping[str, Any]) -> Access:
     """
     rights, legacy = _rights(client)
     _require(rights, login)
-    contents = frozenset(content for content, (name, _) in MODULES.items() if name in rights)
+    contents = _contents(rights)
     user_id = _number(answer.get("user_id")) or _number(leaf(client, "identifier"))
     context_id = _number(answer.get("context_id")) or _number(leaf(client, "context_id"))
     if not user_id or not context_id:
@@ -74,8 +74,14 @@ def check(client: OxClient, access: Access) -> Access:
     """The rights of a known user as they are now; one call. Raises like :func:`identify`."""
     rights, legacy = _rights(client)
     _require(rights, access.user.login)
-    contents = frozenset(content for content, (name, _) in MODULES.items() if name in rights)
+    contents = _contents(rights)
     return Access(access.user, contents, legacy)
+
+
+def _contents(rights: frozenset[str]) -> frozenset[ContentType]:
+    """What the user may use. Notes lie in a folder of mail."""
+    found = {content for content, (name, _) in MODULES.items() if name in rights}
+    return frozenset(found | {ContentType.NOTES} if ContentType.MAIL in found else found)
 
 
 def leaf(client: OxClient, path: str) -> Any:

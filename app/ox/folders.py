@@ -5,6 +5,9 @@ level, one call a level. Left out: what the user may not read, the global addres
 that are not folders. A module that the user may not use is no error; a mail account that does not answer is one,
 because a device that is told of no folder deletes its copy.
 
+Where users choose in OX which folders their devices get, that choice is OX's tree 20: it is walked, and whatever is in
+it is taken, the global address book too.
+
 A new folder at the top stands where the user's others stand: below "my folders", and of mail beside the folders of sent
 and deleted messages. A folder of mail that is deleted goes to the trash with all that is in it, as OX has it.
 """
@@ -15,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from app.ox.access import Access, Traits, leaf
+from app.ox.access import Traits, leaf
 from app.ox.client import FORCE, Answer, Call, OxClient, rowed
 from app.ox.errors import Scope, Unsupported
 from app.ox.mapping import folder as mapping
@@ -35,24 +38,69 @@ Row = Mapping[int, Any]
 
 ROOTS: Final[Mapping[ContentType, tuple[str, ...]]] = {ContentType.MAIL: (mapping.MAIL_ROOT,)}
 """Where the walk begins; for the other content types at "my", "public" and "shared folders"."""
+OX_TREE: Final = "0"
+CHOSEN_TREE: Final = "20"
+"""The tree of what users chose for their devices."""
+_CHOSEN_ROOTS: Final = ("0", "1")
 _GROUPWARE_ROOTS: Final = ("1", "2", "3")
 _PRIVATE_ROOT: Final = "1"
 
+NOTES: Final = "Notes"
+"""The name of the folder of notes, as IMAP clients have it."""
 _INBOX: Final = "default0/inbox"
 _DEEPEST: Final = 30
 
 
-def folders(
-    client: OxClient, access: Access, traits: Traits, contents: Iterable[ContentType]
-) -> list[Folder]:
+def folders(context: Context, contents: Iterable[ContentType]) -> list[Folder]:
     """All folders of these content types, parents before children. Raises ``SourceUnavailable``."""
-    wanted = [content for content in contents if content in access.contents]
+    client, access = context.client, context.access
+    offered = set(contents) & access.contents
+    wanted = [content for content in mapping.MODULES if content in offered]
     columns = mapping.LEGACY_COLUMNS if access.legacy else mapping.COLUMNS
+    chosen = context.settings.folder_selection
+    if chosen:
+        every = _walk(client, _CHOSEN_ROOTS, columns, CHOSEN_TREE)
+        groups = [every for _ in wanted]
+        if ContentType.MAIL in wanted:
+            _check_inbox(every)
+    else:
+        groups = _visible(client, context.traits, wanted, columns)
     found: list[Folder] = []
-    for content, rows in zip(wanted, _visible(client, traits, wanted, columns), strict=True):
-        kept = [row for row in rows if _belongs(row, content)]
+    for content, rows in zip(wanted, groups, strict=True):
+        kept = [row for row in rows if _belongs(row, content, chosen)]
+        if content is ContentType.MAIL and ContentType.NOTES in offered:
+            notes = notes_of(kept)
+            found.extend(_notes(kept, notes, chosen))
+            kept = [row for row in kept if not _within(row, notes)]
         found.extend(_with_roles(client, content, _arranged(kept, content)))
     return found
+
+
+def notes_of(rows: Iterable[Row]) -> str:
+    """The id of the folder of notes, whether it is there or not: the one of that name beside drafts and sent
+    messages. ``rows``: all folders of mail."""
+    rows = list(rows)
+    top = top_of(rows)
+    names = (str(row[mapping.ID]) for row in rows if str(row[mapping.PARENT]) == top)
+    wanted = f"{top}{mapping.SEPARATOR}{NOTES}"
+    return next((name for name in names if name.casefold() == wanted.casefold()), wanted)
+
+
+def _within(row: Row, folder_id: str) -> bool:
+    name = str(row[mapping.ID])
+    return name == folder_id or name.startswith(folder_id + mapping.SEPARATOR)
+
+
+def _notes(rows: Sequence[Row], folder_id: str, chosen: bool) -> list[Folder]:
+    """The folder of notes and those below it. It is shown before it is there, so that a device can make the first note;
+    but not to a user who chose other folders."""
+    kept = [row for row in rows if _within(row, folder_id)]
+    if not any(str(row[mapping.ID]) == folder_id for row in kept):
+        return [] if chosen else [Folder(folder_id, None, NOTES, ContentType.NOTES, FolderRole.DEFAULT)]
+    return [
+        replace(each, role=FolderRole.DEFAULT if each.id == folder_id else FolderRole.NONE)
+        for each in _arranged(kept, ContentType.NOTES)
+    ]
 
 
 def _visible(
@@ -67,22 +115,28 @@ def _visible(
     for content, answer in zip(contents, answers, strict=True):
         if isinstance(answer, Unsupported):
             traits.all_visible = False
-            rows = _walk(client, content, columns)
+            rows = _walk(client, _roots(content), columns)
         else:
             rows = _rows(answer, content, columns)
         if content is ContentType.MAIL and not any(_is_inbox(row) for row in rows):
-            rows = _walk(client, content, columns)
-            if not any(_is_inbox(row) for row in rows):
-                raise SourceUnavailable(
-                    "OX shows no INBOX: the mail server does not answer, or refuses the user"
-                )
+            rows = _walk(client, _roots(content), columns)
+            _check_inbox(rows)
         found.append(rows)
     return found
 
 
-def _call(action: str, columns: Sequence[int], **params: str) -> Call:
+def _roots(content: ContentType) -> Sequence[str]:
+    return ROOTS.get(content, _GROUPWARE_ROOTS)
+
+
+def _check_inbox(rows: Iterable[Row]) -> None:
+    if not any(_is_inbox(row) for row in rows):
+        raise SourceUnavailable("OX shows no INBOX: the mail server does not answer, or refuses the user")
+
+
+def _call(action: str, columns: Sequence[int], tree: str = OX_TREE, **params: str) -> Call:
     ids = ",".join(map(str, columns))
-    return Call("folders", action, {"columns": ids, "tree": "0", **params})
+    return Call("folders", action, {"columns": ids, "tree": tree, **params})
 
 
 def _rows(answer: Answer | UsmError, content: ContentType, columns: Sequence[int]) -> list[Row]:
@@ -99,12 +153,12 @@ def _rows(answer: Answer | UsmError, content: ContentType, columns: Sequence[int
     return list(rows)
 
 
-def _walk(client: OxClient, content: ContentType, columns: Sequence[int]) -> list[Row]:
-    """The rows of a content type by walking the tree; each level is one call."""
-    parents: list[str] = list(ROOTS.get(content, _GROUPWARE_ROOTS))
+def _walk(client: OxClient, roots: Sequence[str], columns: Sequence[int], tree: str = OX_TREE) -> list[Row]:
+    """All rows below some folders by walking a tree; each level is one call."""
+    parents = list(roots)
     found: dict[str, Row] = {}
     for _ in range(_DEEPEST):
-        calls = [_call("list", columns, parent=parent) for parent in parents]
+        calls = [_call("list", columns, tree, parent=parent) for parent in parents]
         below: dict[str, Row] = {}
         for answer in client.multiple(calls, repeatable=True):
             if isinstance(answer, FolderGone):
@@ -120,12 +174,13 @@ def _walk(client: OxClient, content: ContentType, columns: Sequence[int]) -> lis
     return list(found.values())
 
 
-def _belongs(row: Row, content: ContentType) -> bool:
+def _belongs(row: Row, content: ContentType, chosen: bool = False) -> bool:
+    """Whether a device may have the folder. ``chosen``: the user wants it there."""
     folder_id = str(row[mapping.ID])
     if content is ContentType.MAIL:
         return folder_id.startswith(f"{mapping.MAIL_ROOT}/") and mapping.readable(row)
     same = row[mapping.MODULE] == mapping.MODULES[content]
-    return same and folder_id not in mapping.LEFT_OUT and mapping.readable(row)
+    return same and (chosen or folder_id not in mapping.LEFT_OUT) and mapping.readable(row)
 
 
 def _is_inbox(row: Row) -> bool:
@@ -177,6 +232,7 @@ class Folders:
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._traits = context.traits
+        self._tree = CHOSEN_TREE if context.settings.folder_selection else OX_TREE
         self._columns = mapping.LEGACY_COLUMNS if context.access.legacy else mapping.COLUMNS
 
     def create(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
@@ -217,7 +273,7 @@ class Folders:
         """One call."""
         if folder.content not in mapping.MODULES:
             raise ItemRefused(f"the folder of {folder.content} stays")
-        params = {"tree": "0", "timestamp": FORCE}
+        params = {"tree": self._tree, "timestamp": FORCE}
         answer = self._client.put("folders", "delete", [folder.id], params, Scope.WRITE)
         if answer.data:
             raise ItemFailed(f"OX leaves folder {folder.id!r} as it is")
@@ -230,7 +286,7 @@ class Folders:
     ) -> Answer:
         """Mail servers and generations call a name that is taken by many names: so the place is looked at."""
         try:
-            return self._client.put("folders", action, body, {"tree": "0", **params}, Scope.WRITE)
+            return self._client.put("folders", action, body, {"tree": self._tree, **params}, Scope.WRITE)
         except ItemError as error:
             if not isinstance(error, ItemConflict) and self._is_taken(place, title):
                 raise ItemConflict(f"there is a folder {title!r} in {place!r}") from error
@@ -252,7 +308,7 @@ class Folders:
         return rows
 
     def _params(self, **params: str) -> dict[str, str]:
-        return {"columns": ",".join(map(str, self._columns)), "tree": "0", **params}
+        return {"columns": ",".join(map(str, self._columns)), "tree": OX_TREE, **params}
 
 
 def _id_in(answer: Answer, place: str) -> str:

@@ -33,6 +33,8 @@ class OxSettings:
     contacts_per_call: int = 500
     attachments: int = 100
     """At most so many attachments an item: ``com.openexchange.usm.max_attachment_count_per_object``."""
+    folder_selection: bool = False
+    """Only the folders that the user chose in OX (tree 20): ``com.openexchange.usm.eas.allow_folder_selection``."""
     sessions: int = 20_000
     """At most so many OX sessions are kept by a process."""
     session_idle: float = 2700.0

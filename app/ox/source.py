@@ -13,6 +13,7 @@ from app.ox.contacts import Contacts
 from app.ox.errors import Unsupported
 from app.ox.mail import Mail
 from app.ox.module import Context, Module
+from app.ox.notes import Notes
 from app.ox.tasks import Tasks
 from app.usm.content import Reply
 from app.usm.errors import FolderGone, ItemRefused, UsmError
@@ -34,8 +35,12 @@ MODULES: Final[Mapping[ContentType, type[Module]]] = {
     ContentType.MAIL: Mail,
     ContentType.CONTACTS: Contacts,
     ContentType.TASKS: Tasks,
+    ContentType.NOTES: Notes,
 }
 """What is synchronised; another content type is another row."""
+
+MADE_AT_NEED: Final = frozenset((ContentType.NOTES,))
+"""Content whose folder is there for devices before OX has it."""
 
 
 class OxSource:
@@ -62,8 +67,7 @@ class OxSource:
 
     def folders(self) -> Sequence[Folder]:
         """See the port; one call."""
-        context = self._context
-        return folders.folders(context.client, context.access, context.traits, self._modules)
+        return folders.folders(self._context, self._modules)
 
     def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
         """See the port."""
@@ -194,6 +198,8 @@ class OxSource:
             good = _good(list(islice(waiting, len(calls))))
             if good is not None:
                 found[folder.id] = self._modules[folder.content].fingerprint(good)
+            elif folder.content in MADE_AT_NEED:
+                found[folder.id] = ""
         return found
 
     def _questions(self, folders: Sequence[FolderRef]) -> list[list[Call]]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from app.eas.errors import ConversionError
 from app.eas.folders import MAX_ID, server_id
 from app.eas.options import Options
-from app.eas.schema import calendar, contact, email, task
+from app.eas.schema import calendar, contact, email, note, task
 from app.eas.versions import Version
 from app.usm.model import ContentType, Device, Item
 from app.wbxml.element import Element
@@ -105,6 +105,18 @@ def _added_appointment(fields: Mapping[str, Any], view: View) -> list[Element]:
     return calendar.added(fields, view.version)
 
 
+def _render_note(item: Item, view: View) -> list[Element]:
+    return note.render(item.fields, view.options, view.version)
+
+
+def _new_note(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return note.read_new(elements)
+
+
+def _changed_note(elements: Sequence[Element], view: View) -> dict[str, Any]:
+    return note.read_change(elements)
+
+
 CLASSES: Final[Mapping[ContentType, ItemClass]] = {
     ContentType.CALENDAR: ItemClass(
         _render_appointment, _new_appointment, _changed_appointment, _changed_occurrence, _added_appointment
@@ -112,6 +124,7 @@ CLASSES: Final[Mapping[ContentType, ItemClass]] = {
     ContentType.CONTACTS: ItemClass(_render_contact, _new_contact, _changed_contact),
     ContentType.MAIL: ItemClass(_render_mail, _new_mail, _changed_mail),
     ContentType.TASKS: ItemClass(_render_task, _new_task, _changed_task),
+    ContentType.NOTES: ItemClass(_render_note, _new_note, _changed_note),
 }
 
 

@@ -26,6 +26,9 @@ PRIVATE, PUBLIC, SHARED = 1, 2, 3
 MAIL_ROOT: Final = "default0"
 """The root of the primary mail account: no folder for a device; other accounts and virtual views begin otherwise."""
 
+SEPARATOR: Final = "/"
+"""Between the names in the id of a folder of mail."""
+
 MODULES: Final[Mapping[ContentType, str]] = {
     ContentType.MAIL: "mail",
     ContentType.CONTACTS: "contacts",
