@@ -1,4 +1,7 @@
-"""What goes back: HTTP status, headers and WBXML, still without any HTTP library (MS-ASHTTP 2.2.3)."""
+"""What goes back: HTTP status, headers and WBXML, still without any HTTP library (MS-ASHTTP 2.2.3).
+
+A body is either there as a whole or comes in pieces: files are never held in memory.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from app.eas import streams
 from app.eas.status import HTTP_BEFORE_14, ROOTS, WRAPPED, Common
 from app.eas.versions import COMMANDS, NEWEST, STATUS_IN_BODY, Version
-from app.wbxml import Element, encode
+from app.usm.model import Download
+from app.wbxml import Element, encode, encode_in_pieces
 
+MULTIPART_TYPE: Final = "application/vnd.ms-sync.multipart"
 WBXML_TYPE: Final = "application/vnd.ms-sync.wbxml"
 SHORT_TYPE: Final = "application/vnd.ms-sync"
 """The same, as some devices write it."""
@@ -17,21 +23,29 @@ SHORT_TYPE: Final = "application/vnd.ms-sync"
 
 @dataclass(frozen=True, slots=True)
 class EasResponse:
-    """An answer; ``headers`` lack Content-Length and Date, which are the web server's. ``reason`` is for the log."""
+    """An answer; ``headers`` lack Content-Length and Date, which are the web server's. ``reason`` is for the log.
+
+    ``stream``: the body in pieces, in place of ``body``; it has a size, and is read to its end or closed.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes = b""
     reason: str = ""
+    stream: Download | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command answers: ``root`` is ``None`` for an empty body. ``starts_over``: the device began its folder
-    hierarchy anew, and should hear which versions and commands there are (MS-ASHTTP 3.2.5.1)."""
+    hierarchy anew, and should hear which versions and commands there are (MS-ASHTTP 3.2.5.1). ``parts``: files that
+    the document names by their numbers, ``None`` for an answer in one part. ``file``: an answer that is no document.
+    """
 
     root: Element | None
     starts_over: bool = False
+    parts: tuple[Download, ...] | None = None
+    file: Download | None = None
 
 
 def headers() -> dict[str, str]:
@@ -46,10 +60,29 @@ def plain(status: int, more: Mapping[str, str] | None = None) -> EasResponse:
 
 def document(root: Element | None, more: Mapping[str, str] | None = None) -> EasResponse:
     """A successful answer."""
-    if root is None:
+    return plain(200, more) if root is None else _document(encode(root), more)
+
+
+def _document(body: bytes, more: Mapping[str, str] | None) -> EasResponse:
+    return EasResponse(200, headers() | {"Content-Type": WBXML_TYPE} | dict(more or {}), body)
+
+
+def whole(answer: Answer, more: Mapping[str, str] | None = None) -> EasResponse:
+    """What a command answers, in one part or several."""
+    if answer.file is not None:
+        return _streamed(answer.file)
+    if answer.root is None:
         return plain(200, more)
-    usual = headers() | {"Content-Type": WBXML_TYPE}
-    return EasResponse(200, usual | dict(more or {}), encode(root))
+    if answer.parts is not None:
+        return _streamed(streams.multipart(encode(answer.root), answer.parts, MULTIPART_TYPE))
+    pieces = encode_in_pieces(answer.root)
+    if len(pieces) > 1:
+        return _streamed(streams.joined(pieces, WBXML_TYPE))
+    return _document(b"".join(piece for piece in pieces if isinstance(piece, bytes)), more)
+
+
+def _streamed(download: Download) -> EasResponse:
+    return EasResponse(200, headers() | {"Content-Type": download.content_type}, stream=download)
 
 
 def failure(

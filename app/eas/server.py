@@ -44,6 +44,10 @@ __all__ = ["ActiveSync", "Command", "EasError", "EasResponse"]
 
 log = logging.getLogger(__name__)
 
+MAIL_TYPE: Final = "message/rfc822"
+MAIL_COMMANDS: Final = frozenset(("SendMail", "SmartReply", "SmartForward"))
+"""Commands whose body is the message itself up to 12.1 (MS-ASHTTP 2.2.1.1.2.3)."""
+
 BUSY_RETRY: Final = 5
 """Seconds after which to come again when another request of the device holds what this one needs."""
 
@@ -94,7 +98,7 @@ class ActiveSync:
         )
         result = entry.handle(call)
         more = _offer() | {"X-MS-RP": _versions()} if result.starts_over else None
-        return answer.document(result.root, more)
+        return answer.whole(result, more)
 
     def _check_policy(self, command: Command, remembered: Memory) -> None:
         if command.transient and command.policy_key:
@@ -146,7 +150,7 @@ def _offer() -> dict[str, str]:
 def _document(command: Command) -> Element | None:
     """The root of the body. Raises ``StatusError`` 101 for another kind of content, 102 for bytes that are no WBXML;
     ``Malformed`` for another command's root."""
-    if not command.content:
+    if not command.content or (command.content_type == MAIL_TYPE and command.name in MAIL_COMMANDS):
         return None
     if command.content_type not in ("", WBXML_TYPE, SHORT_TYPE):
         raise StatusError(Common.INVALID_CONTENT, f"content type {command.content_type!r} is not served")

@@ -18,6 +18,7 @@ class Common(IntEnum):
     INVALID_CONTENT = 101
     INVALID_WBXML = 102
     INVALID_XML = 103
+    INVALID_MIME = 107
     INVALID_DEVICE_ID = 108
     SERVER_ERROR = 110
     RETRY_LATER = 111
@@ -31,6 +32,44 @@ class Common(IntEnum):
     INVALID_POLICY_KEY = 144
     EXTERNALLY_MANAGED = 145
     DEVICE_INFORMATION_REQUIRED = 165
+    INVALID_ACCOUNT = 166
+
+
+class Compose(IntEnum):
+    """Of SendMail, SmartReply and SmartForward: common values that only they use (MS-ASCMD 2.2.2)."""
+
+    INVALID_IDS = 105
+    SENT_BEFORE = 118
+    NO_RECIPIENT = 119
+    REFUSED = 120
+    TOO_LARGE = 122
+    SOURCE_MISSING = 150
+
+
+class MoveStatus(IntEnum):
+    """MS-ASCMD 2.2.3.177.10: here 1 is no success."""
+
+    INVALID_SOURCE = 1
+    INVALID_DESTINATION = 2
+    SUCCESS = 3
+    SAME_FOLDER = 4
+    FAILED = 5
+    LOCKED = 7
+
+
+class OperationStatus(IntEnum):
+    """Of ItemOperations, MS-ASCMD 2.2.3.177.8."""
+
+    SUCCESS = 1
+    PROTOCOL_ERROR = 2
+    SERVER_ERROR = 3
+    DENIED = 5
+    NOT_FOUND = 6
+    BYTE_RANGE = 8
+    UNKNOWN_STORE = 9
+    TOO_LARGE = 11
+    CONVERSION = 14
+    INVALID_ATTACHMENT = 15
 
 
 class FolderSyncStatus(IntEnum):
@@ -126,10 +165,12 @@ HTTP_BEFORE_14: Final[Mapping[int, int]] = {
     102: 400,
     103: 400,
     106: 400,
+    107: 400,
     110: 500,
     111: 503,
     112: 403,
     113: 507,
+    122: 413,
     125: 403,
     126: 403,
     132: 403,
@@ -143,6 +184,7 @@ HTTP_BEFORE_14: Final[Mapping[int, int]] = {
     144: 449,
     145: 403,
     147: 400,
+    150: 404,
 }
 """Common status → the HTTP status that stands in for it up to 12.1 (MS-ASCMD 2.2.2)."""
 
@@ -173,6 +215,12 @@ WRAPPED: Final[Mapping[str, str]] = {"MeetingResponse": "Result"}
 """Commands whose Status has its place inside another element of the answer."""
 
 MALFORMED: Final[Mapping[str, int]] = {
+    "SendMail": Common.INVALID_XML,
+    "SmartReply": Common.INVALID_XML,
+    "SmartForward": Common.INVALID_XML,
+    "MoveItems": Common.INVALID_XML,
+    "ItemOperations": OperationStatus.PROTOCOL_ERROR,
+    "GetAttachment": Common.INVALID_XML,
     "Sync": SyncStatus.PROTOCOL_ERROR,
     "FolderSync": FolderSyncStatus.MALFORMED,
     **dict.fromkeys(("FolderCreate", "FolderDelete", "FolderUpdate"), FolderStatus.MALFORMED),

@@ -7,13 +7,23 @@ names of MS-ASWBXML 2.1.2.1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A value too large to hold: text in ASCII without NUL, ``size`` bytes in all, that comes in pieces and only once.
+    :func:`app.wbxml.encode_in_pieces` writes it; a decoder makes none."""
+
+    chunks: Iterator[bytes]
+    size: int
 
 
 class Element:
     """One tag with either children or a value.
 
-    ``value`` is ``None`` for an empty tag or one with children, ``str`` for an inline string (STR_I) and
-    ``bytes`` for an opaque block (OPAQUE).
+    ``value`` is ``None`` for an empty tag or one with children, ``str`` for an inline string (STR_I), ``bytes`` for
+    an opaque block (OPAQUE) and :class:`Pieces` for an inline string that is written piece by piece.
     """
 
     __slots__ = ("children", "name", "value")
@@ -21,7 +31,7 @@ class Element:
     def __init__(
         self,
         name: str,
-        value: str | bytes | None = None,
+        value: str | bytes | Pieces | None = None,
         children: Iterable[Element | None] = (),
     ) -> None:
         """``children`` that are ``None`` are left out, so that optional ones can be written in place."""
@@ -47,9 +57,9 @@ class Element:
     @property
     def text(self) -> str:
         """The value as text: ``""`` for an empty tag; opaque bytes are read as UTF-8."""
-        if self.value is None:
-            return ""
-        return self.value.decode("utf-8", "replace") if isinstance(self.value, bytes) else self.value
+        if isinstance(self.value, bytes):
+            return self.value.decode("utf-8", "replace")
+        return self.value if isinstance(self.value, str) else ""
 
     def find(self, name: str) -> Element | None:
         """The first direct child with this name."""

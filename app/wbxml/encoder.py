@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.wbxml.element import Element
+from app.wbxml.element import Element, Pieces
 from app.wbxml.errors import WbxmlError
 from app.wbxml.pages import PAGES
 from app.wbxml.tokens import CONTENT, END, HEADER, MAX_DEPTH, OPAQUE, STR_I, SWITCH_PAGE
@@ -36,7 +36,28 @@ _FORBIDDEN_CHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 def encode(root: Element) -> bytes:
     """The document of ``root`` in WBXML; ``WbxmlError`` names the element that cannot be written."""
-    parts = [HEADER]
+    parts = _parts(root)
+    try:
+        return b"".join(parts)  # type: ignore[arg-type]
+    except TypeError:
+        raise WbxmlError(f"{root.name} holds a value that is only written in pieces") from None
+
+
+def encode_in_pieces(root: Element) -> list[bytes | Pieces]:
+    """The document of ``root`` with its :class:`~app.wbxml.element.Pieces` in their places."""
+    joined: list[bytes | Pieces] = []
+    waiting: list[bytes] = []
+    for part in _parts(root):
+        if isinstance(part, bytes):
+            waiting.append(part)
+        else:
+            joined += (b"".join(waiting), part)
+            waiting = []
+    return [*joined, b"".join(waiting)]
+
+
+def _parts(root: Element) -> list[bytes | Pieces]:
+    parts: list[bytes | Pieces] = [HEADER]
     current_page = 0
     open_tags: list[Iterator[Element]] = [iter((root,))]
     while open_tags:
@@ -61,6 +82,8 @@ def encode(root: Element) -> bytes:
                 parts += (opening_text, text, _END_OF_TEXT) if text else (empty,)
             elif isinstance(value, bytes):
                 parts += (opening, _opaque_head(len(value)), value, _END) if value else (empty,)
+            elif isinstance(value, Pieces):
+                parts += (opening_text, value, _END_OF_TEXT)
             else:
                 raise WbxmlError(
                     f"{element.name} has a value of type {type(value).__name__}, not str or bytes"
@@ -69,7 +92,7 @@ def encode(root: Element) -> bytes:
             open_tags.pop()
             parts.append(_END)
     parts.pop()  # the END of no tag, from the list that holds the root alone
-    return b"".join(parts)
+    return parts
 
 
 def _check_nesting(element: Element, depth: int) -> None:

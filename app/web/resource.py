@@ -78,7 +78,10 @@ class Gateway:
         resp.set_headers({**eas_answer.headers(), **answer.headers})
         if answer.status == 401:
             resp.set_header("WWW-Authenticate", auth.CHALLENGE)
-        resp.data = answer.body
+        if answer.stream is not None:
+            resp.set_stream(answer.stream.chunks, answer.stream.size or 0)
+        else:
+            resp.data = answer.body
         self._report(work, answer.status)
 
     def _answer(self, request: falcon.Request, work: Work) -> EasResponse:

@@ -12,12 +12,11 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from email.errors import MessageError
-from email.header import decode_header, make_header
 from email.utils import getaddresses
 from typing import Any, Final
 
 from app.ox.mapping import values
+from app.usm import charsets
 from app.usm.content import Address
 from app.usm.model import Attachment, Body, BodyKind
 
@@ -127,13 +126,6 @@ def _headers(message: Mapping[str, Any]) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in firsts if value}
 
 
-def _decoded(text: str) -> str:
-    try:
-        return str(make_header(decode_header(text)))
-    except (MessageError, ValueError, LookupError):
-        return text
-
-
 def _importance(priority: Any) -> int:
     """1 very high … 5 very low, 0 and 3 normal → 2, 1, 0."""
     if priority in (1, 2):
@@ -156,7 +148,7 @@ def _addresses(pairs: Any) -> tuple[Address, ...] | None:
 def _parsed(header: str | None) -> tuple[Address, ...] | None:
     """The addresses of a header as it stood in the message; names are decoded after they are told apart."""
     pairs = getaddresses([values.line(header) or ""]) if header else []
-    return tuple(Address(mail, values.line(_decoded(name)) or "") for name, mail in pairs if mail) or None
+    return tuple(Address(mail, values.line(charsets.decode_words(name)) or "") for name, mail in pairs if mail) or None
 
 
 def _protection(message: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, bool]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.charset import QP, Charset
 from email.encoders import encode_base64
-from email.errors import MessageError
-from email.header import Header, decode_header, make_header
+from email.header import Header
 from email.message import Message
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
@@ -26,6 +25,7 @@ from typing import Any, Final
 from inscriptis import get_text
 
 from app.ox.mapping import values
+from app.usm import charsets
 from app.usm.content import Address, Upload
 from app.usm.model import Body, BodyKind
 
@@ -243,21 +243,10 @@ def in_ascii(mime: bytes) -> bytes:
 
 
 def _coded(title: str, value: str) -> str | Header:
-    raw = value.encode("utf-8", "surrogateescape")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", "replace")
+    text = charsets.decode(value.encode("utf-8", "surrogateescape"), "utf-8")
     if title.lower() in _ADDRESS_HEADERS:
-        return _mailboxes([Address(mail, _decoded(name)) for name, mail in getaddresses([text]) if mail])
+        return _mailboxes([Address(mail, charsets.decode_words(name)) for name, mail in getaddresses([text]) if mail])
     return Header(" ".join(text.split()), UTF_8)
-
-
-def _decoded(text: str) -> str:
-    try:
-        return str(make_header(decode_header(text)))
-    except (MessageError, ValueError, LookupError):
-        return text
 
 
 def _code_parts(message: Message) -> None:
