@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from app.ox import folders, tracing
+from app.ox.calendar.module import Calendar
 from app.ox.client import Answer, Call
 from app.ox.contacts import Contacts
 from app.ox.errors import Unsupported
@@ -34,6 +35,7 @@ from app.usm.model import (
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
     ContentType.MAIL: Mail,
     ContentType.CONTACTS: Contacts,
+    ContentType.CALENDAR: Calendar,
     ContentType.TASKS: Tasks,
     ContentType.NOTES: Notes,
 }
@@ -165,7 +167,14 @@ class OxSource:
         occurrence: datetime | None = None,
     ) -> str:
         """See the port."""
-        raise ItemRefused("invitations cannot be answered yet")
+        calendar = self._modules.get(ContentType.CALENDAR)
+        if not isinstance(calendar, Calendar):
+            raise ItemRefused(f"user {self.user.login} has no calendar")
+        if folder.content is ContentType.MAIL:
+            return calendar.answer(folder.id, item_id, reply, comment)
+        if folder.content is not ContentType.CALENDAR:
+            raise ItemRefused(f"{folder.content} cannot be answered")
+        return calendar.reply(folder.id, item_id, reply, comment, occurrence)
 
     def create_folder(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
         """See the port."""

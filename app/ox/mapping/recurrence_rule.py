@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from dateutil.rrule import rrule, rrulestr
 
@@ -68,7 +68,7 @@ def parsed(text: str) -> dict[str, str]:
     return {pair[0].strip(): pair[1].strip() for pair in named if len(pair) == 2}
 
 
-def _of_parts(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str, object]] | None:
+def _of_parts(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str, Any]] | None:
     """The pattern and what belongs to it. Raises ``ValueError`` and ``KeyError`` for what is no rule."""
     if not parts.keys() <= _KNOWN:
         return None
@@ -87,7 +87,7 @@ def _of_parts(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str,
     return None
 
 
-def _daily(parts: Mapping[str, str]) -> tuple[Pattern, dict[str, object]] | None:
+def _daily(parts: Mapping[str, str]) -> tuple[Pattern, dict[str, Any]] | None:
     if parts.keys() & {"BYMONTHDAY", "BYMONTH", "BYSETPOS"}:
         return None
     if "BYDAY" not in parts:
@@ -97,7 +97,7 @@ def _daily(parts: Mapping[str, str]) -> tuple[Pattern, dict[str, object]] | None
     return Pattern.WEEKLY, {"weekdays": _weekdays(parts["BYDAY"])}
 
 
-def _monthly(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str, object]] | None:
+def _monthly(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str, Any]] | None:
     if "BYDAY" in parts:
         nth = _nth(parts)
         return None if nth is None else (Pattern.MONTHLY_BY_WEEKDAY, nth)
@@ -109,7 +109,7 @@ def _monthly(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str, 
     return (Pattern.MONTHLY_BY_DAY, {"day": day}) if 1 <= day <= 31 else None
 
 
-def _yearly(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str, object]] | None:
+def _yearly(parts: Mapping[str, str], first: date) -> tuple[Pattern, dict[str, Any]] | None:
     if "BYMONTH" not in parts and parts.keys() & {"BYDAY", "BYMONTHDAY"}:
         return None  # every month, or the nth of the year
     month = int(parts.get("BYMONTH", first.month))
@@ -125,7 +125,7 @@ def _weekdays(text: str) -> tuple[int, ...]:
     return tuple(sorted({_NUMBER[name] for name in text.split(",")}))
 
 
-def _nth(parts: Mapping[str, str]) -> dict[str, object] | None:
+def _nth(parts: Mapping[str, str]) -> dict[str, Any] | None:
     """ "The second Tuesday" in either of its two forms."""
     if "BYMONTHDAY" in parts:
         return None

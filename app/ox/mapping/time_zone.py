@@ -30,7 +30,7 @@ def alike(one: Any, other: Any, around: datetime) -> bool:
     """Whether two names of zones mean the same clock in the two years from an instant on."""
     first, second = find(one), find(other)
     if first is None or second is None:
-        return one == other
+        return bool(one == other)
     instants = (around + number * 14 * _DAY for number in range(_SAMPLES))
     return all(each.astimezone(first).utcoffset() == each.astimezone(second).utcoffset() for each in instants)
 
