@@ -66,14 +66,15 @@ def folders(context: Context, contents: Iterable[ContentType]) -> list[Folder]:
     else:
         groups = _visible(client, context.traits, wanted, columns)
     found: list[Folder] = []
+    notes: list[Folder] = []
     for content, rows in zip(wanted, groups, strict=True):
         kept = [row for row in rows if _belongs(row, content, chosen)]
         if content is ContentType.MAIL and ContentType.NOTES in offered:
-            notes = notes_of(kept)
-            found.extend(_notes(kept, notes, chosen))
-            kept = [row for row in kept if not _within(row, notes)]
+            place = notes_of(kept)
+            notes = _notes(kept, place, chosen)
+            kept = [row for row in kept if not _within(row, place)]
         found.extend(_with_roles(client, content, _arranged(kept, content)))
-    return found
+    return [*found, *notes]
 
 
 def notes_of(rows: Iterable[Row]) -> str:

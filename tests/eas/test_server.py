@@ -24,7 +24,23 @@ from app.usm.errors import (
 from app.wbxml import encode
 from tests.eas.phone import CONTACTS, Phone, World, tree
 
-SERVED = ("Sync", "FolderSync", "GetItemEstimate", "Settings", "Ping", "Provision")
+SERVED = (
+    "Sync",
+    "FolderSync",
+    "FolderCreate",
+    "FolderDelete",
+    "FolderUpdate",
+    "GetItemEstimate",
+    "GetAttachment",
+    "ItemOperations",
+    "MoveItems",
+    "SendMail",
+    "SmartForward",
+    "SmartReply",
+    "Settings",
+    "Ping",
+    "Provision",
+)
 NOT_SERVED = tuple(name for name in COMMANDS if name not in SERVED)
 
 

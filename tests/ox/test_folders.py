@@ -9,6 +9,7 @@ from app.usm.errors import SourceUnavailable
 from app.usm.model import ContentType, Folder, FolderRole
 from tests.ox.canned import capabilities, error
 
+NOTES = "default0/Notes"
 OWNER = 403710016
 READER = 257
 
@@ -37,7 +38,8 @@ def visible(mail=(ROOT, INBOX), contacts=(OWN,), public=(), shared=()):
 def folders(canned, canned_source):
     def ask(**rows):
         canned.on("folders?allVisible", visible(**rows))
-        return {folder.id: folder for folder in canned_source().folders()}
+        found = canned_source().folders()
+        return {folder.id: folder for folder in found if folder.content is not ContentType.NOTES}
 
     return ask
 
@@ -167,7 +169,7 @@ def test_a_module_that_ox_denies_at_the_call_is_left_out(canned, canned_source):
             else both(seen)
         ),
     )
-    assert [folder.id for folder in canned_source().folders()] == ["default0/INBOX"]
+    assert [folder.id for folder in canned_source().folders()] == ["default0/INBOX", NOTES]
 
 
 def test_without_any_module_there_is_no_folder_and_no_call(canned, canned_source):
@@ -235,6 +237,7 @@ def test_an_ox_that_cannot_list_the_visible_folders_is_walked_level_by_level(can
         "34": "33",
         "50": None,
         "61": None,
+        NOTES: None,
     }
     assert source.cost.calls - 3 == 1 + 2 + 2
     canned.calls.clear()

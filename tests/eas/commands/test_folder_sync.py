@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.eas.folders import TYPES, USER_TYPES, folder_number, folder_type, item_id, server_id
+from app.eas.versions import Version
 from app.usm.errors import SourceUnavailable
 from app.usm.model import ContentType, Folder, FolderRole
 from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, tree
@@ -128,14 +129,14 @@ def test_names_at_one_place_differ_and_have_no_control_characters(ready: Phone) 
     assert names == ["Work", "work (2)", "Work (3)", "Work", "A b c", "6", "n" * 256]
 
 
-def test_what_is_not_synchronised_is_not_shown(ready: Phone) -> None:
+def test_notes_are_not_shown_to_a_version_that_does_not_know_them(ready: Phone) -> None:
     ready.world.source.tree += [
-        Folder("30", None, "Calendar", ContentType.CALENDAR, FolderRole.DEFAULT),
+        Folder("default0/Notes", None, "Notes", ContentType.NOTES, FolderRole.DEFAULT),
         Folder("32", None, "Tasks", ContentType.TASKS, FolderRole.DEFAULT),
     ]
-    reply = ready.folder_sync()
-    assert reply.text("FolderHierarchy:Count") == "4"
-    assert "Calendar" not in folders(reply)
+    shown = folders(ready.folder_sync())
+    assert shown["Tasks"][2] == "7"
+    assert ("Notes" in shown) is (ready.version >= Version.V14_0)
 
 
 def test_every_folder_has_a_type_and_default_folders_have_their_own() -> None:
