@@ -71,7 +71,7 @@ class Client:
         return self.answer
 
     def send(
-        self, verb: str, module: str, action: str = "", body: Any = None, **params: Any
+        self, verb: str, module: str, action: str = "", body: Any = None, /, **params: Any
     ) -> requests.Response:
         """One request with the session; a body that is no bytes goes as JSON."""
         query = {
@@ -83,15 +83,15 @@ class Client:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         return self.http.request(verb, self.server.url + module, params=query, data=data, timeout=_TIMEOUT)
 
-    def get(self, module: str, action: str = "", **params: Any) -> Any:
+    def get(self, module: str, action: str = "", /, **params: Any) -> Any:
         """GET, the parsed answer."""
         return self.send("GET", module, action, **params).json()
 
-    def put(self, module: str, action: str, body: Any, **params: Any) -> Any:
+    def put(self, module: str, action: str, body: Any, /, **params: Any) -> Any:
         """PUT, the parsed answer."""
         return self.send("PUT", module, action, body, **params).json()
 
-    def post(self, module: str, action: str, form: dict[str, str], files: list[Any], **params: Any) -> Any:
+    def post(self, module: str, action: str, form: dict[str, str], files: list[Any], /, **params: Any) -> Any:
         """POST of a form with files; the JSON inside the page that answers."""
         reply = self.http.post(
             self.server.url + module,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.ox.modules import (
+    attachment,
     calendar,
     capabilities,
     config,
@@ -23,6 +24,7 @@ from lab.ox.web.dispatch import Module
 MODULES: dict[str, Module] = {
     module.name: module
     for module in (
+        attachment.MODULE,
         calendar.MODULE,
         capabilities.MODULE,
         config.MODULE,

@@ -18,8 +18,14 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _NAMES = ("display_name", "company", "email1", "nickname")
 
 
-def values(contact: Stored, image: tuple[str, int] | None, generation: Generation) -> dict[str, Any]:
-    """Everything the API shows of a contact by JSON name, moments as ms UTC. ``image``: its type and when."""
+def values(
+    contact: Stored,
+    image: tuple[str, int] | None,
+    generation: Generation,
+    files: tuple[int, int] | None = None,
+) -> dict[str, Any]:
+    """Everything the API shows of a contact by JSON name, moments as ms UTC. ``image``: its type and when; ``files``:
+    how many are attached and when the newest came."""
     shown: dict[str, Any] = dict(contact.fields)
     as_id = str if generation.text_ids else int
     shown |= {
@@ -31,11 +37,13 @@ def values(contact: Stored, image: tuple[str, int] | None, generation: Generatio
         "last_modified": contact.last_modified,
         "last_modified_utc": contact.last_modified,
         "number_of_images": 1 if image else 0,
-        "number_of_attachments": 0,
+        "number_of_attachments": files[0] if files else 0,
         "private_flag": bool(contact.fields.get("private_flag")),
         "mark_as_distributionlist": bool(contact.fields.get("distribution_list")),
         "useCount": 0,
     }
+    if files:
+        shown["lastModifiedOfNewestAttachmentUTC"] = files[1]
     if contact.uid:
         shown["uid"] = contact.uid
     if contact.user_id:

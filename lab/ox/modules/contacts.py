@@ -15,7 +15,7 @@ from lab.ox.columns.table import ColumnDef, shown
 from lab.ox.errors import HttpError, fault
 from lab.ox.modules import access, contact_fields, rows
 from lab.ox.modules.access import CONTACT_CODES
-from lab.ox.storage import folders, images, objects, rights
+from lab.ox.storage import attachments, folders, images, objects, rights
 from lab.ox.storage.folders import Folder
 from lab.ox.storage.objects import Stored
 from lab.ox.web.call import Answer, Binary, Call, Result
@@ -80,8 +80,8 @@ def get(call: Call) -> Result:
         return _picture(call)
     with call.read() as connection:
         contact = _open(call, connection)
-        image = images.heads(connection, call.cid, [contact.id]).get(contact.id)
-    return Answer(_object(call, contact, image), contact.last_modified)
+        shown_contact = _object(call, connection, contact)
+    return Answer(shown_contact, contact.last_modified)
 
 
 def updates(call: Call) -> Result:
@@ -178,6 +178,7 @@ def delete(call: Call) -> Result:
                 continue
             newest = objects.remove(connection, MODULE_NAME, call.cid, contact)
             images.save(connection, call.cid, contact.id, None)
+            attachments.remove_all(connection, call.cid, attachments.CONTACT, contact.id)
     return Answer(kept, newest)
 
 
@@ -214,8 +215,8 @@ def getuser(call: Call) -> Result:
         contact = objects.of_user(connection, call.cid, wanted)
         if contact is None:
             raise fault("USR-0010", wanted, call.cid)
-        image = images.heads(connection, call.cid, [contact.id]).get(contact.id)
-    return Answer(_object(call, contact, image), contact.last_modified)
+        shown_contact = _object(call, connection, contact)
+    return Answer(shown_contact, contact.last_modified)
 
 
 def listuser(call: Call) -> Result:
@@ -304,8 +305,13 @@ def _rows(
     columns: Sequence[ColumnDef],
     keep_order: bool = False,
 ) -> Answer:
-    heads = images.heads(connection, call.cid, [contact.id for contact in found]) if found else {}
-    values = [contact_fields.values(contact, heads.get(contact.id), call.generation) for contact in found]
+    ids = [contact.id for contact in found]
+    heads = images.heads(connection, call.cid, ids) if found else {}
+    files = attachments.heads(connection, call.cid, attachments.CONTACT, ids) if found else {}
+    values = [
+        contact_fields.values(contact, heads.get(contact.id), call.generation, files.get(contact.id))
+        for contact in found
+    ]
     sorting = None if keep_order else rows.sort_column(call, CONTACT_COLUMNS)
     if sorting:
         name, descending = sorting[0].name, sorting[1]
@@ -318,8 +324,10 @@ def _rows(
     )
 
 
-def _object(call: Call, contact: Stored, image: tuple[str, int] | None) -> dict[str, Any]:
-    values = contact_fields.values(contact, image, call.generation)
+def _object(call: Call, connection: sa.Connection, contact: Stored) -> dict[str, Any]:
+    image = images.heads(connection, call.cid, [contact.id]).get(contact.id)
+    files = attachments.heads(connection, call.cid, attachments.CONTACT, [contact.id]).get(contact.id)
+    values = contact_fields.values(contact, image, call.generation, files)
     return {
         column.name: shown(column, values[column.name], call.zone)
         for column in CONTACT_COLUMNS
