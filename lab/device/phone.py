@@ -41,18 +41,18 @@ class Phone(Device):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.collections: dict[str, Collection] = {}
-        self._hierarchy = Hierarchy(self.anomalies)
+        self.hierarchy = Hierarchy(self.anomalies)
         self._client_prefix = uuid.uuid4().hex[:12]
         self._client_ids = itertools.count(1)
 
     @property
     def folders(self) -> dict[str, Folder]:
         """ServerId -> folder, as of the last ``folder_sync``."""
-        return self._hierarchy.folders
+        return self.hierarchy.folders
 
     @property
     def hierarchy_key(self) -> str:
-        return self._hierarchy.key
+        return self.hierarchy.key
 
     def folder_of_type(self, folder_type: int) -> Folder:
         """The first folder of a type (2 Inbox, 8 Calendar, 9 Contacts ...); ``KeyError`` where there is none."""
@@ -78,11 +78,11 @@ class Phone(Device):
         answer = self.answered("FolderSync", documents.folder_sync(self.hierarchy_key))
         status = number(answer, "FolderHierarchy:Status")
         if status == INVALID_HIERARCHY_KEY and self.hierarchy_key != NO_KEY:
-            self._hierarchy.reset()
+            self.hierarchy.reset()
             answer = self.answered("FolderSync", documents.folder_sync(NO_KEY))
             status = number(answer, "FolderHierarchy:Status")
         expect("FolderSync", status)
-        changes = self._hierarchy.apply(answer)
+        changes = self.hierarchy.apply(answer)
         for gone in self.collections.keys() - self.folders.keys():
             del self.collections[gone]
         return changes
