@@ -309,7 +309,7 @@ def zone(block: Block, start: datetime) -> str | None:
 
 def _named(block: Block) -> list[str]:
     """The zones that the block's own names may stand for. Short ones are left out: CET is many a zone."""
-    names = (WINDOWS_TO_OLSON.get(name, name) for name in block.names)
+    names = (name if name in _names() else WINDOWS_TO_OLSON.get(name, "") for name in block.names)
     return [name for name in names if ("/" in name or name == "UTC") and name in _names()]
 
 

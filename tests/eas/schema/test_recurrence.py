@@ -1,0 +1,180 @@
+"""Rules of series and their elements, on the pages of calendar, mail and tasks."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.eas.errors import ConversionError
+from app.eas.schema import recurrence
+from app.eas.schema.recurrence import CALENDAR, EMAIL, TASKS, Page
+from app.eas.versions import Version
+from app.usm.content import Pattern, Recurrence
+from app.wbxml import Element
+from tests.eas.phone import plain, tree
+
+DAY = date(2026, 12, 31)
+
+
+def text(day: date) -> str:
+    return day.isoformat()
+
+
+def written(rule: Recurrence, version: Version = Version.V16_1, page: Page = CALENDAR) -> list[Element]:
+    return recurrence.write(rule, page, version, text)
+
+
+def read(*children: object, page: Page = CALENDAR) -> Recurrence | None:
+    return recurrence.read(tree("Calendar:Recurrence", *children), page, date.fromisoformat)
+
+
+weekdays = st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days)))
+ends = st.one_of(
+    st.just({}),
+    st.integers(1, 999).map(lambda count: {"count": count}),
+    st.dates(date(1970, 1, 1), date(2100, 1, 1)).map(lambda day: {"until": day}),
+)
+QUALIFIERS: dict[Pattern, dict[str, st.SearchStrategy[object]]] = {
+    Pattern.DAILY: {},
+    Pattern.WEEKLY: {"weekdays": weekdays, "first_weekday": st.none() | st.integers(0, 6)},
+    Pattern.MONTHLY_BY_DAY: {"day": st.integers(1, 31)},
+    Pattern.MONTHLY_BY_WEEKDAY: {"weekdays": weekdays, "week": st.integers(1, 5)},
+    Pattern.YEARLY_BY_DAY: {"day": st.integers(1, 31), "month": st.integers(1, 12)},
+    Pattern.YEARLY_BY_WEEKDAY: {
+        "weekdays": weekdays,
+        "week": st.integers(1, 5),
+        "month": st.integers(1, 12),
+    },
+}
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Recurrence:
+    """Every rule that the vocabulary has."""
+    pattern = draw(st.sampled_from(Pattern))
+    qualifiers = {name: draw(values) for name, values in QUALIFIERS[pattern].items()}
+    return Recurrence(pattern, draw(st.integers(1, 999)), **qualifiers, **draw(ends))  # type: ignore[arg-type]
+
+
+@given(rules(), st.sampled_from([CALENDAR, EMAIL, TASKS]), st.sampled_from(Version))
+def test_every_rule_comes_back_as_it_was(rule: Recurrence, page: Page, version: Version) -> None:
+    element = Element("Calendar:Recurrence", children=written(rule, version, page))
+    found = recurrence.read(element, page, date.fromisoformat)
+    assert found is not None
+    if version < Version.V14_1:
+        assert found.first_weekday is None
+        rule = Recurrence(**{name: getattr(rule, name) for name in rule.__slots__} | {"first_weekday": None})
+    assert found == rule
+
+
+def test_the_elements_of_each_type() -> None:
+    def shown(rule: Recurrence) -> object:
+        return plain(Element("x:x", children=written(rule)))
+
+    assert shown(Recurrence(Pattern.DAILY, 2, count=3)) == [
+        ("Type", "0"),
+        ("Interval", "2"),
+        ("Occurrences", "3"),
+    ]
+    assert shown(Recurrence(Pattern.WEEKLY, weekdays=(0, 6), first_weekday=0)) == [
+        ("Type", "1"),
+        ("Interval", "1"),
+        ("DayOfWeek", "3"),
+        ("FirstDayOfWeek", "1"),
+    ]
+    assert shown(Recurrence(Pattern.MONTHLY_BY_DAY, day=31, until=DAY)) == [
+        ("Type", "2"),
+        ("Interval", "1"),
+        ("Until", "2026-12-31"),
+        ("DayOfMonth", "31"),
+        ("CalendarType", "1"),
+    ]
+    assert shown(Recurrence(Pattern.YEARLY_BY_WEEKDAY, weekdays=tuple(range(7)), week=5, month=2)) == [
+        ("Type", "6"),
+        ("Interval", "1"),
+        ("WeekOfMonth", "5"),
+        ("DayOfWeek", "127"),
+        ("MonthOfYear", "2"),
+        ("CalendarType", "1"),
+    ]
+
+
+def test_younger_tags_are_for_younger_versions_and_have_their_own_page_in_mail() -> None:
+    monthly, weekly = (
+        Recurrence(Pattern.MONTHLY_BY_DAY, day=1),
+        Recurrence(Pattern.WEEKLY, weekdays=(1,), first_weekday=6),
+    )
+    assert written(monthly, Version.V12_1)[-1].name == "Calendar:DayOfMonth"
+    assert written(monthly, page=EMAIL)[-1].name == "Email2:CalendarType"
+    assert written(weekly, Version.V14_0)[-1].name == "Calendar:DayOfWeek"
+    assert written(weekly, page=EMAIL)[-1] == Element("Email2:FirstDayOfWeek", "0")
+
+
+def test_what_the_standard_cannot_count_goes_on() -> None:
+    assert [child.name for child in written(Recurrence(Pattern.DAILY, 5000, count=1000))] == [
+        "Calendar:Type",
+        "Calendar:Interval",
+    ]
+    assert written(Recurrence(Pattern.DAILY, 5000))[1].text == "999"
+
+
+def test_an_empty_rule_is_none() -> None:
+    assert read() is None
+
+
+def test_a_count_is_worth_more_than_an_end() -> None:
+    rule = read(("Type", 0), ("Occurrences", 3), ("Until", "2026-01-01"))
+    assert rule == Recurrence(Pattern.DAILY, count=3)
+
+
+def test_odd_rules_are_understood() -> None:
+    assert read(("Type", 0), ("Interval", 0), ("Until", " ")) == Recurrence(Pattern.DAILY)
+    assert read(("Type", 0), ("DayOfWeek", 62)) == Recurrence(Pattern.WEEKLY, weekdays=(0, 1, 2, 3, 4))
+    assert read(("Type", 0), ("DayOfWeek", 127)) == Recurrence(Pattern.DAILY)
+    assert read(("Type", 0), ("Occurrences",), ("WeekOfMonth", 3)) == Recurrence(Pattern.DAILY)
+    assert read(("Type", 0), ("Tasks:Regenerate", 1)) == Recurrence(Pattern.DAILY)
+    again = tree("Tasks:Recurrence", ("Type", 0), ("Regenerate", 1))
+    assert recurrence.read(again, TASKS, date.fromisoformat) == Recurrence(Pattern.DAILY, regenerate=True)
+    assert read(("Type", 2), ("DayOfMonth", 3), ("CalendarType", 2)) == Recurrence(
+        Pattern.MONTHLY_BY_DAY, day=3
+    )
+
+
+@pytest.mark.parametrize(
+    "children",
+    [
+        (("Interval", 1),),
+        (("Type", 4),),
+        (("Type", 7),),
+        (("Type", "one"),),
+        (("Type", 1),),
+        (("Type", 2),),
+        (("Type", 3), ("DayOfWeek", 2)),
+        (("Type", 3), ("WeekOfMonth", 2)),
+        (("Type", 5), ("DayOfMonth", 2)),
+        (("Type", 6), ("WeekOfMonth", 2), ("DayOfWeek", 2)),
+        (("Type", 0), ("Interval", 1000)),
+        (("Type", 0), ("Interval", -1)),
+        (("Type", 0), ("Occurrences", 1000)),
+        (("Type", 1), ("DayOfWeek", 0)),
+        (("Type", 1), ("DayOfWeek", 128)),
+        (("Type", 2), ("DayOfMonth", 32)),
+        (("Type", 3), ("DayOfWeek", 1), ("WeekOfMonth", 6)),
+        (("Type", 5), ("DayOfMonth", 1), ("MonthOfYear", 13)),
+        (("Type", 2), ("DayOfMonth", 3), ("CalendarType", 8)),
+        (("Type", 2), ("DayOfMonth", 3), ("CalendarType", 13)),
+        (("Type", 1), ("DayOfWeek", 1), ("FirstDayOfWeek", 7)),
+    ],
+)
+def test_a_rule_without_sense_cannot_be_converted(children: tuple[object, ...]) -> None:
+    with pytest.raises(ConversionError):
+        read(*children)
+
+
+def test_weekdays_begin_with_sunday_on_the_wire() -> None:
+    assert recurrence.mask((6,)) == 1
+    assert recurrence.mask((0, 1, 2, 3, 4)) == 62
+    assert recurrence.weekdays(65) == (5, 6)
