@@ -49,6 +49,8 @@ _FIXED: Final = frozenset({"recurrence", "exceptions", "uid", "time_zone", "sens
 """What an occurrence cannot have of its own."""
 _INHERITED: Final = ("start", "end", "all_day", "subject", "location", "busy", "reminder")
 """What an exception has of its series unless a device says otherwise; of the rest, silence says nothing."""
+_HANDED_DOWN: Final = frozenset({"subject", "location", "body", "busy", "reminder", "categories"})
+"""What an exception takes over when its series changes."""
 
 
 class Calendar:
@@ -318,13 +320,35 @@ class Calendar:
         had_exceptions = bool(series.exceptions or master.deleted or master.changed)
         if stored.times and had_exceptions:
             altered = True  # OX keeps some of them, and moves them along
-        if rest:
+        if rest or (stored.wrote and series.exceptions):
+            before = series
             if stored.wrote:
                 series = self._series(folder, master.id, anew=stored.times and had_exceptions)
+            if stored.wrote and "exceptions" not in fields:
+                altered |= self._hand_down(folder, before, series, own)
             altered |= self._with_the_rest(folder, series, rest)
         elif not series.exceptions and not stored.times:
             return self._written(folder, stored, altered)
         return self._current(folder, master.id, altered)
+
+    def _hand_down(self, folder: str, before: Series, now: Series, fields: Mapping[str, Any]) -> bool:
+        """What a device changes of a series, it changes of all occurrences that had it from the series; the newer
+        module of OX sees to that itself. Whether any of them stays behind."""
+        altered = False
+        old = {each.id: each.fields for each in before.exceptions}
+        for exception in now.exceptions:
+            was = old.get(exception.id, {})
+            inherited = {
+                name: value
+                for name, value in fields.items()
+                if name in _HANDED_DOWN and was.get(name) == before.master.fields.get(name)
+            }
+            try:
+                self._api().change(folder, exception, inherited, force=True)
+            except ItemError as error:
+                _log.warning("an occurrence of appointment %s stays as it is: %s", now.master.id, error)
+                altered = True
+        return altered
 
     def _complete(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> Written:
         series = self._series(folder, item_id)
