@@ -26,6 +26,7 @@ from app.ox.errors import Scope, TooLarge
 from app.ox.mail_drafts import Drafts, mark
 from app.ox.mapping import mail as mapping
 from app.ox.mapping import mail_draft
+from app.ox.mapping.mail_meeting import LARGEST, is_calendar, meeting_of
 from app.ox.mapping.values import instant
 from app.ox.module import Context, Found, in_parts
 from app.usm.errors import (
@@ -140,7 +141,9 @@ class Mail:
                 continue
             if isinstance(answer, SourceUnavailable | FolderGone):
                 raise answer
-            found[item_id] = self._item(item_id, answer, bodies)
+            item = found[item_id] = self._item(item_id, answer, bodies)
+            if isinstance(item, Item) and isinstance(answer, Answer):
+                found[item_id] = self._with_meeting(folder, item, answer.data)
         return found
 
     def _item(self, item_id: str, answer: Answer | UsmError, bodies: Sequence[BodyKind]) -> Item | Exception:
@@ -154,6 +157,26 @@ class Mail:
             return ItemUnreadable(f"message {item_id}: {error}")
         stamp = mapping.stamp(answer.data.get("flags"), answer.data.get("color_label"))
         return Item(item_id, stamp, ContentType.MAIL, fields)
+
+    def _with_meeting(self, folder: str, item: Item, message: Mapping[str, Any]) -> Item:
+        """The item with what its calendar part tells; one call for a message that has such a part. A part without a
+        name of its own is nothing but the invitation, and no file."""
+        part = next(filter(is_calendar, mapping.parts(message)), None)
+        if part is None or part.get("id") is None:
+            return item
+        part_id = str(part["id"])
+        params = {"action": "attachment", "folder": folder, "id": item.id, "attachment": part_id, "save": "1"}
+        try:
+            meeting = meeting_of(self._client.download(_MODULE, params, LARGEST))
+        except (ItemError, TooLarge):
+            return item
+        if meeting is None:
+            return item
+        files = item.fields.get("attachments") or ()
+        if not part.get("filename"):
+            files = tuple(file for file in files if file.id != part_id)
+        fields = {**item.fields, "meeting": meeting, "attachments": files or None}
+        return replace(item, fields={field: value for field, value in fields.items() if value is not None})
 
     def _with_mime(self, folder: str, item: Item, bodies: Sequence[BodyKind]) -> Item | Exception:
         """The item with its bytes as they came. A message too large for that keeps the body it has if the device

@@ -66,11 +66,11 @@ def _render_mail(item: Item, view: View) -> list[Element]:
 
 
 def _new_mail(elements: Sequence[Element], view: View) -> dict[str, Any]:
-    raise ConversionError("a device cannot add a mail to a folder")
+    return email.read_new(elements, view.version)
 
 
 def _changed_mail(elements: Sequence[Element], view: View) -> dict[str, Any]:
-    return email.read_change(elements)
+    return email.read_change(elements, view.version)
 
 
 def _render_task(item: Item, view: View) -> list[Element]:

@@ -5,7 +5,13 @@ What no row can say:
 * ``From``, ``DateReceived``, ``Importance``, ``Read`` and ``Flag`` are always there: devices show nonsense or
   errors without them (quirks 27, 28, 51). An address without a name has itself as its name (quirk 29).
 * ``To`` and ``Cc`` end between two addresses before they get too long.
-* From a device come ``Read``, ``Flag`` and ``Categories`` only; an empty Flag takes the flag away.
+* From a device come ``Read``, ``Flag`` and ``Categories`` only; an empty Flag takes the flag away. A Flag's dates and
+  its "complete" have no place in the source: a completed flag is none.
+* From 16.0 on a device also writes drafts: addresses, Subject, Importance, Body and Attachments, and ``Send`` once it
+  is done (MS-ASEMAIL 2.2.2.66). What it leaves out of a change stays as it is; an empty tag empties. A Body may be a
+  whole message (iOS), of which the header counts where no tag says otherwise. Addresses come with commas or, from
+  Android, semicolons between them (quirk 49).
+* A message about a meeting has the class, and the MeetingRequest, of what it wants.
 """
 
 from __future__ import annotations
@@ -13,16 +19,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from email.utils import getaddresses
 from typing import Any, Final
-from urllib.parse import quote
 
 from app.eas.errors import ConversionError
-from app.eas.options import Options
-from app.eas.schema import body, table
+from app.eas.options import MIME, Options
+from app.eas.schema import attachment, body, table
 from app.eas.schema.table import Kind, Row
 from app.eas.schema.text import line
 from app.eas.versions import Version
-from app.usm.content import Address, Attachment
+from app.usm.content import Address
 from app.usm.model import Body, BodyKind
 from app.wbxml.element import Element
 
@@ -39,8 +45,11 @@ FOLLOW_UP: Final = "for Follow Up"
 FLAG_CLEAR, FLAG_COMPLETE, FLAG_ACTIVE = "0", "1", "2"
 REPLIED, FORWARDED = "1", "3"
 """LastVerbExecuted (MS-ASEMAIL 2.2.2.43)."""
-NORMAL_ATTACHMENT, EMBEDDED_MESSAGE = "1", "5"
-"""Method of an attachment (MS-ASAIRS 2.2.2.31)."""
+SEND: Final = "Email2:Send"
+DRAFTS: Final = Version.V16_0
+"""From here on devices write drafts."""
+MAX_RECIPIENTS: Final = 5000
+"""Addresses of one field that are read."""
 
 _SUBJECT_PREFIX: Final = re.compile(
     r"^(?:\s*(?:re|fwd?|aw|wg|sv|vs|tr|antw)\s*(?:\[\d+\]\s*)?:)+\s*", re.IGNORECASE
@@ -154,7 +163,7 @@ def render(fields: Mapping[str, Any], options: Options, version: Version, server
         *table.write(rows, _completed(fields), version),
         Element("Email:MessageClass", message_class(signed, encrypted)),
         *_last_verb(fields, version),
-        *_attachments(fields.get("attachments") or (), server_id),
+        *attachment.render(fields.get("attachments") or (), server_id),
         body.render(text, options, version, whole=signed or encrypted),
         Element("Email:InternetCPID", UTF_8),
         Element("Email:ContentClass", CONTENT_CLASS),
@@ -192,37 +201,97 @@ def _last_verb(fields: Mapping[str, Any], version: Version) -> list[Element]:
     return [Element("Email2:LastVerbExecuted", verb)] if verb and version >= Version.V14_0 else []
 
 
-def file_reference(server_id: str, attachment_id: str) -> str:
-    """The name under which a device may ask for an attachment: folder, item and part."""
-    return f"{server_id}:{quote(attachment_id, safe='')}"
+# -- from a device -------------------------------------------------------------------------------------------
 
 
-def _attachments(attachments: Sequence[Attachment], server_id: str) -> list[Element]:
-    entries = [_attachment(entry, number, server_id) for number, entry in enumerate(attachments, 1)]
-    return [Element("AirSyncBase:Attachments", children=entries)] if entries else []
+def _read_addresses(element: Element) -> tuple[Address, ...]:
+    # What lies between quotation marks is a name, whatever it holds.
+    pieces = " ".join(element.text.split()).split('"')
+    pieces[::2] = [piece.replace(";", ",") for piece in pieces[::2]]
+    pairs = getaddresses(['"'.join(pieces)])[:MAX_RECIPIENTS]
+    return tuple(Address(line(mail), line(name) if name != mail else "") for name, mail in pairs if mail)
 
 
-def _attachment(attachment: Attachment, number: int, server_id: str) -> Element:
-    embedded = attachment.content_type.lower() == "message/rfc822"
-    name = line(attachment.name) or f"attachment-{number}"
-    if embedded and not name.lower().endswith(".eml"):
-        name += ".eml"  # Android and Windows Phone open it by its name (quirk 30)
-    return Element(
-        "AirSyncBase:Attachment",
-        children=[
-            Element("AirSyncBase:DisplayName", name),
-            Element("AirSyncBase:FileReference", file_reference(server_id, attachment.id)),
-            Element("AirSyncBase:Method", EMBEDDED_MESSAGE if embedded else NORMAL_ATTACHMENT),
-            Element("AirSyncBase:EstimatedDataSize", str(max(attachment.size, 0))),
-            Element("AirSyncBase:ContentId", line(attachment.content_id)) if attachment.content_id else None,
-            Element("AirSyncBase:IsInline", "1") if attachment.inline else None,
-        ],
+def _read_importance(element: Element) -> int:
+    text = element.text.strip() or str(NORMAL)
+    if text not in ("0", "1", "2"):
+        raise ConversionError(f"Importance is {text[:20]!r}, none of 0, 1, 2")
+    return int(text)
+
+
+_DRAFTED: Final[Sequence[Row]] = (
+    Row("Email:To", "to", Kind(_write_line, _read_addresses)),
+    Row("Email:Cc", "cc", Kind(_write_line, _read_addresses)),
+    Row("Email2:Bcc", "bcc", Kind(_write_line, _read_addresses)),
+    Row("Email:ReplyTo", "reply_to", Kind(_write_line, _read_addresses)),
+    Row("Email:From", "from", Kind(_write_line, _read_addresses)),
+    Row("Email:Subject", "subject", Kind(_write_line, lambda element: line(element.text) or None)),
+    Row("Email:Importance", "importance", Kind(_write_line, _read_importance)),
+)
+_DRAFT_BY_TAG: Final = table.by_tag(_DRAFTED)
+_IGNORED: Final = frozenset(
+    (
+        "Email:ContentClass",
+        "Email:DateReceived",
+        "Email:DisplayTo",
+        "Email:InternetCPID",
+        "Email:MessageClass",
+        "Email:ThreadTopic",
+        "AirSyncBase:NativeBodyType",
+        "Email2:IsDraft",
     )
+)
+"""What devices send along with a draft, and what only the server knows."""
 
 
-def read_change(elements: Sequence[Element]) -> dict[str, Any]:
-    """The marks that a device sets. Raises ``ConversionError`` for anything else in there."""
+def read_new(elements: Sequence[Element], version: Version) -> dict[str, Any]:
+    """A draft. Raises ``ConversionError`` where devices write none."""
+    if version < DRAFTS:
+        raise ConversionError(f"a device of {version.text} cannot add a mail to a folder")
+    return _read(elements)
+
+
+def read_change(elements: Sequence[Element], version: Version) -> dict[str, Any]:
+    """The marks that a device sets, and what it does to a draft. Raises ``ConversionError`` for anything else."""
+    if version < DRAFTS:
+        for element in elements:
+            if element.name not in BY_TAG:
+                raise ConversionError(f"{element.name} of a mail cannot be changed by a device")
+        return table.read(BY_TAG, elements)
+    return _read(elements)
+
+
+def _read(elements: Sequence[Element]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
     for element in elements:
-        if element.name not in BY_TAG:
+        if element.name in _DRAFT_BY_TAG:
+            row = _DRAFT_BY_TAG[element.name]
+            fields[row.field] = row.kind.read(element)
+        elif element.name == "AirSyncBase:Body":
+            fields.update(_read_body(element))
+        elif element.name == attachment.TAG:
+            edits = attachment.read(element)
+            fields.update({"add_attachments": edits.added} if edits.added else {})
+            fields.update({"remove_attachments": edits.removed} if edits.removed else {})
+        elif element.name == SEND:
+            fields["send"] = True
+        elif element.name in BY_TAG:
+            row = BY_TAG[element.name]
+            fields[row.field] = row.kind.read(element)
+        elif element.name not in _IGNORED:
             raise ConversionError(f"{element.name} of a mail cannot be changed by a device")
-    return table.read(BY_TAG, elements)
+    return fields
+
+
+def _read_body(element: Element) -> dict[str, Body | None]:
+    """The body if there is one that is new; a whole message as its bytes came."""
+    if (element.text_of("AirSyncBase:Type") or "").strip() == str(MIME):
+        data = element.find("AirSyncBase:Data")
+        if data is None or (element.text_of("AirSyncBase:Truncated") or "").strip() == "1":
+            return {}
+        raw = data.value if isinstance(data.value, bytes) else data.text.encode()
+        return {"body": Body(BodyKind.MIME, mime=raw)} if raw.strip() else {}
+    try:
+        return {"body": body.read(element, rich=True)}
+    except LookupError:
+        return {}

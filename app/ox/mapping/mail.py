@@ -148,7 +148,10 @@ def _addresses(pairs: Any) -> tuple[Address, ...] | None:
 def _parsed(header: str | None) -> tuple[Address, ...] | None:
     """The addresses of a header as it stood in the message; names are decoded after they are told apart."""
     pairs = getaddresses([values.line(header) or ""]) if header else []
-    return tuple(Address(mail, values.line(charsets.decode_words(name)) or "") for name, mail in pairs if mail) or None
+    return (
+        tuple(Address(mail, values.line(charsets.decode_words(name)) or "") for name, mail in pairs if mail)
+        or None
+    )
 
 
 def _protection(message: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, bool]:
@@ -209,6 +212,11 @@ def _converted(message: Mapping[str, Any], bodies: Sequence[BodyKind]) -> bool:
     """Whether OX was asked for text alone and may have made it from HTML: a guess by the type of the message."""
     rich = _type(message) in ("text/html", "multipart/alternative", "multipart/related")
     return rich and next((kind for kind in bodies if kind is not BodyKind.MIME), None) is not BodyKind.HTML
+
+
+def parts(message: Mapping[str, Any]) -> list[_Part]:
+    """The parts that OX tells of, as it tells of them."""
+    return _parts(message, "attachments")
 
 
 def _attachments(message: Mapping[str, Any]) -> Iterator[Attachment]:
