@@ -16,12 +16,14 @@ from lab.ox.storage.users import User
 
 @dataclass(frozen=True, slots=True)
 class Guests:
-    """Who is to take part. ``users``: id → role. ``externals``: as in the fields of an event."""
+    """Who is to take part. ``users``: id → role. ``externals``: as in the fields of an event. ``replies``: what users
+    are said to have answered, by id; only what the calendar user says of itself counts."""
 
     users: Mapping[int, str] = field(default_factory=dict)
     groups: tuple[int, ...] = ()
     resources: tuple[int, ...] = ()
     externals: tuple[Mapping[str, Any], ...] = ()
+    replies: Mapping[int, int] = field(default_factory=dict)
 
 
 def user_of_mail(connection: sa.Connection, cid: int, address: str) -> int | None:

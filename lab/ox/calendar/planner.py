@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from lab.ox.calendar import attendees, store
+from lab.ox.calendar import attendees, recurrence, store
 from lab.ox.calendar.attendees import Guests
 from lab.ox.calendar.event import ACCEPTED, DECLINED, NONE, PRIVATE, Event, Member
 from lab.ox.calendar.faults import calendar_fault, changed
@@ -95,15 +95,18 @@ class Planner:
         fields |= self._guest_fields(guests, {})
         members = attendees.members_of(self.connection, self._cid, guests, (), view.is_public)
         owner = view.calendar_user
-        fields.setdefault("organizer", self._organizer(owner))
+        fields["organizer"] = self._organizer(fields.get("organizer"), owner)
         fields.setdefault("sequence", 0)
+        own = ACCEPTED if fields["organizer"].get("entity") == owner else NONE
         members = [
             replace(
                 each,
-                folder=each.folder if view.is_public or each.user != owner else view.folder.id,
-                reply=ACCEPTED if each.user == owner else each.reply,
-                alarms=self._alarms(wish, each) if each.user == owner else each.alarms,
+                folder=each.folder if view.is_public else view.folder.id,
+                reply=guests.replies.get(owner, own),
+                alarms=self._alarms(wish, each),
             )
+            if each.user == owner
+            else each
             for each in members
         ]
         self._check_private(view, fields, members)
@@ -123,7 +126,7 @@ class Planner:
     def change(self, view: FolderView, event: Event, wish: Wish, since: int | None = None) -> Event:
         """Change an appointment, a whole series or an exception. ``since``: its change stamp as the client knows it."""
         self._must_write(view, event, wish)
-        self._check_stamp(event, since)
+        self.check_stamp(event, since)
         if event.is_exception and wish.fields.get("rrule"):
             raise self._fault("series from exception", event.id)
         fields = _merged(event.fields, wish.fields)
@@ -159,7 +162,7 @@ class Planner:
                 view, existing, wish, None if since is None else max(since, existing.last_modified)
             )
         self._must_write(view, series, wish)
-        self._check_stamp(series, since)
+        self.check_stamp(series, since)
         if wish.fields.get("rrule"):
             raise self._fault("series from exception", series.id)
         if wish.folder is not None and wish.folder.folder.id != view.folder.id:
@@ -183,7 +186,7 @@ class Planner:
         """Delete an appointment, a series with its exceptions, or an exception; for somebody who does not organize
         it, decline and lose sight of it."""
         self._must_delete(view, event)
-        self._check_stamp(event, since)
+        self.check_stamp(event, since)
         if not self.organizes(view, event):
             self._withdraw(view, event)
             return
@@ -207,13 +210,71 @@ class Planner:
             self.delete(view, existing, None if since is None else max(since, existing.last_modified))
             return
         self._must_delete(view, series)
-        self._check_stamp(series, since)
+        self.check_stamp(series, since)
         template = self.occurrence(series, original)
         if not self.organizes(view, series):
             made = self._insert_exception(series, template)
             self._withdraw(view, made)
             return
         self._drop_occurrence(view, series, original, template)
+
+    def move(self, view: FolderView, event: Event, target: FolderView, since: int | None = None) -> Event:
+        """Move a single appointment to another calendar."""
+        return self.change(view, event, Wish(folder=target), since)
+
+    def change_future(
+        self, view: FolderView, series: Event, original: int, wish: Wish, since: int | None = None
+    ) -> Event:
+        """Change a series from one occurrence on: the series ends before it, and another begins with it, which takes
+        the later exceptions over."""
+        if original == series.start:
+            return self.change(view, series, wish, since)
+        self._must_write(view, series, wish)
+        self.check_stamp(series, since)
+        start = self.occurrence(series, original)
+        position = Series.of(series).position(original) or 1
+        rule = recurrence.parsed(series.fields["rrule"])
+        if "COUNT" in rule:
+            rule["COUNT"] = str(int(rule["COUNT"]) - position + 1)
+        later = [each for each in series.fields.get("deleted") or () if each >= original]
+        fields = {**start.fields, "rrule": recurrence.unparsed(rule), "deleted": later}
+        del fields["original"]
+        fields = self._checked(view, _merged(fields, wish.fields))
+        uid = str(uuid.uuid4())
+        made = store.insert(
+            self.connection, self._cid, self.user.id, series.folder, uid, fields, series.members
+        )
+        for each in self.exceptions(series):
+            if each.fields["original"] >= original:
+                moved = replace(each, series=made.id, uid=uid)
+                self._done(self.updated, store.save(self.connection, self._cid, self.user.id, each, moved))
+        if wish.guests is not None or wish.alarms is not SAME:
+            made = self.change(view, made, Wish(guests=wish.guests, alarms=wish.alarms))
+        self._end_before(series, original)
+        self._done(self.created, made)
+        self._tell(REQUEST, made, view.calendar_user)
+        return made
+
+    def delete_future(self, view: FolderView, series: Event, original: int, since: int | None = None) -> None:
+        """End a series before one of its occurrences."""
+        if original == series.start or not self.organizes(view, series):
+            self.delete(view, series, since)
+            return
+        self._must_delete(view, series)
+        self.check_stamp(series, since)
+        for each in self.exceptions(series):
+            if each.fields["original"] >= original:
+                self.stamp = store.remove(self.connection, self._cid, each)
+                self.deleted.append(each)
+        self._tell(REQUEST, self._end_before(series, original), view.calendar_user)
+
+    def _end_before(self, series: Event, original: int) -> Event:
+        rule = recurrence.parsed(series.fields["rrule"])
+        rule.pop("COUNT", None)
+        rule["UNTIL"] = recurrence.moment_text(original - 1000, series.fields)
+        earlier = [each for each in series.fields.get("deleted") or () if each < original]
+        self._touch(series, rrule=recurrence.unparsed(rule), deleted=earlier)
+        return self.updated[-1]
 
     def confirm(
         self,
@@ -279,6 +340,11 @@ class Planner:
             raise self._fault("no occurrence", original)
         return as_occurrence(series, original)
 
+    def check_stamp(self, event: Event, since: int | None) -> None:
+        """Refuse to change what has changed since the client saw it."""
+        if since is not None and event.last_modified > since:
+            raise changed(self.generation, event.id)
+
     # What is checked
 
     @property
@@ -287,10 +353,6 @@ class Planner:
 
     def _fault(self, what: str, *params: Any) -> OXError:
         return calendar_fault(self.generation, what, *params)
-
-    def _check_stamp(self, event: Event, since: int | None) -> None:
-        if since is not None and event.last_modified > since:
-            raise changed(self.generation, event.id)
 
     def _must_write(self, view: FolderView, event: Event, wish: Wish) -> None:
         if not view.may("write", event):
@@ -341,10 +403,15 @@ class Planner:
 
     # Who takes part
 
-    def _organizer(self, owner: int) -> dict[str, Any]:
-        found = users.load_user(self.connection, self._cid, owner) or self.user
+    def _organizer(self, given: Mapping[str, Any] | None, owner: int) -> dict[str, Any]:
+        """Who organizes a new appointment: whoever is named, else who owns the calendar."""
+        mail = str((given or {}).get("mail") or "")
+        entity = (given or {}).get("entity") or attendees.user_of_mail(self.connection, self._cid, mail)
+        if given and mail and not entity:
+            return dict(given)
+        found = users.load_user(self.connection, self._cid, int(entity or owner)) or self.user
         made = attendees.as_organizer(found)
-        return made if owner == self.user.id else {**made, "sent_by": self.user.mail}
+        return made if found.id == self.user.id else {**made, "sent_by": self.user.mail}
 
     def _with_owner(self, view: FolderView, guests: Guests) -> Guests:
         guests = attendees.without_insiders(self.connection, self._cid, guests)
@@ -366,6 +433,9 @@ class Planner:
         owner = view.calendar_user
         if not view.is_public and owner not in {each.user for each in members}:
             raise self._fault("owner", owner)
+        if owner in guests.replies:
+            answered = guests.replies[owner]
+            members = [replace(each, reply=answered) if each.user == owner else each for each in members]
         return replace(
             event,
             fields={**event.fields, **self._guest_fields(guests, event.fields)},

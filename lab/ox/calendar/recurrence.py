@@ -144,6 +144,12 @@ def until_text(day: int, fields: Mapping[str, Any]) -> str:
     return end.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
+def moment_text(moment: int, fields: Mapping[str, Any]) -> str:
+    """A moment as ``UNTIL`` has it: a day for whole days, else UTC."""
+    shape = "%Y%m%d" if zone_of(fields) is None else "%Y%m%dT%H%M%SZ"
+    return _local(moment, UTC).strftime(shape)
+
+
 def pattern_of(fields: Mapping[str, Any]) -> dict[str, Any] | None:
     """The pattern of an appointment's rule; ``None`` for a rule that has none."""
     parts = parsed(fields["rrule"])
@@ -196,8 +202,8 @@ def _until_day(text: str, zone: ZoneInfo) -> int:
 
 def _local_until(text: str, zone: tzinfo) -> datetime:
     """What ``UNTIL`` says by the clock of a zone."""
-    shape = "%Y%m%d%z" if len(text) == 8 else "%Y%m%dT%H%M%S%z"
-    moment = datetime.strptime(text.rstrip("Z") + "+0000", shape)
+    shape = "%Y%m%d" if len(text) == 8 else "%Y%m%dT%H%M%S"
+    moment = datetime.strptime(text.rstrip("Z") + "+0000", f"{shape}%z")
     return (moment.astimezone(zone) if text.endswith("Z") else moment).replace(tzinfo=None)
 
 

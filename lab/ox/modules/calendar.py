@@ -183,7 +183,7 @@ def delete(call: Call) -> Result:
     stay."""
     since = call.integer("timestamp")
     kept: list[Any] = []
-    newest = since
+    newest = 0
     for entry in _entries(call):
         with call.write() as connection:
             view = open_view(call, connection, entry["folder"])
@@ -202,7 +202,7 @@ def delete(call: Call) -> Result:
             else:
                 planner.delete_occurrence(view, event, original)
             newest = max(newest, planner.stamp)
-    return Answer(kept, newest)
+    return Answer(kept, newest or since)
 
 
 def confirm(call: Call) -> Result:
@@ -378,11 +378,14 @@ def _spread(
     if whole:
         ids = {event.id for event in found}
         return [_Entry(event, view) for event in events if event.id in ids]
-    series = {event.id: Series.of(event) for event in events if event.is_series}
-    return [
-        _Entry(each, view, series[each.id].position(each.fields["original"]) if each.id in series else None)
-        for each in found
-    ]
+    places = {event.id: _places(event, last) for event in events if event.is_series}
+    return [_Entry(each, view, places.get(each.id, {}).get(each.fields.get("original", 0))) for each in found]
+
+
+def _places(event: Event, last: int) -> dict[int, int]:
+    """Beginnings of the occurrences of a series up to a moment, and their positions."""
+    series = Series.of(event)
+    return {moment: position for position, moment in series.between(0, last + DAY_MS, 0)}
 
 
 def _bounds(call: Call) -> tuple[int, int] | None:
@@ -475,10 +478,11 @@ def _conflict(call: Call, connection: sa.Connection, conflict: Conflict) -> dict
 
 
 def _busy(call: Call, connection: sa.Connection, event: Event) -> dict[str, Any]:
-    folder = own_folder(call, connection, event)
-    taking_part = event.member(call.user.id) is not None and folder is not None
-    values = _plain_values(call, connection, event, folder or 0)
-    names = _BUSY_OWN_NAMES if taking_part else _BUSY_NAMES
+    folder = own_folder(call, connection, event) if event.member(call.user.id) else None
+    values = calendar_fields.values(
+        event, folder or 0, call.user.id, call.generation, call.zone, calendar_fields.Names()
+    )
+    names = _BUSY_NAMES if folder is None else _BUSY_OWN_NAMES
     return {name: values[name] for name in names if values.get(name) is not None}
 
 

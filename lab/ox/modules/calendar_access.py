@@ -16,7 +16,7 @@ from lab.ox.database import groupware
 from lab.ox.errors import fault
 from lab.ox.modules.access import folder_number, object_number
 from lab.ox.modules.calendar_fields import Names
-from lab.ox.storage import folders, rights
+from lab.ox.storage import directory, folders, rights
 from lab.ox.web.call import Call
 
 
@@ -95,8 +95,8 @@ def names_in(connection: sa.Connection, cid: int, events: Iterable[Event]) -> Na
     """The names of all users, groups and resources of some appointments."""
     listed = list(events)
     user_ids = {member.user for event in listed for member in event.members}
-    group_ids = {each for event in listed for each in event.fields.get("groups") or ()}
-    table, group = groupware.user, groupware.groups
+    user_ids |= {each for event in listed for each in (event.created_by, event.modified_by)}
+    table = groupware.user
     users = {
         row.id: (row.displayName or "", row.mail or "")
         for row in connection.execute(
@@ -105,12 +105,10 @@ def names_in(connection: sa.Connection, cid: int, events: Iterable[Event]) -> Na
             )
         )
     }
+    group_ids = {each for event in listed for each in event.fields.get("groups") or ()}
     groups = {
-        row.id: row.displayName
-        for row in connection.execute(
-            sa.select(group.c.id, group.c.displayName).where(
-                group.c.cid == cid, group.c.id.in_(sorted(group_ids))
-            )
-        )
+        each.id: each.display_name for each in directory.load_groups(connection, cid, sorted(group_ids))
     }
-    return Names(users, groups)
+    resource_ids = {each for event in listed for each in event.fields.get("resources") or ()}
+    resources = directory.load_resources(connection, cid, sorted(resource_ids))
+    return Names(users, groups, {each.id: each.display_name for each in resources})
