@@ -312,6 +312,18 @@ class Settings:
         "65535",
         "Most items of a folder that are synchronised.",
     )
+    mass_delete_share: int = setting(
+        "com.openexchange.usm.mass_delete_share",
+        whole(1, 100),
+        "50",
+        "Most percent of a folder that one device may delete within an hour; 100: all of it.",
+    )
+    mass_delete_least: int = setting(
+        "com.openexchange.usm.mass_delete_least",
+        whole(1),
+        "20",
+        "A folder of fewer items may be deleted as a whole.",
+    )
     max_attachment_count_per_object: int = setting(
         "com.openexchange.usm.max_attachment_count_per_object",
         whole(0, 100_000),

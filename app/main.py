@@ -163,6 +163,8 @@ def usm_settings(settings: Settings) -> UsmSettings:
     """The settings of the synchronisation itself."""
     return UsmSettings(
         max_objects=settings.max_objects_per_folder,
+        mass_delete_share=settings.mass_delete_share,
+        mass_delete_least=settings.mass_delete_least,
         force_new_key=settings.force_new_sync_key_on_empty_sync,
         doubt_seconds=max(MIN_DOUBT, settings.ox_read_timeout // 1000),
     )

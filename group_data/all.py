@@ -127,6 +127,8 @@ cache_session_timeout = 43200
 cache_syncstate_timeout = 3600
 force_new_sync_key_on_empty_sync = False
 max_objects_per_folder = 65535
+mass_delete_share = 50
+mass_delete_least = 20
 max_attachment_count_per_object = 100
 json_alias = "/usm-json"
 # Further lines, such as keys of other programs: {"key": "value"}. A key that has a setting here is refused.

@@ -36,6 +36,8 @@ class Kind(IntEnum):
     SENT = -1
     MOVED = -2
     REPLIED = -3
+    HELD_BACK = -4
+    """Deletions that a brake held back (:mod:`app.usm.brakes`): number of the folder → ids of the items."""
 
 
 @dataclass(frozen=True, slots=True)

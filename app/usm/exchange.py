@@ -20,9 +20,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from app.usm import decide, held, keys, window
+from app.usm import brakes, decide, held, hierarchy, holding, keys, window
 from app.usm.errors import (
     ItemConflict,
+    ItemError,
     ItemFailed,
     ItemGone,
     ItemRefused,
@@ -35,9 +36,11 @@ from app.usm.model import (
     ChangeKind,
     ClientChange,
     ClientResult,
+    ContentType,
     ExchangeRequest,
     ExchangeResult,
     FolderRef,
+    FolderRole,
     Item,
     Listing,
     Outcome,
@@ -68,6 +71,7 @@ class Exchange:
         source: DataSource,
         store: StateStore,
         clock: Clock,
+        tokens: Tokens,
         settings: UsmSettings,
         request: ExchangeRequest,
         heads: Heads,
@@ -78,6 +82,7 @@ class Exchange:
         self._source = source
         self._store = store
         self._clock = clock
+        self._tokens = tokens
         self._settings = settings
         self._request = request
         self._generation = heads.generation
@@ -93,6 +98,10 @@ class Exchange:
         """Item → stamps that it got by changes of this request."""
         if self._repeated:
             self._done.update(Record.loads(heads.newest.record).for_base(self._base))
+        self._deleted = Record.loads(keys.head(position, heads).record).deleted
+        self._held_back: frozenset[str] = frozenset()
+        self._released: tuple[str, ...] = ()
+        self._emptied = 0
         self._listing = Listing({})
         self.wrote = False
         """Whether anything was written to the source, so that other devices should hear of it."""
@@ -101,10 +110,12 @@ class Exchange:
         """Do it all; see the module's head. Raises ``SourceUnavailable``, ``StoreUnavailable``, ``FolderGone``."""
         request = self._request
         self._recover()
-        if request.want_changes or request.changes:
+        if request.want_changes or request.changes or self._released:
             self._listing = self._look()
+        self._brake()
         self._note_intents()
         try:
+            self._let_go()
             results = [self._apply(change) for change in request.changes]
             changes, more = self._collect() if request.want_changes else ([], False)
             fetched = self._fetch()
@@ -118,9 +129,11 @@ class Exchange:
 
     def _recover(self) -> None:
         """Take in what a request that never ended left in the journal."""
-        left = Record.loads(self._store.journal(self._session, self._folder.number)).for_base(self._base)
+        journal = Record.loads(self._store.journal(self._session, self._folder.number))
+        self._released, self._emptied = journal.released, journal.emptied
+        left = journal.for_base(self._base)
         intents = {name: entry for name, entry in left.items() if entry.is_intent}
-        self._done.update({name: entry for name, entry in left.items() if not entry.is_intent})
+        self._done.update(left)
         if intents:
             created = self._source.find_created(self._folder, [entry.uid for entry in intents.values()])
             for name, entry in intents.items():
@@ -141,9 +154,77 @@ class Exchange:
 
     def _look(self) -> Listing:
         listing = self._source.listing(self._folder, self._request.since)
+        listing = self._believed(listing)
         # A copy: what the device's own changes do to the source is noted in it as they are made.
         limited = window.bounded(listing, self._settings.max_objects)
         return Listing(dict(limited.stamps), limited.outside)
+
+    # -- brakes ----------------------------------------------------------------------------------------------
+
+    def _believed(self, listing: Listing) -> Listing:
+        """The listing, or one without any news while a folder that is empty all of a sudden is not believed."""
+        before = self._emptied
+        if not brakes.is_sudden(self._known, listing, self._settings):
+            if before:
+                self._emptied = 0
+                self._write_journal()
+            return listing
+        if not before:
+            self._emptied = self._now()
+            _log.warning(
+                "folder %s of %s is empty all of a sudden; the device keeps what it holds until this lasted",
+                self._folder.id,
+                self._session,
+            )
+            self._write_journal()
+        left = self._emptied + brakes.EMPTY - self._now()
+        if left <= 0:
+            return listing
+        if self._request.changes:
+            raise SourceUnavailable(f"folder {self._folder.id!r} is empty all of a sudden", left)
+        return brakes.unchanged(self._known)
+
+    def _brake(self) -> None:
+        """Hold back the deletions of this request when they are too many."""
+        fresh = {
+            change.item_id
+            for change in self._request.changes
+            if change.kind is ChangeKind.DELETE
+            and change.occurrence is None
+            and held.on_device(self._held.get(change.item_id))
+        }
+        if not fresh:
+            return
+        there = self._listing.stamps.keys() | self._listing.outside
+        now = self._now()
+        if brakes.too_many(self._deleted, len(fresh), len(there | fresh), self._settings, now) and not (
+            self._is_harmless() or fresh.isdisjoint(there)
+        ):
+            self._held_back = frozenset(fresh & there)
+            holding.hold_back(
+                self._store, self._session, self._folder, self._held_back, self._clock, self._tokens
+            )
+        else:
+            self._deleted = brakes.counted(self._deleted, len(fresh), now)
+
+    def _is_harmless(self) -> bool:
+        """Whether what is deleted goes to the trash, or is there already."""
+        if self._folder.content is ContentType.MAIL and self._request.deletes_as_moves:
+            return True
+        _, role = hierarchy.shown(self._store, self._session).get(self._folder.number, ("", ""))
+        return role == FolderRole.TRASH
+
+    def _let_go(self) -> None:
+        """Carry out the deletions that were held back and have been let through since."""
+        for item in self._released:
+            if item in self._listing.stamps or item in self._listing.outside:
+                self.wrote = True
+                try:
+                    self._source.delete(self._folder, item, None, self._request.deletes_as_moves)
+                except ItemError as error:
+                    _log.warning("folder %s of %s: %s", self._folder.id, self._session, error)
+                else:
+                    self._source_has(item, None)
 
     # -- what the device sent --------------------------------------------------------------------------------
 
@@ -151,7 +232,7 @@ class Exchange:
         fresh = {}
         for change in self._request.changes:
             name = name_of(change)
-            if change.kind is ChangeKind.ADD and name not in self._done:
+            if change.kind is ChangeKind.ADD and (name not in self._done or self._done[name].is_intent):
                 uid = uid_of(
                     self._session, self._folder.number, self._generation, self._base, change.client_id
                 )
@@ -162,15 +243,17 @@ class Exchange:
 
     def _leave_word(self, error: UsmError) -> None:
         """A fault ends the request: note what was done, and what nobody can know."""
+        mine = {name_of(change) for change in self._request.changes}
         for name, entry in self._done.items():
-            if entry.is_intent:
+            if entry.is_intent and name in mine:
                 in_doubt = name == self._asking and isinstance(error, SourceUnavailable) and error.in_doubt
                 self._done[name] = replace(entry, asked=self._now() if in_doubt else 0)
         if self.wrote or any(entry.is_intent for entry in self._done.values()):
             self._write_journal()
 
     def _write_journal(self) -> None:
-        self._store.write_journal(self._session, self._folder.number, Record(self._base, self._done).dumps())
+        record = Record(self._base, self._done, released=self._released, emptied=self._emptied)
+        self._store.write_journal(self._session, self._folder.number, record.dumps())
 
     def _apply(self, change: ClientChange) -> ClientResult:
         name = name_of(change)
@@ -180,6 +263,9 @@ class Exchange:
                     change, Outcome.REFUSED
                 )  # one name for two items: only one can be answered
             self._added.add(name)
+        if change.item_id in self._held_back and change.occurrence is None:
+            outcome, item_id = self._refused(change)
+            return ClientResult(change, outcome, item_id)
         done = self._done.get(name)
         step = decide.decide(
             change,
@@ -417,10 +503,10 @@ class Exchange:
             item: stamp for item, stamp in self._held.items() if self._known.get(item) != stamp
         }
         delta.update({item: None for item in self._known if item not in self._held})
-        idle = not delta and not self._request.changes
+        idle = not delta and not self._request.changes and not self._released
         if idle and not self._repeated and not self._settings.force_new_key:
             return keys.text(self._generation, self._base)
         done = {name: entry for name, entry in self._done.items() if not entry.is_intent}
-        record = Record(self._base, done)
+        record = Record(self._base, done, self._deleted)
         self._store.save(self._session, self._folder.number, self._base, delta, record.dumps())
         return keys.text(self._generation, self._base + 1)

@@ -6,8 +6,9 @@ A folder's stamp is everything that a device is told of it, so that any visible 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.usm import keys
 from app.usm.journal import Record
@@ -30,6 +31,20 @@ class Placed:
         return json.dumps(
             [folder.title, self.parent, folder.content, folder.role, folder.writable], separators=(",", ":")
         )
+
+
+def shown(store: StateStore, session: SessionId) -> dict[int, tuple[str, str]]:
+    """Title and role of each folder as the device was last told: by number."""
+    heads = store.heads(session, HIERARCHY)
+    if heads is None:
+        return {}
+    stamps = store.stamps(session, HIERARCHY, heads.newest.counter)
+    return {int(number): (fields[0], fields[3]) for number, fields in _read(stamps)}
+
+
+def _read(stamps: Mapping[str, str]) -> Iterator[tuple[str, list[Any]]]:
+    for number, stamp in stamps.items():
+        yield number, json.loads(stamp)
 
 
 def place(session: SessionId, folders: Sequence[Folder], store: StateStore) -> list[Placed]:

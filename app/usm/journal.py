@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
-from typing import Self
+from typing import Any, Self
 
 from app.usm.model import ChangeKind, ClientChange, SessionId
 
@@ -41,15 +41,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Entries by :func:`name_of`, and the counter of the key that the device stood on."""
+    """Entries by :func:`name_of`, and the counter of the key that the device stood on.
+
+    For the brakes (:mod:`app.usm.brakes`): ``deleted``, since when the device has deleted how many items; ``released``,
+    items whose deletion was held back and is to be carried out; ``emptied``, when the folder was first seen empty.
+    """
 
     base: int
     entries: Mapping[str, Entry]
+    deleted: tuple[int, int] = (0, 0)
+    released: tuple[str, ...] = ()
+    emptied: int = 0
 
     def dumps(self) -> str:
-        """The record as text for the store."""
-        entries = {name: asdict(entry) for name, entry in self.entries.items()}
-        return json.dumps({"base": self.base, "entries": entries}, separators=(",", ":"))
+        """The record as text for the store; what has no value is left out."""
+        data: dict[str, Any] = {
+            "base": self.base,
+            "entries": {name: _short(entry) for name, entry in self.entries.items()},
+        }
+        if self.deleted[1]:
+            data["deleted"] = self.deleted
+        if self.released:
+            data["released"] = self.released
+        if self.emptied:
+            data["emptied"] = self.emptied
+        return json.dumps(data, separators=(",", ":"))
 
     @classmethod
     def loads(cls, text: str | None) -> Self:
@@ -57,11 +73,22 @@ class Record:
         if not text:
             return cls(base=-1, entries={})
         data = json.loads(text)
-        return cls(data["base"], {name: Entry(**entry) for name, entry in data["entries"].items()})
+        since, count = data.get("deleted", (0, 0))
+        return cls(
+            data["base"],
+            {name: Entry(**entry) for name, entry in data["entries"].items()},
+            (since, count),
+            tuple(data.get("released", ())),
+            data.get("emptied", 0),
+        )
 
     def for_base(self, base: int) -> Mapping[str, Entry]:
         """The entries, if they belong to requests that stood on this key."""
         return self.entries if self.base == base else {}
+
+
+def _short(entry: Entry) -> dict[str, Any]:
+    return {name: value for name, value in asdict(entry).items() if value or name == "digest"}
 
 
 def name_of(change: ClientChange) -> str:

@@ -392,12 +392,15 @@ class UsmSettings:
     """What an administrator may choose. ``max_objects``: at most so many items of a folder are synchronised.
 
     ``force_new_key``: a new sync key even when nothing changed, for devices that insist on it. ``doubt_seconds``: how
-    long a source may still be carrying out a request that it never answered.
+    long a source may still be carrying out a request that it never answered. ``mass_delete_share``: at most so many
+    percent of a folder of at least ``mass_delete_least`` items may one device delete in one go.
     """
 
     max_objects: int = 65535
     force_new_key: bool = False
     doubt_seconds: int = 60
+    mass_delete_share: int = 50
+    mass_delete_least: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ class Session:
                 self._source,
                 self._store,
                 self._clock,
+                self._tokens,
                 self._settings,
                 request,
                 self._kept(heads),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from app.usm import decide, window
+from app.usm import brakes, decide, window
 from app.usm.errors import FolderGone, SourceUnavailable
+from app.usm.journal import Record
 from app.usm.model import FolderRef, SessionId, UsmSettings, WatchOutcome, WatchResult
 from app.usm.ports import Clock, DataSource, StateStore, Waiter
 
@@ -39,7 +40,14 @@ def count(
     if heads is None:
         return 0
     held = store.stamps(session, folder.number, heads.newest.counter if counter is None else counter)
-    listing = window.bounded(source.listing(folder, since), settings.max_objects)
+    listing = source.listing(folder, since)
+    if brakes.is_sudden(held, listing, settings):
+        emptied = Record.loads(store.journal(session, folder.number)).emptied
+        if not emptied:
+            return 1  # the device comes, and it is noted
+        if now < emptied + brakes.EMPTY:
+            return 0
+    listing = window.bounded(listing, settings.max_objects)
     return sum(1 for _ in decide.pending(held, listing, now))
 
 
