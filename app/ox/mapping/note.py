@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from email import message_from_bytes
 from email.errors import MessageError
@@ -56,11 +57,16 @@ def fields_of(message: Mapping[str, Any], bodies: Sequence[BodyKind]) -> dict[st
     keywords = headers.get(_KEYWORDS) if isinstance(headers, dict) else None
     found = {
         "subject": told.get("subject"),
-        "body": told.get("body"),
+        "body": _trimmed(told.get("body")),
         "modified": values.instant(message.get("sent_date")) or told.get("received"),
         "categories": _keywords(keywords),
     }
     return {field: value for field, value in found.items() if value is not None}
+
+
+def _trimmed(body: Body | None) -> Body | None:
+    """Without the line end that closes every message."""
+    return None if body is None else replace(body, text=body.text.rstrip("\n"))
 
 
 def _keywords(header: Any) -> tuple[str, ...] | None:
