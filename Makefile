@@ -55,6 +55,10 @@ bench: $(INSTALLED)  ## Measure; a table with targets, and JSON in bench/results
 	@$(BIN)/python -m lab prepare
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
+.PHONY: coverage-doc
+coverage-doc: $(INSTALLED)  ## Write docs/coverage.md anew: fields, commands, how much of the protocol is tested
+	@$(BIN)/python -m tests.house.coverage_document
+
 .PHONY: lint
 lint: $(INSTALLED)  ## Style, types and import contracts
 	@$(BIN)/ruff check .
