@@ -90,6 +90,11 @@ class Device:
         """The next command reaches the server, but its answer is lost: ``AnswerLost``, and nothing is taken over."""
         self._lose_next = True
 
+    def takes_answer(self) -> bool:
+        """Whether the answer that came arrives; one that was to be lost is lost now."""
+        taken, self._lose_next = not self._lose_next, False
+        return taken
+
     def command(
         self,
         name: str,
@@ -150,8 +155,7 @@ class Device:
             return None, NEEDS_PROVISION
         if self.on_answer is not None:
             self.on_answer(name, self.version, answer.body)
-        if self._lose_next:
-            self._lose_next = False
+        if not self.takes_answer():
             raise AnswerLost(f"{name} was answered, and the answer thrown away")
         if answer.is_empty:
             return None, OK
