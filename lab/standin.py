@@ -31,7 +31,7 @@ DATABASE_SETTINGS = ("configdb.properties", "system.properties")
 # How much data the demo users have; lab.ox knows what each means.
 SEEDS = ("small", "large", "empty")
 # What the stand-in imports; what these need in turn is read from the lock.
-LIBRARIES = ["click", "falcon", "gevent", "gunicorn", "pymysql", "sqlalchemy"]
+LIBRARIES = ["click", "falcon", "gevent", "gunicorn", "pymysql", "python-dateutil", "sqlalchemy"]
 
 
 def python() -> Path:
@@ -53,7 +53,7 @@ def layer(below: str) -> Path:
 
     Read once: whoever edits the program while a lab comes up gets the edit at the next one.
     """
-    digest = hashlib.sha256(base.layer(below).name.encode())
+    digest = hashlib.sha256(f"{base.layer(below).name} {LIBRARIES}".encode())
     for path in _program_files():
         digest.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
     return base.LAYERS / f"standin_{below}-{digest.hexdigest()[:12]}"
