@@ -178,7 +178,7 @@ _PLACE_PARTS: Final = ("DisplayName", "Street", "PostalCode", "City", "State", "
 
 
 @dataclass(frozen=True, slots=True)
-class _Times:
+class Times:
     """When an item is, and where its clocks are."""
 
     start: datetime
@@ -227,13 +227,13 @@ def render(fields: Mapping[str, Any], options: Options, version: Version, server
 
 
 def _render(fields: Mapping[str, Any], options: Options, version: Version, server_id: str) -> list[Element]:
-    times = _times(fields)
+    times = times_of(fields)
     rule: Recurrence | None = fields.get("recurrence")
     modified: datetime = fields.get("modified") or times.start
     note = fields.get("body") or Body(BodyKind.TEXT)
     known = {"busy": Busy.BUSY, "sensitivity": Sensitivity.NORMAL, **_present(fields)}
     return [
-        *_zone(times, version, _later(rule, modified)),
+        *_zone(times, version, lasting(rule, modified)),
         Element("Calendar:AllDayEvent", "1" if times.all_day else "0"),
         *_organizer(fields.get("organizer")),
         Element("Calendar:DtStamp", moment_text(modified)),
@@ -255,25 +255,26 @@ def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _times(fields: Mapping[str, Any]) -> _Times:
+def times_of(fields: Mapping[str, Any]) -> Times:
+    """When an appointment is. Raises ``ConversionError`` for one without a beginning."""
     start: datetime | None = fields.get("start")
     if start is None:
         raise ConversionError("an appointment has no beginning")
     end: datetime = max(fields.get("end") or start, start)
     if not fields.get("all_day"):
-        return _Times(start, end, zone=fields.get("time_zone"))
+        return Times(start, end, zone=fields.get("time_zone"))
     first = _midnight(start.date())
-    return _Times(first, max(_midnight(end.date()), first + DAY), all_day=True)
+    return Times(first, max(_midnight(end.date()), first + DAY), all_day=True)
 
 
-def _later(rule: Recurrence | None, modified: datetime) -> datetime | None:
+def lasting(rule: Recurrence | None, modified: datetime) -> datetime | None:
     """The moment whose rules a series gets: it lived at least until it was changed."""
     if rule is None:
         return None
     return modified if rule.until is None else min(modified, _midnight(rule.until))
 
 
-def _zone(times: _Times, version: Version, later: datetime | None) -> list[Element]:
+def _zone(times: Times, version: Version, later: datetime | None) -> list[Element]:
     if not times.all_day:
         return [Element("Calendar:Timezone", time_zone.write(times.zone, times.start, later))]
     return [Element("Calendar:Timezone", time_zone.UTC_BLOCK)] if version < SINGLE_INSTANCES else []
@@ -330,7 +331,7 @@ def _attachments(fields: Mapping[str, Any], version: Version, server_id: str) ->
     return attachment.render(fields.get("attachments") or (), server_id)
 
 
-def until_text(day: date, times: _Times) -> str:
+def until_text(day: date, times: Times) -> str:
     """When the last occurrence begins."""
     first = times.start.astimezone(times.place)
     return moment_text(datetime.combine(day, first.time(), times.place))
@@ -340,7 +341,7 @@ def _series(
     rule: Recurrence | None,
     exceptions: Sequence[Occurrence],
     fields: Mapping[str, Any],
-    times: _Times,
+    times: Times,
     options: Options,
     version: Version,
     server_id: str,
@@ -359,7 +360,7 @@ def _series(
 def _exception(
     entry: Occurrence,
     series: Mapping[str, Any],
-    times: _Times,
+    times: Times,
     options: Options,
     version: Version,
     server_id: str,
@@ -388,7 +389,7 @@ def _exception(
     )
 
 
-def _exception_times(entry: Occurrence, series: _Times, version: Version) -> list[Element]:
+def _exception_times(entry: Occurrence, series: Times, version: Version) -> list[Element]:
     """An exception's own beginning and end. A whole day of a series of times begins where the series is, as its block
     says, up to 14.1."""
     own = entry.fields
@@ -397,9 +398,9 @@ def _exception_times(entry: Occurrence, series: _Times, version: Version) -> lis
     start: datetime = own.get("start") or usual
     if all_day:
         default = start + (series.end - series.start if series.all_day else DAY)
-        times = _times({"start": start, "end": own.get("end") or default, "all_day": True})
+        times = times_of({"start": start, "end": own.get("end") or default, "all_day": True})
     else:
-        times = _times({"start": start, "end": own.get("end") or series.end_of(start)})
+        times = times_of({"start": start, "end": own.get("end") or series.end_of(start)})
     begin, end = times.start, times.end
     if all_day and not series.all_day and version < SINGLE_INSTANCES:
         begin, end = series.instant_of(begin), series.instant_of(end)
@@ -668,7 +669,7 @@ class _Clocks:
         """Times that are those of the rule are none of the exception's own."""
         if self.start is None or self.end is None or fields.get("start", original) != original:
             return
-        usual = _Times(self.start, self.end, self.all_day, self.zone).end_of(original)
+        usual = Times(self.start, self.end, self.all_day, self.zone).end_of(original)
         if fields.get("end", usual) == usual:
             fields.pop("start", None)
             fields.pop("end", None)

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from app.eas.errors import ConversionError
 from app.eas.options import MIME, Options
-from app.eas.schema import attachment, body, table
+from app.eas.schema import attachment, body, meeting, table
 from app.eas.schema.table import Kind, Row
 from app.eas.schema.text import line
 from app.eas.versions import Version
@@ -161,12 +161,13 @@ def render(fields: Mapping[str, Any], options: Options, version: Version, server
     rows = [*ROWS, BCC] if fields.get("draft") else ROWS
     return [
         *table.write(rows, _completed(fields), version),
-        Element("Email:MessageClass", message_class(signed, encrypted)),
+        Element("Email:MessageClass", _class(fields, signed, encrypted)),
+        *_meeting(fields, version),
         *_last_verb(fields, version),
         *attachment.render(fields.get("attachments") or (), server_id),
         body.render(text, options, version, whole=signed or encrypted),
         Element("Email:InternetCPID", UTF_8),
-        Element("Email:ContentClass", CONTENT_CLASS),
+        Element("Email:ContentClass", meeting.CONTENT_CLASS if _about(fields) else CONTENT_CLASS),
         Element("AirSyncBase:NativeBodyType", str(body.native_type(text))),
     ]
 
@@ -194,6 +195,23 @@ def message_class(signed: bool, encrypted: bool) -> str:
     if encrypted:
         return "IPM.Note.SMIME"
     return "IPM.Note.SMIME.MultipartSigned" if signed else "IPM.Note"
+
+
+def _about(fields: Mapping[str, Any]) -> str | None:
+    """The class of a mail about a meeting, ``None`` for any other."""
+    return meeting.message_class(fields.get("meeting"))
+
+
+def _class(fields: Mapping[str, Any], signed: bool, encrypted: bool) -> str:
+    return _about(fields) or message_class(signed, encrypted)
+
+
+def _meeting(fields: Mapping[str, Any], version: Version) -> list[Element]:
+    told = fields.get("meeting")
+    if told is None:
+        return []
+    organizer = told.fields.get("organizer")
+    return meeting.render(told, "" if organizer is None else mailbox(organizer), version)
 
 
 def _last_verb(fields: Mapping[str, Any], version: Version) -> list[Element]:
