@@ -63,6 +63,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     "FLD-1026": ("PERMISSION_DENIED", "Folder {0} cannot be deleted"),
     "FLD-1027": ("PERMISSION_DENIED", "Folder {0} cannot be changed"),
     "FLD-1029": ("PERMISSION_DENIED", "No sub-folders may be made in folder {0}"),
+    "FLD-0019": ("USER_INPUT", "Folder {0} would have no administrator"),  # unverified
+    "FLD-0074": ("PERMISSION_DENIED", "No right to share folders"),  # unverified
     "FLD-1033": ("USER_INPUT", "{0} is a reserved folder name"),
     # contacts
     "CON-0100": ("USER_INPUT", "{0} is no e-mail address"),

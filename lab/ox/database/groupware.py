@@ -189,6 +189,11 @@ oxfolder_permissions = Table(
     **_OPTIONS,
 )
 
+# What users added to the tree of their devices.
+virtual_tree = Table(
+    "virtualTree", metadata, _key("cid"), _key("tree"), _key("user"), _key("folderId", String(512)), **_EXACT
+)
+
 
 def _object_table(name: str, *more: Any) -> Table:
     return Table(

@@ -18,6 +18,7 @@ from lab.ox.modules.access import CONTACT_CODES
 from lab.ox.storage import attachments, folders, images, objects, rights
 from lab.ox.storage.folders import Folder
 from lab.ox.storage.objects import Stored
+from lab.ox.storage.users import User
 from lab.ox.web.call import Answer, Binary, Call, Result
 from lab.ox.web.dispatch import Action, Module
 
@@ -65,11 +66,7 @@ def get_list(call: Call) -> Result:
                 opened[folder_id] = access.open_folder(
                     connection, call.user, folder_id, MODULE_NAME, CONTACT_CODES
                 )
-            if (
-                contact
-                and contact.folder == folder_id
-                and access.may_read(opened[folder_id], call.user, contact)
-            ):
+            if contact and contact.folder == folder_id and _may_read(opened[folder_id], call.user, contact):
                 found.append(contact)
         return _rows(call, connection, found, columns, keep_order=True)
 
@@ -96,7 +93,7 @@ def updates(call: Call) -> Result:
         changed = [
             contact
             for contact in objects.in_folders(connection, MODULE_NAME, call.cid, [folder.id], since)
-            if access.may_read(folder, call.user, contact)
+            if _may_read(folder, call.user, contact)
         ]
         gone = (
             []
@@ -235,7 +232,7 @@ def picture_of(call: Call, contact_id: int) -> Result:
         if contact is None:
             raise HttpError(404, "No such contact")
         folder = access.open_folder(connection, call.user, contact.folder, MODULE_NAME, CONTACT_CODES)
-        if not access.may_read(folder, call.user, contact):
+        if not _may_read(folder, call.user, contact):
             raise fault("CON-0104", folder.id)
         image = images.load(connection, call.cid, contact_id)
     if image is None:
@@ -265,6 +262,13 @@ def _picture(call: Call) -> Result:
     return picture_of(call, found.id)
 
 
+def _may_read(folder: Folder, user: User, contact: Stored) -> bool:
+    """Whether the user may see a contact. Private ones in shared folders are for who made them."""
+    if contact.fields.get("private_flag") and contact.created_by != user.id:
+        return False
+    return access.may_read(folder, user, contact)
+
+
 def _open(call: Call, connection: sa.Connection) -> Stored:
     folder = access.open_folder(connection, call.user, call.need("folder"), MODULE_NAME, CONTACT_CODES)
     contact = objects.load(connection, MODULE_NAME, call.cid, call.integer("id"))
@@ -272,7 +276,7 @@ def _open(call: Call, connection: sa.Connection) -> Stored:
         raise fault("CON-0125", call.need("id"))
     if contact.folder != folder.id:
         raise fault("CON-0174", contact.id, folder.id)
-    if not access.may_read(folder, call.user, contact):
+    if not _may_read(folder, call.user, contact):
         raise fault("CON-0104", folder.id)
     return contact
 
@@ -294,7 +298,7 @@ def _readable(call: Call, connection: sa.Connection, chosen: Sequence[Folder]) -
     return [
         contact
         for contact in objects.in_folders(connection, MODULE_NAME, call.cid, list(by_id))
-        if access.may_read(by_id[contact.folder], call.user, contact)
+        if _may_read(by_id[contact.folder], call.user, contact)
     ]
 
 

@@ -1,7 +1,9 @@
 """The folder tree as one user sees it: groupware folders, shared ones below their owners, mail folders.
 
 Trees: ``0`` as stored, mail below ``default0``; ``1`` as Outlook shows it, mail directly below the private root;
-``20`` only the default folders, for synchronisation with a selection of folders.
+``20`` what the user wants on devices: the default folders, and what was added to them.
+
+Where a client asks for content of the type ``event`` (from generation 8 on), calendars have ids like ``cal://0/31``.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from lab.ox.web.call import Call
 
 TREES = ("0", "1", "20")
 OX_TREE, OUTLOOK_TREE, EAS_TREE = TREES
+EVENT_ACCOUNT = "cal://0/"
+_ACCOUNTS = (EVENT_ACCOUNT, "con://0/")
 _ALWAYS = ("system", "unbound")
 _RIGHT_OF_MODULE = {
     "tasks": "tasks",
@@ -51,8 +55,10 @@ class FolderTree:
         self._add_groupware(connection)
         if self._user.may("webmail"):
             self._add_mail(connection)
-        self._choose()
+        self._choose(connection)
         self._mark_parents()
+        if self._shows_events():
+            self._name_events()
 
     @property
     def visible_ids(self) -> list[int]:
@@ -61,12 +67,13 @@ class FolderTree:
 
     def folder(self, node_id: str) -> Folder:
         """The groupware folder of an id; FLD-0003 for one the user may not see, FLD-0008 for none at all."""
-        if not node_id.isdigit():
+        plain = self.plain(node_id)
+        if not plain.isdigit():
             raise fault("FLD-0008", node_id, self.tree)
-        found = self._visible.get(int(node_id))
+        found = self._visible.get(int(plain))
         if found is None:
             with self._call.read() as connection:
-                exists = folders.load(connection, self._user, int(node_id))
+                exists = folders.load(connection, self._user, int(plain))
             raise (
                 fault("FLD-0003", node_id, self._user.id, self._user.cid)
                 if exists
@@ -76,12 +83,26 @@ class FolderTree:
 
     def node(self, node_id: str) -> Node:
         """A node by its id; raises like :meth:`folder`."""
+        if node_id not in self.nodes and self.plain(node_id) in self.nodes:
+            node_id = self.plain(node_id)
         if node_id not in self.nodes:
             if node_id.startswith(mail.ACCOUNT):
                 raise fault("IMAP-1002", node_id)
             self.folder(node_id)
             raise fault("FLD-0008", node_id, self.tree)
         return self.nodes[node_id]
+
+    def plain(self, node_id: str) -> str:
+        """The id without the account in front that the newest generation may write there."""
+        if self._call.generation.number >= 8 and node_id.startswith(_ACCOUNTS):
+            return node_id.rpartition("/")[2]
+        return node_id
+
+    def shown_id(self, folder: Folder) -> str:
+        """The id of a folder as this client knows it."""
+        if self._shows_events() and folder.module == "calendar":
+            return f"{EVENT_ACCOUNT}{folder.id}"
+        return str(folder.id)
 
     def children(self, parent: str, unsubscribed: bool = True) -> list[Node]:
         """The nodes below a node: standard folders first, then by title."""
@@ -207,10 +228,37 @@ class FolderTree:
             account_id=mail.ACCOUNT,
         )
 
-    def _choose(self) -> None:
+    def _shows_events(self) -> bool:
+        """Whether the client knows calendars as folders of events."""
+        if self._call.generation.number < 8:
+            return False
+        named = [self._call.params.get(name, "") for name in ("id", "parent", "folder_id")]
+        return (
+            self._call.params.get("content_type") == "event"
+            or "event" in self._call.params.get("allowed_modules", "").split(",")
+            or any(each.startswith(EVENT_ACCOUNT) for each in named)
+        )
+
+    def _name_events(self) -> None:
+        calendars = {node_id for node_id, node in self.nodes.items() if node["module"] == "calendar"}
+        for node in self.nodes.values():
+            if node["folder_id"] in calendars:
+                node["folder_id"] = EVENT_ACCOUNT + node["folder_id"]
+        for node_id in calendars:
+            node = self.nodes.pop(node_id)
+            node |= {
+                "id": EVENT_ACCOUNT + node_id,
+                "module": "event",
+                "account_id": EVENT_ACCOUNT.rstrip("/"),
+            }
+            self.nodes[node["id"]] = node
+
+    def _choose(self, connection: sa.Connection) -> None:
         allowed = [
             name.strip() for name in self._call.params.get("allowed_modules", "").split(",") if name.strip()
         ]
+        if "event" in allowed and self._call.generation.number >= 8:
+            allowed.append("calendar")
         if allowed:
             self.nodes = {
                 node_id: node
@@ -223,10 +271,13 @@ class FolderTree:
                 if node["folder_id"] == mail.ACCOUNT:
                     node["folder_id"] = "1"
         if self.tree == EAS_TREE:
+            added = folders.chosen(connection, self._user, int(EAS_TREE))
             chosen = {
                 node_id: node
                 for node_id, node in self.nodes.items()
-                if node["standard_folder_type"] in (1, 2, 3, 7, 9, 10, 11, 12) or node_id == "1"
+                if node["standard_folder_type"] in (1, 2, 3, 7, 9, 10, 11, 12)
+                or node_id == "1"
+                or node_id in added
             }
             for node in chosen.values():
                 node["folder_id"] = "0" if node["id"] == "1" else "1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from lab.ox.calendar import store
 from lab.ox.calendar.event import ACCEPTED, Event, Member
 from lab.ox.database import configdb, groupware
 from lab.ox.database.servers import CONFIGDB, DatabaseServer
-from lab.ox.seed import appointments, contacts, directory, expectation, mails, tasks
+from lab.ox.seed import appointments, contacts, directory, expectation, mails, shares, tasks
 from lab.ox.seed.people import CONTEXTS, PASSWORD, Person, SeedContext, people
 from lab.ox.storage import folders, images, mail, rights, users
 from lab.ox.storage.folders import Folder
@@ -34,7 +34,6 @@ _TITLES = {
     "en": {"calendar": "Calendar", "contacts": "Contacts", "tasks": "Tasks", "infostore": "My files"},
 }
 _KINDS = {"Drafts": "drafts", "Sent": "sent", "Trash": "trash", "Spam": "spam"}
-_READER = (rights.SEE, rights.ALL, rights.NONE, rights.NONE)
 # System folders: id → (parent, name, module).
 _SYSTEM = {
     1: (0, "private", "system"),
@@ -210,7 +209,9 @@ class _ContextMaker:
         self._today = now // DAY_MS * DAY_MS
         self._ids = dict.fromkeys(groupware.SEQUENCES, 0) | {"folder": folders.FIRST_FREE - 1, "principal": 2}
         self._people: list[tuple[Person, int]] = []
-        self._contact_folders: dict[str, int] = {}
+        # (first name, module) → default folder; name of a group → its id.
+        self._own_folders: dict[tuple[str, str], int] = {}
+        self._groups: dict[str, int] = {}
         self._light: list[tuple[bytes, dict[str, Any]]] = []
         # One hash for all: they have the same password.
         self._password = passwords.hashed(PASSWORD)
@@ -260,7 +261,7 @@ class _ContextMaker:
             kind = folders.TYPE_PRIVATE if module != "infostore" else folders.TYPE_PUBLIC
             self._folder(folder_id, parent, title, module, kind, user_id, [rights.owner(user_id)], True)
             own[module] = folder_id
-        self._contact_folders[person.name] = own["contacts"]
+        self._own_folders |= {(person.name, module): folder_id for module, folder_id in own.items()}
         self._contacts(own["contacts"], user_id, contacts.default_folder(person))
         business = contacts.subfolder(person)
         if business:
@@ -283,31 +284,53 @@ class _ContextMaker:
     def finish(self) -> None:
         """What several users share, and the sequences."""
         ids = {person.name: user_id for person, user_id in self._people}
-        if {"anton", "berta"} <= set(ids) and any(person.amount != "empty" for person, _ in self._people):
-            reader = Permission(ids["anton"], False, *_READER, False)
-            folder_id = self._next("folder")
-            allowed = [rights.owner(ids["berta"]), reader]
-            parent = self._contact_folders["berta"]
-            self._folder(folder_id, parent, "Team", "contacts", 1, ids["berta"], allowed)
-            self._contacts(folder_id, ids["berta"], contacts.team("team of berta"))
-        if any(person.amount != "empty" for person, _ in self._people):
-            everybody = Permission(
-                users.ALL_USERS, True, rights.CREATE, rights.ALL, rights.OWN, rights.OWN, False
-            )
-            folder_id = self._next("folder")
-            self._folder(
-                folder_id,
-                folders.PUBLIC,
-                "Firmenkontakte",
-                "contacts",
-                folders.TYPE_PUBLIC,
-                users.CONTEXT_ADMIN,
-                [rights.owner(users.CONTEXT_ADMIN), everybody],
-            )
-            self._contacts(folder_id, users.CONTEXT_ADMIN, contacts.team(f"company {self._cid}"))
         self._directory(ids)
+        by_name = {person.name: person for person, _ in self._people}
+        full = any(person.amount != "empty" for person, _ in self._people)
+        if full and {"anton", "berta", "caesar"} <= set(ids):
+            for share in shares.SHARES:
+                self._share(share, by_name[share.owner], ids)
+        if full:
+            self._public_folders()
         for kind, newest in self._ids.items():
             self._batch.add(groupware.SEQUENCES[kind], {"cid": self._cid, "id": newest})
+
+    def _share(self, share: shares.SeedShare, owner: Person, ids: Mapping[str, int]) -> None:
+        """A folder of one user that others may use."""
+        owner_id = ids[owner.name]
+        allowed = [rights.owner(owner_id)]
+        for name, may in share.allowed.items():
+            is_group = name in self._groups
+            entity = self._groups[name] if is_group else ids[name]
+            allowed.append(Permission.unpacked(entity, is_group, may))
+        folder_id = self._next("folder")
+        parent = self._own_folders[owner.name, share.module]
+        self._folder(folder_id, parent, share.title, share.module, folders.TYPE_PRIVATE, owner_id, allowed)
+        self._fill(folder_id, share.module, owner_id, replace(owner, amount="light"), share.title)
+
+    def _public_folders(self) -> None:
+        """Folders that everybody may use."""
+        admin = users.CONTEXT_ADMIN
+        everybody = Permission.unpacked(users.ALL_USERS, True, shares.CONTRIBUTOR)
+        author = Person(ADMIN_LOGIN, self._cid, "Context", "Administrator", "en_US", "UTC", "light")
+        for module, title in shares.PUBLIC.items():
+            folder_id = self._next("folder")
+            allowed = [rights.owner(admin), everybody]
+            self._folder(folder_id, folders.PUBLIC, title, module, folders.TYPE_PUBLIC, admin, allowed)
+            self._fill(folder_id, module, admin, author, f"company {self._cid}")
+
+    def _fill(self, folder_id: int, module: str, owner_id: int, owner: Person, name: str) -> None:
+        if module == "contacts":
+            self._contacts(folder_id, owner_id, contacts.team("team of berta" if name == "Team" else name))
+        elif module == "tasks":
+            for fields in tasks.shared(self._today, owner_id):
+                is_public = owner_id == users.CONTEXT_ADMIN
+                kept = {
+                    each: value for each, value in fields.items() if each != "private_flag" or not is_public
+                }
+                self._object("tasks", "task", folder_id, owner_id, kept)
+        else:
+            self._calendar(folder_id, owner_id, owner)
 
     def _directory(self, ids: Mapping[str, int]) -> None:
         """Groups besides those that every context has, and resources."""
@@ -315,7 +338,7 @@ class _ContextMaker:
             members = [ids[name] for name in group.members if name in ids]
             if not members:
                 continue
-            group_id = self._next("principal")
+            group_id = self._groups[group.name] = self._next("principal")
             self._batch.add(
                 groupware.groups,
                 {

@@ -15,6 +15,7 @@ from lab.ox.database.groupware import (
     next_id,
     oxfolder_permissions,
     oxfolder_tree,
+    virtual_tree,
 )
 from lab.ox.storage import rights
 from lab.ox.storage.rights import Permission
@@ -117,8 +118,10 @@ def create(
     module: str,
     permissions: Sequence[Permission],
 ) -> Folder:
-    """Make a new folder below a parent; its type follows the parent's."""
+    """Make a new folder below a parent; its type follows the parent's. Below somebody else's folder it belongs to that
+    user."""
     now = clock.stamp()
+    owner = owner_below(user, parent)
     kind = TYPE_PUBLIC if parent.id == PUBLIC or parent.type == TYPE_PUBLIC else TYPE_PRIVATE
     folder = Folder(
         id=next_id(connection, "folder", user.cid),
@@ -126,15 +129,20 @@ def create(
         name=name,
         module=module,
         type=kind,
-        created_by=user.id,
+        created_by=owner,
         modified_by=user.id,
         creation_date=now,
         last_modified=now,
         is_default=False,
-        permissions=tuple(permissions) or (rights.owner(user.id),),
+        permissions=tuple(permissions) or (rights.owner(owner),),
     )
     insert(connection, user.cid, folder)
     return folder
+
+
+def owner_below(user: User, parent: Folder) -> int:
+    """Whose a folder is that a user makes below a parent."""
+    return parent.created_by if parent.type == TYPE_PRIVATE else user.id
 
 
 def change(
@@ -171,15 +179,8 @@ def change(
 
 def remove(connection: sa.Connection, user: User, folder: Folder) -> None:
     """Delete a folder, what is in it and what is below it; tombstones stay."""
-    children = connection.execute(
-        sa.select(oxfolder_tree.c.fuid).where(
-            oxfolder_tree.c.cid == user.cid, oxfolder_tree.c.parent == folder.id
-        )
-    ).scalars()
-    for child_id in list(children):
-        child = load(connection, user, child_id)
-        if child is not None:
-            remove(connection, user, child)
+    for child in children(connection, user, folder.id):
+        remove(connection, user, child)
     if folder.module in OBJECTS:
         objects = OBJECTS[folder.module][0]
         connection.execute(objects.delete().where(objects.c.cid == user.cid, objects.c.fid == folder.id))
@@ -204,6 +205,43 @@ def gone_since(
     )
     visible_now = set(seen)
     return [(row.fuid, row.changing_date) for row in rows if row.fuid not in visible_now]
+
+
+def chosen(connection: sa.Connection, user: User, tree: int) -> set[str]:
+    """The ids of the folders that a user added to a virtual tree."""
+    table = virtual_tree
+    return set(
+        connection.execute(
+            sa.select(table.c.folderId).where(
+                table.c.cid == user.cid, table.c.tree == tree, table.c.user == user.id
+            )
+        ).scalars()
+    )
+
+
+def choose(connection: sa.Connection, user: User, tree: int, folder_id: str, wanted: bool) -> None:
+    """Add a folder to a virtual tree, or take it out."""
+    table = virtual_tree
+    connection.execute(
+        table.delete().where(
+            table.c.cid == user.cid,
+            table.c.tree == tree,
+            table.c.user == user.id,
+            table.c.folderId == folder_id,
+        )
+    )
+    if wanted:
+        row = {"cid": user.cid, "tree": tree, "user": user.id, "folderId": folder_id}
+        connection.execute(table.insert(), [row])
+
+
+def children(connection: sa.Connection, user: User, folder_id: int) -> list[Folder]:
+    """The folders directly below one, whoever may see them."""
+    tree = oxfolder_tree
+    ids = connection.execute(
+        sa.select(tree.c.fuid).where(tree.c.cid == user.cid, tree.c.parent == folder_id)
+    ).scalars()
+    return [found for each in list(ids) if (found := load(connection, user, each))]
 
 
 def row_of(cid: int, folder: Folder) -> dict[str, Any]:

@@ -156,6 +156,13 @@ def rename_folder(
         connection.execute(mail_folder.insert(), [{**tombstone, "deleted": True}])
 
 
+def subscribe(connection: sa.Connection, cid: int, user_id: int, folder: MailFolder, wanted: bool) -> None:
+    """Say whether the user wants to see a folder."""
+    connection.execute(
+        _one(mail_folder.update(), cid, user_id, folder.id).values(subscribed=wanted, changed=clock.stamp())
+    )
+
+
 def delete_folder(connection: sa.Connection, cid: int, user_id: int, folder: MailFolder) -> None:
     """Delete a folder with its mails and all below it; a tombstone stays."""
     below = [each for each in folders(connection, cid, user_id) if _is_below(each, folder)]
