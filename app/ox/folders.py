@@ -44,6 +44,7 @@ CHOSEN_TREE: Final = "20"
 _CHOSEN_ROOTS: Final = ("0", "1")
 _GROUPWARE_ROOTS: Final = ("1", "2", "3")
 _PRIVATE_ROOT: Final = "1"
+_SHARED_ROOT: Final = "3"
 
 NOTES: Final = "Notes"
 """The name of the folder of notes, as IMAP clients have it."""
@@ -65,6 +66,8 @@ def folders(context: Context, contents: Iterable[ContentType]) -> list[Folder]:
             _check_inbox(every)
     else:
         groups = _visible(client, context.traits, wanted, columns)
+    if access.legacy:
+        groups = _with_owners(client, groups, columns)
     found: list[Folder] = []
     notes: list[Folder] = []
     for content, rows in zip(wanted, groups, strict=True):
@@ -75,6 +78,27 @@ def folders(context: Context, contents: Iterable[ContentType]) -> list[Folder]:
             kept = [row for row in kept if not _within(row, place)]
         found.extend(_with_roles(client, content, _arranged(kept, content)))
     return [*found, *notes]
+
+
+def _with_owners(client: OxClient, groups: list[list[Row]], columns: Sequence[int]) -> list[list[Row]]:
+    """The rows with the owner's name in those of shared folders, which old servers have only as the title of the node
+    that they hang under. One call where anything is shared."""
+    if not any(row[mapping.TYPE] == mapping.SHARED for rows in groups for row in rows):
+        return groups
+    nodes = client.multiple([_call("list", columns, parent=_SHARED_ROOT)], repeatable=True)[0]
+    above = {str(row[mapping.ID]): row for rows in groups for row in rows}
+    if isinstance(nodes, Answer):
+        above |= {str(row[mapping.ID]): row for row in nodes.rows(columns)}
+
+    def named(row: Row) -> Row:
+        node: Row | None = row
+        for _ in range(_DEEPEST):
+            if node is None or str(node[mapping.PARENT]) == _SHARED_ROOT:
+                break
+            node = above.get(str(node[mapping.PARENT]))
+        return {**row, mapping.OWNER: node[mapping.TITLE]} if node is not None and node is not row else row
+
+    return [[named(row) if row[mapping.TYPE] == mapping.SHARED else row for row in rows] for rows in groups]
 
 
 def notes_of(rows: Iterable[Row]) -> str:
@@ -112,22 +136,26 @@ def _visible(
     answers: list[Answer | UsmError] = [Unsupported("allVisible is not known")] * len(calls)
     if traits.all_visible:
         answers = client.multiple(calls, repeatable=True)
+    walked: dict[tuple[str, ...], list[Row]] = {}
+
+    def walk(content: ContentType) -> list[Row]:
+        roots = ROOTS.get(content, _GROUPWARE_ROOTS)
+        if roots not in walked:
+            walked[roots] = _walk(client, roots, columns)
+        return walked[roots]
+
     found = []
     for content, answer in zip(contents, answers, strict=True):
         if isinstance(answer, Unsupported):
             traits.all_visible = False
-            rows = _walk(client, _roots(content), columns)
+            rows = walk(content)
         else:
             rows = _rows(answer, content, columns)
         if content is ContentType.MAIL and not any(_is_inbox(row) for row in rows):
-            rows = _walk(client, _roots(content), columns)
+            rows = walk(content)
             _check_inbox(rows)
         found.append(rows)
     return found
-
-
-def _roots(content: ContentType) -> Sequence[str]:
-    return ROOTS.get(content, _GROUPWARE_ROOTS)
 
 
 def _check_inbox(rows: Iterable[Row]) -> None:

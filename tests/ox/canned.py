@@ -161,7 +161,7 @@ def capabilities(*names: str) -> dict[str, Any]:
     return {"data": [{"id": name, "attributes": {}} for name in names]}
 
 
-EVERYTHING = ("usm", "active_sync", "webmail", "contacts")
+EVERYTHING = ("usm", "active_sync", "webmail", "contacts", "tasks")
 
 
 def standard(password: str = "secret") -> CannedOx:
