@@ -93,6 +93,7 @@ def compose(
     body = fields.get("body")
     whole = body.mime if isinstance(body, Body) and body.kind is BodyKind.MIME else None
     base = parsed(whole if whole is not None else old or b"")
+    header = list(_headers(base, fields, sender, name, now))
     parts = _taken_apart(base, frozenset(fields.get("remove_attachments") or ()))
     if isinstance(body, Body) and whole is None:
         parts.texts = [_text(body)]
@@ -101,7 +102,7 @@ def compose(
     for upload in fields.get("add_attachments") or ():
         (parts.inline if upload.inline and upload.content_id else parts.files).append(_file(upload))
     message = _assembled(parts)
-    for title, value in _headers(base, fields, sender, name, now):
+    for title, value in header:
         message[title] = value  # type: ignore[assignment]  # a Header is taken as well
     message["MIME-Version"] = "1.0"
     return message.as_bytes(policy=compat32.clone(linesep="\r\n"))
@@ -245,7 +246,9 @@ def in_ascii(mime: bytes) -> bytes:
 def _coded(title: str, value: str) -> str | Header:
     text = charsets.decode(value.encode("utf-8", "surrogateescape"), "utf-8")
     if title.lower() in _ADDRESS_HEADERS:
-        return _mailboxes([Address(mail, charsets.decode_words(name)) for name, mail in getaddresses([text]) if mail])
+        return _mailboxes(
+            [Address(mail, charsets.decode_words(name)) for name, mail in getaddresses([text]) if mail]
+        )
     return Header(" ".join(text.split()), UTF_8)
 
 
