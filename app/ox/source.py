@@ -71,6 +71,11 @@ class OxSource:
         """See the port; one call."""
         return folders.folders(self._context, self._modules)
 
+    def identities(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
+        """See the port; of folders of mail, where OX can examine them."""
+        ids = [folder.id for folder in folders if folder.content is ContentType.MAIL]
+        return self._folders.identities(ids)
+
     def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
         """See the port."""
         return self._module(folder).listing(folder.id, since)
@@ -146,6 +151,11 @@ class OxSource:
         """See the port."""
         self._mail()
         return tracing.find_sent(self._context.client, message)
+
+    @property
+    def tells_organizers(self) -> bool:
+        """See the port: OX does, for its own users and for others."""
+        return True
 
     def senders(self) -> Sequence[str]:
         """See the port; one call."""

@@ -72,6 +72,11 @@ class DataSource(Protocol):
         left out."""
         ...
 
+    def identities(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
+        """What a folder keeps when it is renamed or moved, though it may get another id: folder id → a text. A folder
+        of which the source cannot tell is absent. At most one call."""
+        ...
+
     def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
         """Ids and stamps of all items of a folder; costs one call. Raises ``FolderGone``."""
         ...
@@ -147,6 +152,11 @@ class DataSource(Protocol):
     def find_sent(self, message: Outgoing) -> bool | None:
         """Whether this message is among those that were sent, by its Message-ID; ``None`` where that cannot be known
         (no copy was to be kept)."""
+        ...
+
+    @property
+    def tells_organizers(self) -> bool:
+        """Whether :meth:`reply` itself tells the organizer by mail, so that nobody else must."""
         ...
 
     def senders(self) -> Sequence[str]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from app.usm import deeds, hierarchy, keys, sending, watch
+from app.usm import deeds, hierarchy, keys, renames, sending, watch
 from app.usm.content import Reply
 from app.usm.deeds import Deeds, Kind
 from app.usm.errors import FolderGone, UnknownSyncKey
@@ -25,6 +25,7 @@ from app.usm.model import (
     ExchangeRequest,
     ExchangeResult,
     FolderRef,
+    FolderRole,
     FolderWritten,
     HierarchyResult,
     Item,
@@ -128,6 +129,7 @@ class Session:
             position = keys.locate(request.key, heads)
             if position is keys.Position.START:
                 self._check_alive(folder)
+                renames.remember(self.id, self._source, self._store, folder)
                 return ExchangeResult(begin(self._store, self.id, folder.number, self._tokens))
             work = Exchange(
                 self.id,
@@ -205,6 +207,20 @@ class Session:
     def mime(self, folder: int, item_id: str) -> bytes:
         """A message as its bytes came. Raises ``ItemGone``, ``ItemUnreadable``, ``FolderGone``."""
         return self._source.mime(self.folder(folder), item_id)
+
+    @property
+    def tells_organizers(self) -> bool:
+        """Whether the source tells an organizer by mail what :meth:`reply` answers."""
+        return self._source.tells_organizers
+
+    def default_folder(self, content: ContentType) -> FolderRef | None:
+        """The user's default folder of this content, if the device knows it; costs as much as the hierarchy."""
+        ids = {
+            folder.id
+            for folder in self._source.folders()
+            if folder.content is content and folder.role is FolderRole.DEFAULT
+        }
+        return next((ref for ref in self._known().values() if ref.id in ids), None)
 
     def senders(self) -> Sequence[str]:
         """The mail addresses that the user may write as, the default one first."""

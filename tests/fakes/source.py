@@ -74,8 +74,11 @@ class MemorySource:
         self.readonly: set[str] = set()
         self.missing: set[str] = set()
         self.alters = False
+        self.known_as: dict[str, str] = {}
+        """Folder → its identity."""
         self.tells_was = False
         self.tells_series = True
+        self.tells_organizers = False
         self.sent: list[Outgoing] = []
         self.replies: list[tuple[str, str, Reply, str, datetime | None]] = []
         self.calls: list[str] = []
@@ -159,6 +162,10 @@ class MemorySource:
     def folders(self) -> Sequence[Folder]:
         self._called("folders")
         return list(self.tree)
+
+    def identities(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
+        self._called("identities")
+        return {folder.id: self.known_as[folder.id] for folder in folders if folder.id in self.known_as}
 
     def _items(self, folder: FolderRef) -> dict[str, _Stored]:
         try:
