@@ -43,6 +43,7 @@ TEST_WORKERS ?= 3
 .PHONY: test
 test: $(INSTALLED)  ## Run all tests (as root: with the lab hosts)
 	@$(BIN)/python -m lab prepare
+	@$(BIN)/python -m tests.corpus.archives
 	@PYTHONHASHSEED=$$RANDOM $(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(TEST_ARGS)
 
 .PHONY: test-faults

@@ -1,0 +1,1 @@
+"""Mail, calendars and cards from the test data of well-kept libraries; see ``archives.py``."""
