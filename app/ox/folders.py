@@ -49,6 +49,7 @@ _SHARED_ROOT: Final = "3"
 NOTES: Final = "Notes"
 """The name of the folder of notes, as IMAP clients have it."""
 _INBOX: Final = "default0/inbox"
+_INBOX_ID: Final = "default0/INBOX"
 _DEEPEST: Final = 30
 
 
@@ -307,6 +308,18 @@ class Folders:
         if answer.data:
             raise ItemFailed(f"OX leaves folder {folder.id!r} as it is")
 
+    def identities(self, ids: Sequence[str]) -> dict[str, str]:
+        """Folder of mail → its validity (RFC 3501 2.3.1.1), which stays when it is renamed. Left out where it tells
+        nothing: that of a server that gives the same to INBOX."""
+        if not ids or not self._traits.examine:
+            return {}
+        inbox, *answers = self._client.multiple(
+            [Call("mail", "examine", {"folder": folder}) for folder in (_INBOX_ID, *ids)], repeatable=True
+        )
+        common = _validity(inbox)
+        found = {folder: _validity(answer) for folder, answer in zip(ids, answers, strict=True)}
+        return {folder: validity for folder, validity in found.items() if validity and validity != common}
+
     def _top(self, content: ContentType) -> str:
         return mail_top(self._client, self._traits) if content is ContentType.MAIL else _PRIVATE_ROOT
 
@@ -338,6 +351,13 @@ class Folders:
 
     def _params(self, **params: str) -> dict[str, str]:
         return {"columns": ",".join(map(str, self._columns)), "tree": OX_TREE, **params}
+
+
+def _validity(answer: Answer | UsmError) -> str | None:
+    if isinstance(answer, UsmError) or not isinstance(answer.data, dict):
+        return None
+    validity = answer.data.get("validity")
+    return str(validity) if validity else None
 
 
 def _id_in(answer: Answer, place: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TypeVar
 
-from app.usm import keys
+from app.usm import keys, renames
 from app.usm.errors import FolderGone, ItemError, ItemRefused, UnknownSyncKey
 from app.usm.hierarchy import Placed
 from app.usm.journal import Entry, Record
@@ -146,18 +146,9 @@ class FolderChanges:
         """The numbers stay with the folder and with those under it, whose ids may begin with its own."""
         if folder.id == ref.id:
             return
-        moved = {ref.number: folder.id}
         below = [self._refs[number] for number in self._below(ref.number) if number in self._refs]
-        if below:
-            there = {each.id for each in self._source.folders()}
-            renamed = {
-                child.number: folder.id + child.id.removeprefix(ref.id)
-                for child in below
-                if child.id.startswith(ref.id)
-            }
-            moved |= {number: folder_id for number, folder_id in renamed.items() if folder_id in there}
-        for number, folder_id in moved.items():
-            self._store.rename_folder(self._session, number, folder_id)
+        there = {each.id for each in self._source.folders()} if below else set()
+        renames.carry_over(self._session, self._store, ref, folder.id, below, there)
 
     def _remember(self, name: str, delta: Mapping[int, str | None], number: int) -> FolderWritten:
         stamps = {str(each): stamp for each, stamp in delta.items()}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.usm import keys
+from app.usm import keys, renames
 from app.usm.journal import Record
 from app.usm.model import HIERARCHY, ChangeKind, Folder, FolderChange, HierarchyResult, SessionId, UsmSettings
 from app.usm.ports import DataSource, Heads, StateStore
@@ -82,7 +82,9 @@ def update(
     repeated = position is keys.Position.OLDER
     base = keys.head(position, heads).counter
     held = store.stamps(session, HIERARCHY, base)
-    placed = place(session, source.folders(), store)
+    folders = source.folders()
+    renames.recognise(session, source, store, folders)
+    placed = place(session, folders, store)
     changes = compare(held, placed)
     if not changes and not repeated and not settings.force_new_key:
         return HierarchyResult(keys.text(heads.generation, base))
