@@ -71,9 +71,13 @@ class Notice:
 
 
 class Planner:
-    """Changes appointments for a user. ``created``, ``updated`` and ``deleted`` tell what came of it."""
+    """Changes appointments for a user. ``created``, ``updated`` and ``deleted`` tell what came of it.
+    ``for_organizer``: who organizes an appointment, somebody outside, has said so by mail."""
 
-    def __init__(self, connection: sa.Connection, user: User, generation: Generation) -> None:
+    def __init__(
+        self, connection: sa.Connection, user: User, generation: Generation, for_organizer: bool = False
+    ) -> None:
+        self.for_organizer = for_organizer
         self.connection = connection
         self.user = user
         self.generation = generation
@@ -139,7 +143,7 @@ class Planner:
             after = _with_member(
                 after, view.calendar_user, lambda each: replace(each, alarms=self._alarms(wish, each))
             )
-        if moved:
+        if moved and not self.for_organizer:
             after = _asked_anew(after, view.calendar_user)
         if wish.folder is not None and wish.folder.folder.id != view.folder.id:
             after = self._moved(view, wish.folder, after)
@@ -176,7 +180,8 @@ class Planner:
             after = _with_member(
                 after, view.calendar_user, lambda each: replace(each, alarms=self._alarms(wish, each))
             )
-        if any(fields.get(name) != template.fields.get(name) for name in _TIMES):
+        moved = any(fields.get(name) != template.fields.get(name) for name in _TIMES)
+        if moved and not self.for_organizer:
             after = _asked_anew(after, view.calendar_user)
         made = self._insert_exception(series, after)
         self._tell_of_change(view, template, made, wish)
@@ -289,7 +294,7 @@ class Planner:
         """Store a user's answer, to one occurrence with ``original``; whoever organizes it is told."""
         if original is not None:
             existing = self.exception(event, original)
-            event = existing or self._insert_exception(event, self.occurrence(event, original))
+            event = existing or self.except_one(event, original)
         member = event.member(user_id)
         if member is None:
             raise self._fault("no attendee", user_id)
@@ -315,9 +320,33 @@ class Planner:
         self._done(self.updated, saved)
         return saved
 
+    def note_answer(self, event: Event, mail: str, reply: int, message: str) -> Event:
+        """Store an answer that came by mail from somebody outside, or from a user."""
+        user_id = attendees.user_of_mail(self.connection, self._cid, mail)
+        if user_id is None:
+            return self.confirm_external(event, mail, reply, message)
+        member = event.member(user_id)
+        if member is None:
+            raise self._fault("no attendee", mail)
+        after = _with_member(event, user_id, lambda each: replace(each, reply=reply, message=message))
+        saved = store.save(self.connection, self._cid, self.user.id, event, after)
+        self._done(self.updated, saved)
+        return saved
+
+    def join(self, event: Event, user_id: int, folder: int) -> Event:
+        """Let a user take part in what others of the context have been invited to."""
+        after = replace(event, members=(*event.members, Member(user_id, folder)))
+        saved = store.save(self.connection, self._cid, self.user.id, event, after)
+        self._done(self.updated, saved)
+        return saved
+
+    def except_one(self, series: Event, original: int) -> Event:
+        """Make an exception of one occurrence as it is."""
+        return self._insert_exception(series, self.occurrence(series, original))
+
     def organizes(self, view: FolderView, event: Event) -> bool:
         """Whether who looks at the folder may decide about the appointment for all."""
-        if view.is_public:
+        if view.is_public or self.for_organizer:
             return True
         organizer = event.fields.get("organizer") or {}
         if organizer.get("entity"):

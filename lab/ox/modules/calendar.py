@@ -18,7 +18,7 @@ from lab.ox.calendar.recurrence import Series
 from lab.ox.columns.calendar import CALENDAR_COLUMNS
 from lab.ox.columns.table import ColumnDef, shown
 from lab.ox.errors import fault
-from lab.ox.modules import calendar_fields, rows
+from lab.ox.modules import calendar_delivery, calendar_fields, calendar_itip, rows
 from lab.ox.modules.access import object_number
 from lab.ox.modules.calendar_access import (
     all_views,
@@ -98,10 +98,7 @@ def get(call: Call) -> Result:
         event = open_event(call, connection, view, call.need("id"))
         entry = _occurrence_of(call, connection, view, event, call.params)
         values = _values(call, connection, [entry])[0]
-    names = [column for column in CALENDAR_COLUMNS if values.get(column.name) is not None]
-    return Answer(
-        {column.name: shown(column, values[column.name], call.zone) for column in names}, event.last_modified
-    )
+    return Answer(_as_object(call, values), entry.event.last_modified)
 
 
 def updates(call: Call) -> Result:
@@ -148,6 +145,7 @@ def new(call: Call) -> Result:
             # What was made to look for conflicts is not kept.
             connection.rollback()
             return found
+    _notify(call, planner, body)
     return Answer({"id": _shown_id(call, event.id)}, planner.stamp)
 
 
@@ -175,6 +173,7 @@ def update(call: Call) -> Result:
         if found:
             connection.rollback()
             return found
+    _notify(call, planner, body)
     return Answer({"id": _shown_id(call, after.id)}, planner.stamp)
 
 
@@ -202,6 +201,7 @@ def delete(call: Call) -> Result:
             else:
                 planner.delete_occurrence(view, event, original)
             newest = max(newest, planner.stamp)
+        calendar_delivery.send(call, planner.notices, internal=True)
     return Answer(kept, newest or since)
 
 
@@ -231,6 +231,7 @@ def confirm(call: Call) -> Result:
                     event, call.params.get("occurrence"), None, call.generation
                 )
             planner.confirm(view, event, user_id, reply, message, original)
+    calendar_delivery.send(call, planner.notices, internal=True)
     return Answer({}, planner.stamp)
 
 
@@ -326,6 +327,12 @@ def search(call: Call) -> Result:
                 if pattern in title and title.startswith(letter):
                     found.setdefault(event.id, _Entry(event, view))
         return _rows(call, connection, list(found.values()), columns)
+
+
+def _notify(call: Call, planner: Planner, body: Mapping[str, Any]) -> None:
+    """Those who take part are told of what is new or changed only if the body says so."""
+    if str(body.get("notification", "")).lower() == "true":
+        calendar_delivery.send(call, planner.notices, internal=True)
 
 
 def _wish(
@@ -513,23 +520,37 @@ def _shown_id(call: Call, event_id: int) -> Any:
     return str(event_id) if call.generation.text_ids else event_id
 
 
+def _shown(
+    call: Call, connection: sa.Connection, view: FolderView, events: Sequence[Event]
+) -> list[dict[str, Any]]:
+    """Appointments of a folder as objects."""
+    found = _values(call, connection, [_Entry(event, view) for event in events])
+    return [_as_object(call, values) for values in found]
+
+
+def _as_object(call: Call, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = [column for column in CALENDAR_COLUMNS if values.get(column.name) is not None]
+    return {column.name: shown(column, values[column.name], call.zone) for column in names}
+
+
+_ACTIONS = {
+    "all": get_all,
+    "get": get,
+    "list": get_list,
+    "updates": updates,
+    "new": new,
+    "update": update,
+    "delete": delete,
+    "confirm": confirm,
+    "getChangeExceptions": get_change_exceptions,
+    "resolveuid": resolveuid,
+    "freebusy": freebusy,
+    "has": has,
+    "newappointments": newappointments,
+    "search": search,
+}
 MODULE = Module(
     "calendar",
-    {
-        "all": Action(get_all),
-        "get": Action(get),
-        "list": Action(get_list),
-        "updates": Action(updates),
-        "new": Action(new),
-        "update": Action(update),
-        "delete": Action(delete),
-        "confirm": Action(confirm),
-        "getChangeExceptions": Action(get_change_exceptions),
-        "resolveuid": Action(resolveuid),
-        "freebusy": Action(freebusy),
-        "has": Action(has),
-        "newappointments": Action(newappointments),
-        "search": Action(search),
-    },
+    {name: Action(handle) for name, handle in calendar_itip.below(_ACTIONS, _shown, "Appointment").items()},
     right="calendar",
 )

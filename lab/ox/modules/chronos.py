@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from lab.ox.calendar.event import ABSENT, DECLINED, FREE, NONE, RESERVED, TEMPOR
 from lab.ox.calendar.faults import not_found
 from lab.ox.calendar.folder_view import FolderView
 from lab.ox.calendar.planner import SAME, Planner, as_occurrence
-from lab.ox.errors import HttpError, OXError, fault
-from lab.ox.modules import chronos_fields, rows
+from lab.ox.errors import OXError, fault
+from lab.ox.modules import calendar_delivery, calendar_itip, chronos_fields, rows
 from lab.ox.modules.calendar_access import (
     all_views,
     must_list,
@@ -135,8 +135,7 @@ def updates(call: Call) -> Result:
 
 def new(call: Call) -> Result:
     """A new event, maybe with files (POST)."""
-    body = call.json_object()
-    body = body.get("event", body)
+    body, comment = _event_body(call)
     with call.write() as connection:
         view = open_view(call, connection, call.need("folder"))
         planner = Planner(connection, call.user, call.generation)
@@ -148,13 +147,13 @@ def new(call: Call) -> Result:
             connection.rollback()
             return found
         answer = _result(call, connection, view, planner)
+    _notify(call, planner, comment)
     return answer
 
 
 def update(call: Call) -> Result:
     """Change an event; with ``recurrenceId`` one occurrence of a series, with ``recurrenceRange`` all from it on."""
-    body = call.json_object()
-    body = body.get("event", body)
+    body, comment = _event_body(call)
     since = call.integer("timestamp")
     with call.write() as connection:
         view = open_view(call, connection, call.need("folder"))
@@ -177,6 +176,7 @@ def update(call: Call) -> Result:
             connection.rollback()
             return found
         answer = _result(call, connection, view, planner)
+    _notify(call, planner, comment)
     return answer
 
 
@@ -185,6 +185,7 @@ def delete(call: Call) -> Result:
     since = call.integer("timestamp")
     body = call.json()
     entries = body.get("events") if isinstance(body, Mapping) else body
+    comment = str(body.get("comment") or "") if isinstance(body, Mapping) else ""
     if not isinstance(entries, list):
         raise fault("SVL-0009", "events are expected")
     results: list[dict[str, Any]] = []
@@ -195,6 +196,7 @@ def delete(call: Call) -> Result:
                 planner = _delete(call, connection, entry, since)
                 view = open_view(call, connection, entry["folder"])
                 answer = _result(call, connection, view, planner)
+            _notify(call, planner, comment)
             results.append(answer.data)
             newest = max(newest, planner.stamp)
         except OXError as error:
@@ -205,6 +207,20 @@ def delete(call: Call) -> Result:
             }
             results.append(failed)
     return Answer(results, newest or since)
+
+
+def _event_body(call: Call) -> tuple[dict[str, Any], str]:
+    """The event of a body, bare or under ``event``, and the comment for those who take part."""
+    body = call.json_object()
+    if isinstance(body.get("event"), dict):
+        return body["event"], str(body.get("comment") or "")
+    return body, ""
+
+
+def _notify(call: Call, planner: Planner, comment: str) -> None:
+    """People outside are always told, users only if the call says so."""
+    internal = call.flag("sendInternalNotifications")
+    calendar_delivery.send(call, planner.notices, internal, comment=comment)
 
 
 def _delete(call: Call, connection: sa.Connection, entry: Mapping[str, Any], since: int) -> Planner:
@@ -231,6 +247,7 @@ def move(call: Call) -> Result:
         planner = Planner(connection, call.user, call.generation)
         planner.move(view, event, target, since)
         answer = _result(call, connection, target, planner)
+    _notify(call, planner, "")
     return answer
 
 
@@ -247,15 +264,16 @@ def update_attendee(call: Call) -> Result:
         original = _original(event, call.params.get("recurrenceId"))
         alarms: Any = chronos_fields.alarms_of(body["alarms"]) if "alarms" in body else SAME
         user_id = _attendee_id(connection, call, attendee, view)
-        comment = str(attendee["comment"] or "") if "comment" in attendee else None
+        message = str(attendee["comment"] or "") if "comment" in attendee else None
         member = event.member(user_id)
         reply = (
             chronos_fields.reply_of(attendee)
             if attendee.get("partStat")
             else (member.reply if member else NONE)
         )
-        planner.confirm(view, event, user_id, reply, comment, original, alarms)
+        planner.confirm(view, event, user_id, reply, message, original, alarms)
         answer = _result(call, connection, view, planner)
+    _notify(call, planner, "")
     return answer
 
 
@@ -534,32 +552,34 @@ def _merged(times: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return merged
 
 
-def _here(handle: Callable[[Call], Result]) -> Action:
-    """An action of the module itself, not of what is below it."""
-
-    def handle_here(call: Call) -> Result:
-        if [part for part in call.path if part]:
-            raise HttpError(404, "Unknown module")
-        return handle(call)
-
-    return Action(handle_here)
+def _as_objects(
+    call: Call, connection: sa.Connection, view: FolderView, events: Sequence[Event]
+) -> list[dict[str, Any]]:
+    """Events of a folder as objects."""
+    return _shown(call, connection, [_Seen(event, view) for event in events])
 
 
+_ACTIONS = {
+    "all": get_all,
+    "get": get,
+    "list": get_list,
+    "updates": updates,
+    "new": new,
+    "update": update,
+    "delete": delete,
+    "move": move,
+    "updateAttendee": update_attendee,
+    "freeBusy": free_busy,
+    "needsAction": needs_action,
+    "resolve": resolve,
+}
 MODULE = Module(
     "chronos",
     {
-        "all": _here(get_all),
-        "get": _here(get),
-        "list": _here(get_list),
-        "updates": _here(updates),
-        "new": _here(new),
-        "update": _here(update),
-        "delete": _here(delete),
-        "move": _here(move),
-        "updateAttendee": _here(update_attendee),
-        "freeBusy": _here(free_busy),
-        "needsAction": _here(needs_action),
-        "resolve": _here(resolve),
+        **{
+            name: Action(handle)
+            for name, handle in calendar_itip.below(_ACTIONS, _as_objects, "Event").items()
+        },
         "getAttachment": Action(get_attachment, in_multiple=False),
     },
     right="calendar",
