@@ -162,9 +162,27 @@ class Calendar:
             self._heads(folder)
         return self._exceptions[folder].get(item_id, [])
 
+    def _events(self, folder: str, ids: Sequence[str]) -> dict[str, Event | Exception]:
+        """These items and their exceptions. OX answers nothing at all when one of them is gone: a single item is then
+        looked for among those of the folder, several are left to who asks for fewer."""
+        wanted = self._with_exceptions(folder, ids)
+        try:
+            return self._api().events(folder, wanted)
+        except ItemError:
+            if len(ids) > 1:
+                raise
+            if ids[0] not in {head.id for head in self._heads(folder)}:
+                return {}
+            living = self._with_exceptions(folder, ids)
+            if living == wanted:
+                raise
+            return self._api().events(folder, living)
+
+    def _with_exceptions(self, folder: str, ids: Sequence[str]) -> list[str]:
+        return [*ids, *(each for item_id in ids for each in self._known(folder, item_id))]
+
     def _read(self, folder: str, ids: Sequence[str]) -> Found:
-        wanted = [*ids, *(each for item_id in ids for each in self._known(folder, item_id))]
-        events = self._api().events(folder, wanted)
+        events = self._events(folder, ids)
         found: Found = {}
         for item_id in ids:
             event = events.get(item_id)
@@ -187,7 +205,7 @@ class Calendar:
         """The item as OX has it now. Raises ``ItemGone``, ``ItemUnreadable``."""
         if anew:
             self._heads(folder)
-        events = self._api().events(folder, [item_id, *self._known(folder, item_id)])
+        events = self._events(folder, [item_id])
         master = events.get(item_id)
         if master is None:
             raise ItemGone(f"appointment {item_id} is gone")
@@ -264,11 +282,8 @@ class Calendar:
         """The item keeps its id."""
         known = self._known(folder, item_id)
         self._api().move(folder, item_id, target)
-        self._exceptions.pop(folder, None)
-        modified = self._api().modified(target, [item_id, *known])
-        if item_id not in modified:
-            raise ItemGone(f"appointment {item_id} is gone")
-        return Written(item_id, _stamp(item_id, modified))
+        self._exceptions.setdefault(target, {})[item_id] = known
+        return self._current(target, item_id, altered=False)
 
     def reply(
         self, folder: str, item_id: str, reply: Reply, comment: str, occurrence: datetime | None
@@ -462,7 +477,12 @@ class Calendar:
 
     def _current(self, folder: str, item_id: str, altered: bool) -> Written:
         """The item's stamp as it is now."""
-        modified = self._api().modified(folder, [item_id, *self._known(folder, item_id)])
+        try:
+            modified = self._api().modified(folder, self._with_exceptions(folder, [item_id]))
+        except ItemError:
+            # OX answers nothing at all when one of them is gone.
+            group = self._groups(self._heads(folder)).get(item_id, ())
+            modified = {head.id: head.modified for head in group}
         if item_id not in modified:
             raise ItemGone(f"appointment {item_id} is gone")
         return Written(item_id, _stamp(item_id, modified), altered)

@@ -256,7 +256,7 @@ def _meeting(raw: Mapping[str, Any], me: int) -> dict[str, Any]:
     mine = None
     for each in _entries(raw.get("attendees")):
         mail = mail_of(each)
-        if each.get("entity") == me:
+        if each.get("entity") == me and _is_person(each):
             mine = each
         if mail and not _is_organizer(each, organizer):
             attendees.append(_attendee(each, mail))
@@ -273,8 +273,13 @@ def _meeting(raw: Mapping[str, Any], me: int) -> dict[str, Any]:
     return found
 
 
+def _is_person(attendee: Mapping[str, Any]) -> bool:
+    """Groups, rooms and users are counted each for themselves: the number alone does not tell who somebody is."""
+    return bool(attendee.get("cuType", "INDIVIDUAL") == "INDIVIDUAL")
+
+
 def _is_organizer(attendee: Mapping[str, Any], organizer: Any) -> bool:
-    if not isinstance(organizer, dict):
+    if not isinstance(organizer, dict) or not _is_person(attendee):
         return False
     if attendee.get("entity") and organizer.get("entity"):
         return bool(attendee["entity"] == organizer["entity"])
@@ -429,7 +434,9 @@ def attendees_of(
     if attendees:
         wanted += [each for each in rows if each.get("cuType") == "GROUP" or not mail_of(each)]
     if not rows and attendees:
-        wanted.append({"entity": me, "uri": f"mailto:{sender}", "cuType": "INDIVIDUAL", "partStat": "ACCEPTED"})
+        wanted.append(
+            {"entity": me, "uri": f"mailto:{sender}", "cuType": "INDIVIDUAL", "partStat": "ACCEPTED"}
+        )
     present = {mail_of(each).casefold() for each in wanted}
     for attendee in attendees:
         mail = attendee.mail.casefold()
