@@ -48,6 +48,11 @@ MAX_ID: Final = 64
 """Longest ServerId, ClientId, CollectionId and SyncKey, in characters."""
 
 
+def exists_in(content: ContentType, version: Version) -> bool:
+    """Whether a version knows this content."""
+    return version >= SINCE.get(content, version)
+
+
 def folder_type(content: ContentType, role: FolderRole) -> int:
     """The Type of a folder."""
     return TYPES.get((content, role), USER_TYPES[content])

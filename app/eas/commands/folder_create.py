@@ -13,9 +13,8 @@ from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.commands import folder_sync
 from app.eas.errors import Malformed, StatusError
-from app.eas.folders import ROOT, SINCE, USER_TYPES, folder_number
+from app.eas.folders import ROOT, USER_TYPES, exists_in, folder_number
 from app.eas.reading import identifier, required, whole
-from app.eas.schema.classes import CLASSES
 from app.eas.schema.text import line, with_lf
 from app.eas.status import FolderStatus
 from app.usm.errors import FolderGone, ItemConflict, ItemError, ItemRefused, UnknownSyncKey
@@ -44,7 +43,7 @@ def read(document: Element, call: Call) -> Wish:
     """Raises ``Malformed``, ``StatusError`` for a parent that cannot be."""
     kind = whole(required(document, "FolderHierarchy:Type"), 1, 19)
     content = _CONTENTS.get(kind)
-    if content is None or content not in CLASSES or call.version < SINCE.get(content, call.version):
+    if content is None or not exists_in(content, call.version):
         raise Malformed(f"a device cannot make a folder of type {kind}")
     return Wish(key_in(document), parent_in(document), title_in(document), content)
 

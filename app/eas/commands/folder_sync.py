@@ -3,7 +3,7 @@
 * A FolderSync with key 0 may come at any time; folder numbers and the keys of collections stay as they are.
 * Parents come before their children, names at one place differ, and Count is always there: devices break
   without (ZP-842, section 11 of the schema).
-* Folders whose content this server does not synchronise are not shown.
+* Folders whose content the version does not know are not shown.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Final
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.errors import StatusError
-from app.eas.folders import ROOT, SINCE, folder_type
+from app.eas.folders import ROOT, exists_in, folder_type
 from app.eas.reading import identifier
-from app.eas.schema.classes import CLASSES
 from app.eas.schema.text import line
 from app.eas.status import FolderSyncStatus
 from app.eas.versions import Version
@@ -73,8 +72,7 @@ def _is_shown(change: FolderChange, version: Version) -> bool:
     """A removal is always told: that the folder is unknown does no harm."""
     if change.folder is None:
         return True
-    content = change.folder.content
-    return content in CLASSES and version >= SINCE.get(content, version)
+    return exists_in(change.folder.content, version)
 
 
 def _names(changes: Iterable[FolderChange]) -> dict[int, str]:

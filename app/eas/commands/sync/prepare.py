@@ -14,9 +14,9 @@ from app.eas.call import Call
 from app.eas.collection import Collection
 from app.eas.commands.sync.request import Request, Wanted
 from app.eas.errors import Malformed, StatusError
-from app.eas.folders import folder_number
+from app.eas.folders import exists_in, folder_number
 from app.eas.options import INCOMPLETE
-from app.eas.schema.classes import CLASSES, View
+from app.eas.schema.classes import View
 from app.eas.status import SyncStatus
 from app.usm.errors import FolderGone
 from app.usm.model import ContentType, FolderRef
@@ -90,8 +90,10 @@ def _folder(call: Call, wanted: Wanted) -> FolderRef:
         folder = call.session.folder(folder_number(wanted.id) or 0)
     except FolderGone as error:
         raise StatusError(SyncStatus.HIERARCHY_CHANGED, str(error)) from error
-    if folder.content not in CLASSES:
-        raise Malformed(f"folder {folder.number} holds {folder.content.value}, which is not synchronised")
+    if not exists_in(folder.content, call.version):
+        raise Malformed(
+            f"folder {folder.number} holds {folder.content.value}, of which {call.version.text} has none"
+        )
     return folder
 
 
