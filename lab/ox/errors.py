@@ -127,7 +127,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     # calendar from generation 8 on
     "CAL-4030": ("PERMISSION_DENIED", "No right to read in folder {0}"),
     "CAL-4031": ("PERMISSION_DENIED", "No right to write in folder {0}"),
-    "CAL-4032": ("PERMISSION_DENIED", "No right to delete contact {0} in folder {1}"),
+    "CAL-4032": ("PERMISSION_DENIED", "No right to delete in folder {0}"),
     "CAL-4033": ("PERMISSION_DENIED", "The part of {0} must not change"),
     "CAL-4034": ("USER_INPUT", "{0} is no calendar user"),
     "CAL-4035": ("PERMISSION_DENIED", "This must not change: {0}"),
