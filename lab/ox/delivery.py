@@ -20,7 +20,7 @@ from email.utils import formatdate, make_msgid
 
 import sqlalchemy as sa
 
-from lab.ox import clock
+from lab.ox import clock, vacation
 from lab.ox.database.groupware import outbox, resource, user, user_attribute
 from lab.ox.storage import mail, users
 from lab.ox.storage.platform import Platform
@@ -128,13 +128,18 @@ def submit(platform: Platform, sender: Mailbox, sender_address: str, way: Route,
 
 
 def deliver(platform: Platform, target: Mailbox, raw: bytes, received: int | None = None) -> int | None:
-    """Put a message into a user's INBOX; returns its UID, ``None`` when the user has none."""
+    """Put a message into a user's INBOX; returns its UID, ``None`` when the user has none. Who is away answers."""
     with platform.write(target.cid) as connection:
         inbox = mail.standard_folder(connection, target.cid, target.user_id, "inbox")
         if inbox is None:
             return None
         message = (raw, mail.RECENT, received or clock.now_ms())
-        return mail.append(connection, target.cid, target.user_id, inbox, [message])[0]
+        uid = mail.append(connection, target.cid, target.user_id, inbox, [message])[0]
+        owner = users.load_user(connection, target.cid, target.user_id)
+        reply = vacation.answer(connection, owner, raw) if owner else None
+    if owner and reply:
+        submit(platform, target, owner.mail, route(platform, [reply.recipient]), reply.raw)
+    return uid
 
 
 def _report(sender: str, unknown: list[str], raw: bytes) -> bytes:

@@ -182,6 +182,12 @@ ERRORS: dict[str, tuple[str, str]] = {
     "ATT-0412": ("PERMISSION_DENIED", "No right to change the attachments of {0}"),  # unverified
     "ATT-0413": ("PERMISSION_DENIED", "No right to read the attachments of {0}"),  # unverified
     "ATT-0422": ("USER_INPUT", "The file of {0} bytes is above the limit of {1} bytes"),  # unverified
+    # signatures, settings, mail filter
+    "SNIPPET-0003": ("ERROR", "Snippet {0} was not found"),  # unverified
+    "MAIL_FILTER-0004": ("ERROR", "Rule {0} was not found"),  # unverified
+    "MAIL_FILTER-0012": ("USER_INPUT", "The rule is not valid: {0}"),  # unverified
+    # reminders
+    "REM-0009": ("ERROR", "Reminder {0} was not found"),  # unverified
     # groups, resources
     "GRP-0005": ("ERROR", "Group {0} was not found in context {1}"),  # unverified
     "GRP-0009": ("PERMISSION_DENIED", "Groups may not be changed in context {0}"),

@@ -375,6 +375,18 @@ outbox = Table(
     **_EXACT,
 )
 
+# Settings of the user interface, signatures, mail filter rules: a JSON document each, by what keeps it.
+json_storage = Table(
+    "jsonStorage",
+    metadata,
+    _key("cid"),
+    _key("user"),
+    _key("serviceId", String(64)),
+    _key("id", String(64)),
+    Column("data", LongText, nullable=False),
+    **_EXACT,
+)
+
 
 def next_id(connection: sa.Connection, kind: str, cid: int, count: int = 1) -> int:
     """Take ``count`` new ids of a kind; returns the first."""

@@ -11,6 +11,7 @@ from lab.ox.web.dispatch import Action, Module
 
 # Every user has these.
 _ALWAYS = ("autologin", "gab", "groupware", "participants_dialog", "portal", "search", "filestore")
+_MAIL_FILTER = ("mailfilter", "mailfilter_v2")
 _PIM = ("calendar", "contacts", "tasks", "webmail")
 _TEAM = ("calendar", "read_create_shared_folders", "edit_public_folders")
 
@@ -19,6 +20,8 @@ def of_user(user: User) -> list[str]:
     """The names of all capabilities of a user: those of the permission bits, what follows from them, and what was
     added or removed one by one; the permission bits cannot be overruled that way."""
     names = permissions.names(user.rights)
+    if user.may("webmail"):
+        names += _MAIL_FILTER
     if all(name in names for name in _PIM):
         names.append("pim")
     if all(name in names for name in _TEAM):

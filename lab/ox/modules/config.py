@@ -66,13 +66,15 @@ def _whole(value: Any) -> Any:
     return {name: _whole(_read(each)) for name, each in value.items()}
 
 
-def _default_folders(call: Call) -> dict[str, Any]:
+def default_folders(call: Call) -> dict[str, Any]:
+    """Module → id of the user's default folder; ``eas``: that the server knows the tree of devices."""
     with call.read() as connection:
         found = {kind: folders.default_folder(connection, call.user, kind) for kind in folders.STANDARD_TYPES}
     return {**{kind: each for kind, each in found.items() if each}, "eas": True}
 
 
-def _mail_folders(call: Call) -> dict[str, str]:
+def mail_folders(call: Call) -> dict[str, str]:
+    """Kind → id of the user's standard mail folder."""
     with call.read() as connection:
         return {
             kind: f"{mail.ACCOUNT}/{found.fullname}"
@@ -103,7 +105,7 @@ def _tree(call: Call) -> dict[str, Any]:
         "spambutton": True,
         "namespace": "",
         "separators": "/",
-        "defaultFolder": partial(_mail_folders, call),
+        "defaultFolder": partial(mail_folders, call),
     }
     modules["olox20"]["active"] = user.may("olox20")
     modules["folder"] = {
@@ -132,8 +134,8 @@ def _tree(call: Call) -> dict[str, Any]:
         "tasknotification": True,
         "serverVersion": call.generation.version,
         "availableTimeZones": {name: name for name in _ZONE_NAMES.split()},
-        "folder": partial(_default_folders, call),
-        "mail": {**mail_settings, "folder": partial(_mail_folders, call)},
+        "folder": partial(default_folders, call),
+        "mail": {**mail_settings, "folder": partial(mail_folders, call)},
         "modules": modules,
         "maxUploadIdleTimeout": 300_000,
         "minimumSearchCharacters": call.groupware.settings.minimum_search,

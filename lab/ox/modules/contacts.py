@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from lab.ox import clock
-from lab.ox.columns.contacts import CONTACT_COLUMNS
+from lab.ox.columns.contacts import CONTACT_COLUMNS, EMAIL_FIELDS
 from lab.ox.columns.table import ColumnDef, shown
 from lab.ox.errors import HttpError, fault
-from lab.ox.modules import access, contact_fields, rows
+from lab.ox.modules import access, contact_fields, contact_search, rows
 from lab.ox.modules.access import CONTACT_CODES
 from lab.ox.storage import attachments, folders, images, objects, rights
 from lab.ox.storage.folders import Folder
@@ -23,6 +23,7 @@ from lab.ox.web.call import Answer, Binary, Call, Result
 from lab.ox.web.dispatch import Action, Module
 
 MODULE_NAME = "contacts"
+_NAMES = ("display_name", "first_name", "last_name", "company")
 _SEARCHED = (
     "display_name",
     "first_name",
@@ -203,6 +204,53 @@ def search(call: Call) -> Result:
             if _matches(shown_values, pattern, str(body.get("startletter") or ""), wanted, any_field):
                 found.append(contact)
         return _rows(call, connection, found, columns)
+
+
+def advanced_search(call: Call) -> Result:
+    """Contacts that meet a filter, ``{"filter": […]}``; a condition on ``folder_id`` says where to look."""
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    body = call.json_object()
+    matches = contact_search.condition(body.get("filter"))
+    with call.read() as connection:
+        wanted = contact_search.folders_named(body.get("filter"))
+        chosen = [folder for value in wanted for folder in _folders(call, connection, value)]
+        if not wanted:
+            chosen = _folders(call, connection, None)
+        found = [
+            contact
+            for contact in _readable(call, connection, chosen)
+            if matches(contact_fields.values(contact, None, call.generation))
+        ]
+        return _rows(call, connection, found, columns)
+
+
+def autocomplete(call: Call) -> Result:
+    """Contacts one of whose names or addresses begins with ``query``; by default only those with an address."""
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    query = call.need("query")
+    minimum = call.groupware.settings.minimum_search
+    if len(query.strip("*?")) < minimum:
+        raise fault("CON-1000", minimum)
+    with_address = call.flag("email", default=True)
+    with call.read() as connection:
+        found = []
+        for contact in _readable(call, connection, _folders(call, connection, call.params.get("folder"))):
+            has_address = any(contact.fields.get(name) for name in EMAIL_FIELDS)
+            has_address = has_address or bool(contact.fields.get("distribution_list"))
+            texts = [str(contact.fields.get(name, "")) for name in (*_NAMES, *EMAIL_FIELDS)]
+            if (has_address or not with_address) and any(_like(text, query) for text in texts):
+                found.append(contact)
+        return _rows(call, connection, found, columns)
+
+
+def birthdays(call: Call) -> Result:
+    """Contacts whose birthday comes within two moments, in the order in which they come."""
+    return _yearly(call, "birthday")
+
+
+def anniversaries(call: Call) -> Result:
+    """Contacts whose anniversary comes within two moments, in the order in which they come."""
+    return _yearly(call, "anniversary")
 
 
 def getuser(call: Call) -> Result:
@@ -396,6 +444,19 @@ def _uploaded(call: Call, body: dict[str, Any]) -> images.Image | None:
     return images.Image(upload.data, kind, clock.stamp())
 
 
+def _yearly(call: Call, name: str) -> Result:
+    columns = CONTACT_COLUMNS.pick(call.params.get("columns"))
+    first, last = call.integer("start"), call.integer("end")
+    with call.read() as connection:
+        coming = []
+        for contact in _readable(call, connection, _folders(call, connection, call.params.get("folder"))):
+            when = contact_search.next_anniversary(contact.fields.get(name), first)
+            if when is not None and when < last:
+                coming.append((when, contact.id, contact))
+        found = [contact for _, _, contact in sorted(coming, key=lambda each: each[:2])]
+        return _rows(call, connection, found, columns)
+
+
 def _matches(
     values: dict[str, Any], pattern: str, letter: str, wanted: dict[str, str], any_field: bool
 ) -> bool:
@@ -432,6 +493,10 @@ MODULE = Module(
         "update": Action(update),
         "delete": Action(delete),
         "search": Action(search),
+        "advancedSearch": Action(advanced_search, since=7),
+        "autocomplete": Action(autocomplete, since=7),
+        "birthdays": Action(birthdays, since=7),
+        "anniversaries": Action(anniversaries, since=7),
         "getuser": Action(getuser),
         "listuser": Action(listuser),
     },
