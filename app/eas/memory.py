@@ -11,6 +11,7 @@ eas.policy.applied     fingerprint of the policy that the device acknowledged
 eas.device.<name>      what the device tells of itself, names as in MS-ASCMD 2.2.3.45
 eas.collection.<n>     JSON: sticky options and supported properties of folder number n
 eas.sync               JSON: the cached Sync request
+eas.replies            JSON: what organizers were told lately, by meeting: answer, when (see ``replies``)
 eas.ping.interval      seconds of the last Ping
 eas.ping.folders       JSON: folder numbers of the last Ping
 eas.ping.told          JSON: what Pings told lately, by folder number: sync key, how often, when (see ``ping_guard``)
@@ -36,6 +37,7 @@ POLICY_APPLIED: Final = "eas.policy.applied"
 DEVICE: Final = "eas.device."
 COLLECTION: Final = "eas.collection."
 SYNC: Final = "eas.sync"
+REPLIES: Final = "eas.replies"
 PING_INTERVAL: Final = "eas.ping.interval"
 PING_FOLDERS: Final = "eas.ping.folders"
 PING_TOLD: Final = "eas.ping.told"

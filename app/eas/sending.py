@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-from app.eas import compose, original
+from app.eas import compose, original, replies
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.compose import Writer
@@ -183,6 +183,8 @@ def _sent(
         raise StatusError(Common.INVALID_MIME, str(error)) from error
     if not compose.recipients(ready):
         raise StatusError(Compose.NO_RECIPIENT, "the message goes to nobody")
+    if replies.is_told(call.memory, ready, call.clock.now()):
+        return Answer(None)  # the organizer knows it already
     message = Outgoing(ready, request.save, answers, forwards)
     try:
         outcome = call.session.send(name, message)

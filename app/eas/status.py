@@ -18,6 +18,7 @@ class Common(IntEnum):
     INVALID_CONTENT = 101
     INVALID_WBXML = 102
     INVALID_XML = 103
+    INVALID_DATE = 104
     INVALID_MIME = 107
     INVALID_DEVICE_ID = 108
     SERVER_ERROR = 110
@@ -70,6 +71,13 @@ class OperationStatus(IntEnum):
     TOO_LARGE = 11
     CONVERSION = 14
     INVALID_ATTACHMENT = 15
+
+
+class MeetingStatus(IntEnum):
+    """Of MeetingResponse, MS-ASCMD 2.2.3.177.9."""
+
+    SUCCESS = 1
+    INVALID_REQUEST = 2
 
 
 class FolderSyncStatus(IntEnum):
@@ -219,6 +227,7 @@ MALFORMED: Final[Mapping[str, int]] = {
     "SmartReply": Common.INVALID_XML,
     "SmartForward": Common.INVALID_XML,
     "MoveItems": Common.INVALID_XML,
+    "MeetingResponse": MeetingStatus.INVALID_REQUEST,
     "ItemOperations": OperationStatus.PROTOCOL_ERROR,
     "GetAttachment": Common.INVALID_XML,
     "Sync": SyncStatus.PROTOCOL_ERROR,
