@@ -23,6 +23,7 @@ import click
 from app import config, main
 from app.cli import opening
 from app.cli.exits import TO_DO, WRONG
+from app.cli.held import held
 from app.cli.legacy import legacy
 from app.cli.status import status
 from app.store import migrations
@@ -49,6 +50,7 @@ def usmctl(context: click.Context, etc: Path | None, verbose: bool) -> None:
     context.obj = etc or config.etc_directory()
 
 
+usmctl.add_command(held)
 usmctl.add_command(legacy)
 usmctl.add_command(status)
 

@@ -150,6 +150,11 @@ def listed(connection: Connection, context_id: int) -> list[StoredSession]:
     return [_stored(row) for row in connection.execute(query)]
 
 
+def contexts(connection: Connection) -> list[int]:
+    """The contexts of a schema that have sessions."""
+    return list(connection.scalars(select(sessions.c.cid).distinct()))
+
+
 def _stored(row: Row[Any]) -> StoredSession:
     return StoredSession(
         SessionId(row.cid, row.user, row.protocol, row.device),

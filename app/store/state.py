@@ -100,15 +100,21 @@ _HEAD_DATA: Final = case((storage.c.block == HEAD_BLOCK, storage.c.data), else_=
 class SqlStateStore:
     """``StateStore`` over SQL. ``lock_timeout``: seconds to wait for another request of the same folder.
 
-    ``now`` gives seconds since 1970. Every method may raise ``StoreUnavailable``.
+    ``now`` gives seconds since 1970. ``touches``: reading counts as the device's being seen. Every method may raise
+    ``StoreUnavailable``.
     """
 
     def __init__(
-        self, databases: Databases, lock_timeout: float = 10.0, now: Callable[[], float] = time.time
+        self,
+        databases: Databases,
+        lock_timeout: float = 10.0,
+        now: Callable[[], float] = time.time,
+        touches: bool = True,
     ) -> None:
         self._databases = databases
         self._lock_timeout = lock_timeout
         self._now = now
+        self._touches = touches
 
     # --- the folder's lock
 
@@ -326,6 +332,15 @@ class SqlStateStore:
             lambda connection: session_rows.listed(connection, context_id)
         )
 
+    def contexts(self) -> list[int]:
+        """The contexts that have sessions, of all schemas whose tables are ours."""
+        found: list[int] = []
+        for schema in self._databases.schemas():
+            database = self._databases.unprepared(schema)
+            if database.is_ready():
+                found += database.read(session_rows.contexts)
+        return sorted(found)
+
     def forget(self, session: SessionId) -> bool:
         """Drop a session with all that is kept for it; the device starts over. True if there was one."""
         return self._databases.database(session.context_id).write(
@@ -352,7 +367,7 @@ class SqlStateStore:
         database = self._databases.database(session.context_id)
         rows = database.read(lambda connection: connection.execute(query).all())
         now = self._milliseconds()
-        if rows and session_rows.is_stale(rows[0].last_used, now):
+        if self._touches and rows and session_rows.is_stale(rows[0].last_used, now):
             self._touch(database, session.context_id, rows[0].id, now)
         return rows
 
