@@ -6,6 +6,7 @@ appointment. An invitation without an organizer's address, and one that cannot b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ LARGEST: Final = 4 * 1024 * 1024
 """Bytes of a calendar that is read."""
 REPEATED: Final = ("UID", "SEQUENCE", "RECURRENCE-ID", "SUMMARY", "LOCATION", "DTSTART", "DTEND", "DURATION")
 """Properties of the invitation that a reply has too."""
+_MAIL: Final = re.compile(r"[!#-'*+\-/-9=?A-Z^-~.]+@[A-Za-z0-9.\-]+")
+"""Addresses that a header can hold as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +135,14 @@ def _address(value: Any) -> Address | None:
     text = line(str(value or ""))
     mail = text[7:] if text[:7].lower() == "mailto:" else text
     name = line(str(getattr(value, "params", {}).get("CN", "")).strip('"'))
-    return Address(mail, name) if "@" in mail else None
+    return Address(mail, name) if _MAIL.fullmatch(mail) else None
 
 
 def from_fields(fields: Mapping[str, Any]) -> Invitation | None:
     """The invitation behind an appointment; ``None`` where nobody invites or nothing says when."""
     organizer: Address | None = fields.get("organizer")
     uid, start = fields.get("uid"), fields.get("start")
-    if organizer is None or "@" not in organizer.mail or not uid or start is None:
+    if organizer is None or not _MAIL.fullmatch(organizer.mail) or not uid or start is None:
         return None
     event = Event()
     event.add("UID", uid)
@@ -154,18 +157,10 @@ def from_fields(fields: Mapping[str, Any]) -> Invitation | None:
 
 
 def compose(invitation: Invitation, answer: Answer) -> bytes | None:
-    """The message that tells the organizer; ``None`` where the user has no address to write from, or one of the two
-    addresses is none."""
+    """The message that tells the organizer; ``None`` where the user has no address to write from."""
     sender = _sender(invitation, answer)
     if sender is None:
         return None
-    try:
-        return _message(invitation, answer, sender)
-    except (ValueError, IndexError):  # of an address, or of what an invitation holds
-        return None
-
-
-def _message(invitation: Invitation, answer: Answer, sender: Address) -> bytes:
     message = EmailMessage(policy=SMTP)
     title = PROPOSAL if answer.proposed else TITLES[answer.reply]
     message["From"] = _mailbox(sender)
@@ -182,15 +177,15 @@ def _message(invitation: Invitation, answer: Answer, sender: Address) -> bytes:
 
 def _sender(invitation: Invitation, answer: Answer) -> Address | None:
     """The user as invited; under the default address where it was another that was."""
-    own = {sender.casefold() for sender in answer.senders}
+    own = {sender.casefold(): sender for sender in answer.senders if _MAIL.fullmatch(sender)}
     invited = next((each for each in invitation.invited if each.mail.casefold() in own), None)
     if invited is not None:
-        return Address(invited.mail, invited.name or answer.name)
-    return Address(answer.senders[0], answer.name) if answer.senders else None
+        return Address(own[invited.mail.casefold()], invited.name or answer.name)
+    return Address(next(iter(own.values())), answer.name) if own else None
 
 
 def _mailbox(address: Address) -> HeaderAddress:
-    local, _, domain = line(address.mail).rpartition("@")
+    local, _, domain = address.mail.rpartition("@")
     return HeaderAddress(line(address.name), local, domain)
 
 

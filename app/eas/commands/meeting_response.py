@@ -4,7 +4,7 @@
   14.1 the answer may be to one occurrence of a series.
 * Each answer is stored once, and the organizer told once. If the source tells the organizer, nobody else does, and the
   mail that a device up to 14.1 sends of itself is swallowed (:mod:`app.eas.replies`). If it does not, the server sends
-  the mail where a device from 16.0 on asks for it (SendResponse), and for iOS from 12.4 on, which sends none (quirk 38).
+  the mail if the device asks for it (SendResponse, from 16.0), and for iOS from 12.4 on, which sends none (quirk 38).
 * An accepted meeting is named by its ServerId in the calendar; of a declined one there is no CalendarId.
 * The mail that invites stays where it is: to move it away is the device's business.
 """
