@@ -1,7 +1,7 @@
 """Folders that somebody renames or moves elsewhere: they keep their numbers, and devices the items they hold.
 
-Many sources give a folder another id with another name, so that it looks like one folder gone and another one new. What
-stays through that is its *identity*, which the source tells of some folders. It is asked for when a device begins a
+Many sources give a folder another id with another name, so that it looks like one folder gone and another one new.
+Some know what it was before; of others its *identity* tells, which stays. It is asked for when a device begins a
 folder, and once more of the new folders when such a one is gone. Only one that fits, and fits alone, is taken for the
 same; everything else is a folder gone and another one new, which costs a download and nothing else.
 """
@@ -38,6 +38,12 @@ def recognise(session: SessionId, source: DataSource, store: StateStore, folders
         return
     numbered = {ref.id for ref in refs}
     fresh = [folder for folder in folders if folder.id not in numbered]
+    by_id = {ref.id: ref for ref in gone}
+    told = {folder.id: by_id[folder.was] for folder in fresh if folder.was in by_id}
+    for folder_id, ref in told.items():
+        store.rename_folder(session, ref.number, folder_id)
+    fresh = [folder for folder in fresh if folder.id not in told]
+    gone = [ref for ref in gone if ref not in told.values()]
     known = _known(session, store) if fresh else {}
     lost = {ref.number: ref for ref in gone if ref.number in known}
     if not lost:
