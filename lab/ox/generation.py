@@ -15,6 +15,7 @@ class Generation:
     ``single_delete``: contact and task ``delete`` take one object instead of an array.
     ``precise_session_errors``: a wrong secret is SES-0206 and not SES-0203.
     ``ajp``: the connector speaks AJP too (the stand-in's speaks HTTP always).
+    ``flag_sets``: mails take ``set_flags`` and ``clear_flags`` in one call.
     ``user_flags``: mails take keywords of the user's own (``set_user_flags``).
     ``four_byte_text``: the database stores characters beyond the basic multilingual plane.
     """
@@ -28,6 +29,7 @@ class Generation:
     login_identity: bool
     capabilities: bool
     examine: bool
+    flag_sets: bool
     user_flags: bool
     single_delete: bool
     text_ids: bool
@@ -48,6 +50,7 @@ GENERATIONS = {
         login_identity=False,
         capabilities=False,
         examine=False,
+        flag_sets=False,
         user_flags=False,
         single_delete=True,
         text_ids=False,
@@ -66,6 +69,7 @@ GENERATIONS = {
         login_identity=True,
         capabilities=True,
         examine=True,
+        flag_sets=True,
         user_flags=False,
         single_delete=False,
         text_ids=False,
@@ -84,6 +88,7 @@ GENERATIONS = {
         login_identity=True,
         capabilities=True,
         examine=True,
+        flag_sets=True,
         user_flags=True,
         single_delete=False,
         text_ids=True,

@@ -34,7 +34,13 @@ def rights(here: Server) -> Iterator[Callable[..., None]]:
 
 
 @pytest.mark.parametrize(
-    ("right", "module", "action"), [("webmail", "mail", "all"), ("contacts", "contacts", "all")]
+    ("right", "module", "action"),
+    [
+        ("webmail", "mail", "all"),
+        ("contacts", "contacts", "all"),
+        ("tasks", "tasks", "all"),
+        ("calendar", "calendar", "all"),
+    ],
 )
 def test_a_module_without_its_right_is_refused(
     here: Server, rights: Callable[..., None], right: str, module: str, action: str

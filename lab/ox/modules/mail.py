@@ -123,7 +123,7 @@ def update(call: Call) -> Result:
     """Change flags and colour, then move. Without an id the whole folder is meant."""
     body = call.json_object()
     folder_id = call.need("folder")
-    add, remove = _flag_change(body)
+    add, remove = _flag_change(body, call.generation.flag_sets)
     color = number(body["color_label"], "color_label") if body.get("color_label") is not None else None
     if color is not None and not 0 <= color <= 10:
         raise fault("SVL-0010", "color_label", color)
@@ -351,9 +351,9 @@ def _by_folder(call: Call) -> dict[str, list[int]]:
     return wanted
 
 
-def _flag_change(body: dict[str, Any]) -> tuple[int, int]:
-    add = number(body.get("set_flags", 0), "set_flags")
-    remove = number(body.get("clear_flags", 0), "clear_flags")
+def _flag_change(body: dict[str, Any], sets: bool) -> tuple[int, int]:
+    add = number(body.get("set_flags", 0), "set_flags") if sets else 0
+    remove = number(body.get("clear_flags", 0), "clear_flags") if sets else 0
     if body.get("flags") is not None:
         bits = number(body["flags"], "flags")
         if str(body.get("value", "true")).lower() == "true":

@@ -232,7 +232,7 @@ def test_an_import_without_force_takes_only_mails_of_the_user(ox: Client, mailbo
 def test_flags_colour_and_move_come_in_one_call(ox: Client, mailbox: str) -> None:
     target = ox.put("folders", "new", {"title": "Ziel", "module": "mail"}, folder_id=mailbox)["data"]
     identity = _store(ox, mailbox, _INNER)
-    body = {"folder_id": target, "color_label": 5, "set_flags": 32 | 1}
+    body = {"folder_id": target, "color_label": 5, "flags": 32 | 1, "value": True}
     moved = ox.put("mail", "update", body, folder=mailbox, id=identity)["data"]
     rows = _rows(ox, target, "600,102,611")
     assert [[row[0], row[1], row[2] & 33] for row in rows] == [[moved["id"], 5, 33]]
