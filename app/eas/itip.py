@@ -165,7 +165,7 @@ def compose(invitation: Invitation, answer: Answer) -> bytes | None:
     title = PROPOSAL if answer.proposed else TITLES[answer.reply]
     message["From"] = _mailbox(sender)
     message["To"] = _mailbox(invitation.organizer)
-    message["Subject"] = line(f"{title}: {invitation.subject}")
+    message["Subject"] = _words(f"{title}: {invitation.subject}")
     message["Date"] = format_datetime(answer.now)
     message.set_content(answer.comment or f"{title}: {invitation.subject}\n", cte="base64")
     calendar = _calendar(invitation, answer, sender)
@@ -186,7 +186,12 @@ def _sender(invitation: Invitation, answer: Answer) -> Address | None:
 
 def _mailbox(address: Address) -> HeaderAddress:
     local, _, domain = address.mail.rpartition("@")
-    return HeaderAddress(line(address.name), local, domain)
+    return HeaderAddress(_words(address.name), local, domain)
+
+
+def _words(text: str) -> str:
+    """On one line, as Unicode counts lines."""
+    return " ".join(line(text).split())
 
 
 def _calendar(invitation: Invitation, answer: Answer, sender: Address) -> Calendar:
