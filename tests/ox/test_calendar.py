@@ -40,7 +40,7 @@ _uids = (f"test-uid-{number}" for number in itertools.count())
 
 @pytest.fixture(scope="module", params=["6", "7", "8"])
 def ox(request, tmp_path_factory):
-    data = make_data(tmp_path_factory.mktemp(f"calendar{request.param}"), "small")
+    data = make_data(tmp_path_factory.mktemp(f"calendar{request.param}"), "empty")
     running = StandIn(data, request.param)
     yield running
     running.stop()

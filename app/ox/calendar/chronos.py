@@ -35,7 +35,7 @@ _PREFIX: Final = "cal://0/"
 """What stands before the number of a folder of the user's own account."""
 _STATE: Final = ("id", "timestamp", "lastModified")
 _FEW: Final = ",".join(_STATE)
-_QUIET: Final[Mapping[str, str]] = {"checkConflicts": "false", "fields": _FEW}
+_QUIET: Final[Mapping[str, str]] = {"checkConflicts": "false"}
 
 
 class Chronos:
