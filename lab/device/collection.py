@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from app.wbxml import Element
 from lab.device.answers import number, required
+from lab.device.calendar_items import with_occurrence
 from lab.device.errors import BadAnswer, CommandFailed
 from lab.device.state import NO_KEY, Anomalies, Change, SyncResult
 
@@ -71,7 +72,7 @@ class Collection:
     def _apply_responses(self, responses: Element | Sequence[Element], result: SyncResult) -> None:
         answers = {_identity(response): response for response in responses}
         for change in self.outbox:
-            identity = change.client_id or change.server_id
+            identity = change.name
             response = answers.pop((change.kind, identity), None)
             if response is None:
                 if change.kind in ("Add", "Fetch"):
@@ -92,7 +93,10 @@ class Collection:
     def _take_over(self, change: Change, response: Element | None) -> str:
         """Make the phone's own change in its table, now that the server has it; the item's ServerId."""
         server_id = change.server_id
-        if change.kind == "Delete":
+        if change.instance and server_id in self.items:
+            fields = change.fields if change.kind == "Change" else None
+            self.items[server_id] = with_occurrence(self.items[server_id], change.instance, fields)
+        elif change.kind == "Delete":
             self.items.pop(server_id, None)
         elif change.kind == "Add" and response is not None:
             server_id = required(response, "AirSync:ServerId")
@@ -134,7 +138,8 @@ class Collection:
 
 def _identity(response: Element) -> tuple[str, str]:
     kind = response.name.partition(":")[2]
-    return kind, required(response, "AirSync:ClientId" if kind == "Add" else "AirSync:ServerId")
+    name = required(response, "AirSync:ClientId" if kind == "Add" else "AirSync:ServerId")
+    return kind, " ".join(filter(None, (name, response.text_of("AirSyncBase:InstanceId"))))
 
 
 def _data(fields: Sequence[Element]) -> Element:

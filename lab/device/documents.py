@@ -128,6 +128,7 @@ def _command(change: Change) -> Element:
         [
             Element("AirSync:ClientId", change.client_id) if change.client_id else None,
             Element("AirSync:ServerId", change.server_id) if change.server_id else None,
+            Element("AirSyncBase:InstanceId", change.instance) if change.instance else None,
             Element("AirSync:ApplicationData", None, change.fields) if with_data else None,
         ],
     )

@@ -79,19 +79,26 @@ class Change:
     """What the phone did to an item and has not told the server yet.
 
     ``kind`` is the tag: ``Add`` (with a ``client_id``), ``Change``, ``Delete`` or ``Fetch`` (with a ``server_id``).
+    ``instance``: the InstanceId of the one occurrence of a series that it is about (16.x).
     """
 
     kind: str
     server_id: str = ""
     client_id: str = ""
     fields: tuple[Element, ...] = ()
+    instance: str = ""
+
+    @property
+    def name(self) -> str:
+        """Under which its status is found."""
+        return " ".join(filter(None, (self.client_id or self.server_id, self.instance)))
 
 
 @dataclass
 class SyncResult:
     """What one Sync of one collection brought, by ServerId.
 
-    ``statuses`` are the answers to the phone's own changes: ClientId of an Add or ServerId of another -> status;
+    ``statuses`` are the answers to the phone's own changes: ``Change.name`` (ClientId or ServerId) -> status;
     a change that the server did not mention was taken. ``server_ids`` are the new ones by ClientId.
     """
 
