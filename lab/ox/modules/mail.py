@@ -169,9 +169,8 @@ def delete(call: Call) -> Result:
         trash = mail.standard_folder(connection, call.cid, call.user.id, "trash")
         for folder_id, uids in _by_folder(call).items():
             folder = open_mail_folder(call, connection, folder_id)
-            present = [
-                uid for uid in uids if uid in mail.load(connection, call.cid, call.user.id, folder, uids)
-            ]
+            stored = mail.load(connection, call.cid, call.user.id, folder, uids)
+            present = [uid for uid in uids if uid in stored]
             in_trash = trash is not None and (folder.fullname + "/").startswith(trash.fullname + "/")
             if not hard and trash is not None and not in_trash:
                 for uid in present:
@@ -326,8 +325,10 @@ def _object(call: Call, folder: MailFolder, found: Mail, raw: bytes, counts: Cou
         "headers": headers.all_headers(message),
         **parts.shown(message, view, cid_url, max(max_size, _MIN_SIZE) if max_size else 0),
     }
-    if found.flags & mail.FORWARDED:
-        shown_mail["user"].append("$Forwarded")
+    if call.flag("attach_src"):
+        shown_mail["source"] = raw.decode("utf-8", "replace")
+    marks = {mail.FORWARDED: "$Forwarded", mail.READ_ACK: "$MDNSent"}
+    shown_mail["user"] += [word for bit, word in marks.items() if found.flags & bit]
     return shown_mail
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from lab.ox.database.groupware import contact_image
 
 MAX_BYTES = 4_194_304
+_MOST = 500
 _MAGIC = {
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF8": "image/gif",
@@ -41,12 +42,14 @@ def load(connection: sa.Connection, cid: int, contact_id: int) -> Image | None:
 def heads(connection: sa.Connection, cid: int, ids: list[int]) -> dict[int, tuple[str, int]]:
     """Contact → (type, when) of those of these contacts that have a picture."""
     table = contact_image
-    rows = connection.execute(
-        sa.select(table.c.id, table.c.mime_type, table.c.changing_date).where(
-            table.c.cid == cid, table.c.id.in_(ids)
-        )
-    )
-    return {row.id: (row.mime_type, row.changing_date) for row in rows}
+    chosen = sa.select(table.c.id, table.c.mime_type, table.c.changing_date).where(table.c.cid == cid)
+    # No statement takes many ids; then all are looked at.
+    if len(ids) <= _MOST:
+        chosen = chosen.where(table.c.id.in_(ids))
+    wanted = set(ids)
+    return {
+        row.id: (row.mime_type, row.changing_date) for row in connection.execute(chosen) if row.id in wanted
+    }
 
 
 def save(connection: sa.Connection, cid: int, contact_id: int, image: Image | None) -> None:

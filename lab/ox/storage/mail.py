@@ -18,6 +18,8 @@ from lab.ox.mime import headers, parts
 ANSWERED, DELETED, DRAFT, FLAGGED, RECENT, SEEN = 1, 2, 4, 8, 16, 32
 USER, SPAM, FORWARDED, READ_ACK = 64, 128, 256, 512
 SETTABLE = ANSWERED | DELETED | DRAFT | FLAGGED | SEEN | SPAM | FORWARDED | READ_ACK
+# No statement takes more ids than that.
+_CHUNK = 500
 ACCOUNT = "default0"
 INBOX = "INBOX"
 # Kind of folder → value of column 316.
@@ -218,8 +220,11 @@ def load(
     connection: sa.Connection, cid: int, user_id: int, folder: MailFolder, uids: Sequence[int]
 ) -> dict[int, Mail]:
     """Some mails of a folder; those that are gone are absent."""
-    rows = connection.execute(_mails(cid, user_id, folder).where(mail.c.uid.in_(list(uids))))
-    return {row.uid: _mail(row) for row in rows}
+    found: dict[int, Mail] = {}
+    for at in range(0, len(uids), _CHUNK):
+        chosen = _mails(cid, user_id, folder).where(mail.c.uid.in_(list(uids[at : at + _CHUNK])))
+        found |= {row.uid: _mail(row) for row in connection.execute(chosen)}
+    return found
 
 
 def find_message_id(
@@ -363,14 +368,15 @@ def expunge(
 ) -> None:
     """Delete mails for good."""
     for table in (mail, mail_source):
-        connection.execute(
-            table.delete().where(
-                table.c.cid == cid,
-                table.c.user == user_id,
-                table.c.folder == folder.id,
-                table.c.uid.in_(list(uids)),
+        for at in range(0, len(uids), _CHUNK):
+            connection.execute(
+                table.delete().where(
+                    table.c.cid == cid,
+                    table.c.user == user_id,
+                    table.c.folder == folder.id,
+                    table.c.uid.in_(list(uids[at : at + _CHUNK])),
+                )
             )
-        )
 
 
 def clear(connection: sa.Connection, cid: int, user_id: int, folder: MailFolder) -> None:

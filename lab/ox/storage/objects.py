@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from lab.ox import clock
 from lab.ox.database.groupware import OBJECTS, next_id
 
+# No statement takes more ids than that.
+_CHUNK = 500
 # Module → kind of its ids.
 _SEQUENCE = {"contacts": "contact", "calendar": "calendar", "tasks": "task"}
 
@@ -41,8 +43,11 @@ def load(connection: sa.Connection, module: str, cid: int, object_id: int) -> St
 def load_many(connection: sa.Connection, module: str, cid: int, ids: Sequence[int]) -> dict[int, Stored]:
     """Several objects by id; those that are gone are absent."""
     table = OBJECTS[module][0]
-    rows = connection.execute(sa.select(table).where(table.c.cid == cid, table.c.id.in_(list(ids))))
-    return {row.id: _stored(row) for row in rows}
+    found: dict[int, Stored] = {}
+    for at in range(0, len(ids), _CHUNK):
+        chosen = sa.select(table).where(table.c.cid == cid, table.c.id.in_(list(ids[at : at + _CHUNK])))
+        found |= {row.id: _stored(row) for row in connection.execute(chosen)}
+    return found
 
 
 def in_folders(
