@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +27,7 @@ from lab.ox.columns.contacts import CONTACT_COLUMNS
 from tests.end_to_end.stack import Stack, message
 from tests.house.coverage_document import ox_names, place, rendered
 from tests.ox.standin import WebUser
-from tests.samples import BASE, LINES, NEEDED, SAMPLES
+from tests.samples import BASE, LINES, NEEDED, SAMPLES, START
 
 GENERATIONS = ("6", "7", "8")
 VERSIONS = {"6": Version.V12_1, "7": Version.V14_1, "8": Version.V16_1}
@@ -202,7 +202,7 @@ def event(number: int) -> dict[str, Any]:
         "location": text,
         "description": f"{text}\nsecond line",
         "categories": ["one", "Größe"],
-        "class": ("PUBLIC", "CONFIDENTIAL", "PRIVATE")[number % 3],
+        "class": ("PUBLIC", "CONFIDENTIAL", "PRIVATE")[(number + 1) % 3],
         "transp": ("OPAQUE", "TRANSPARENT")[number % 2],
         "color": "#ff0000",
         "url": "https://example.org/",
@@ -233,22 +233,28 @@ TASKS = Kind(
     "tasks",
     7,
     task,
-    [name for name in FIELDS[ContentType.TASKS] if name not in ("completed", "recurrence")],
+    [name for name in FIELDS[ContentType.TASKS] if name != "completed"],
     {
         "start": frozenset({"start_time"}),
         "due": frozenset({"end_time"}),
         "complete": _STATES,
     },
 )
-_CHANGED = ("subject", "location", "body", "reminder", "busy", "sensitivity", "categories")
-APPOINTMENTS = Kind(ContentType.CALENDAR, "calendar", 8, appointment, _CHANGED, {})
+_CHANGED = (
+    *("subject", "location", "body", "reminder", "categories"),
+    *("start", "busy", "sensitivity", "end", "recurrence"),
+)
+_MOVED = frozenset({"sequence"})
+"""Whoever takes part in a meeting must hear of it (RFC 5545 3.8.7.4)."""
+_TIMES = dict.fromkeys(("start", "end", "recurrence"), _MOVED)
+APPOINTMENTS = Kind(ContentType.CALENDAR, "calendar", 8, appointment, _CHANGED, _TIMES)
 EVENTS = Kind(
     ContentType.CALENDAR,
     "chronos",
     8,
     event,
     _CHANGED,
-    {"busy": frozenset({"extendedProperties"}), "reminder": frozenset({"attendees"})},
+    {**_TIMES, "busy": frozenset({"extendedProperties"}), "reminder": frozenset({"attendees"})},
 )
 KINDS = {
     "6": (CONTACTS, TASKS, APPOINTMENTS),
@@ -313,6 +319,8 @@ def _others(content: ContentType, name: str) -> Iterator[Any]:
         yield Body(BodyKind.TEXT, "edited\non the phone")
     elif kind is date:
         yield date(2031, 3, 31)
+    elif kind is datetime and name in ("start", "end"):
+        yield START + {"start": -timedelta(minutes=30), "end": timedelta(hours=2)}[name]
     yield from SAMPLES[content][name]
 
 
