@@ -13,7 +13,7 @@ from app.eas.folders import item_id, server_id
 from app.eas.schema.classes import CLASSES
 from app.eas.schema.table import parse_moment
 from app.eas.status import ITEM, SyncStatus
-from app.usm.model import ChangeKind, ClientChange, ExchangeResult
+from app.usm.model import ChangeKind, ClientChange, ExchangeResult, Outcome
 from app.wbxml.element import Element
 
 _SPOKEN_OF: Final = ("Add", "Fetch")
@@ -106,7 +106,7 @@ def settle(job: Job, work: Work, result: ExchangeResult) -> None:
     for slot in work.slots:
         if slot.change is not None:
             done = next(results)
-            slot.status = ITEM[done.outcome]
+            slot.status = _status(slot.command, done.outcome)
             if slot.command.verb == "Add" and slot.status is SyncStatus.SUCCESS:
                 slot.server_id = server_id(job.folder.number, done.item_id)
                 told = CLASSES[job.folder.content].added(slot.change.fields, job.view)
@@ -115,6 +115,14 @@ def settle(job: Job, work: Work, result: ExchangeResult) -> None:
             slot.payload = result.fetched.get(slot.fetch)
             if slot.payload is None:
                 slot.status = SyncStatus.NOT_FOUND
+
+
+def _status(command: Command, outcome: Outcome) -> SyncStatus:
+    """A Delete that is refused is answered as done, and the item comes as a new one: devices have deleted their copy
+    before they ask, and know nothing to do about a refusal."""
+    if command.verb == "Delete" and outcome is Outcome.REFUSED:
+        return SyncStatus.SUCCESS
+    return ITEM[outcome]
 
 
 def responses(slots: Sequence[Slot]) -> list[Element]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.eas.versions import Version
 from app.usm.errors import ItemRefused
 from app.usm.model import Body, BodyKind
 from tests.eas.phone import CONTACTS, INBOX, Phone, Reply, known, plain
@@ -112,6 +113,14 @@ def test_a_folder_that_takes_nothing(ready: Phone) -> None:
     assert [dict(content)["Status"] for _, content in responses(reply)] == ["6", "6"]  # type: ignore[union-attr]
 
 
+def test_what_a_device_may_not_delete_comes_back_without_complaint(ready: Phone) -> None:
+    _, server_id = item(ready, CONTACTS, last_name="A")
+    ready.world.source.readonly.add(CONTACTS)
+    reply = ready.commands(CONTACTS, ("Delete", ("ServerId", server_id)))
+    assert not reply.all("AirSync:Responses")
+    assert reply.one("AirSync:Add").text_of("AirSync:ServerId") == server_id
+
+
 def test_a_value_that_makes_no_sense_concerns_its_item_alone(ready: Phone) -> None:
     item_id, server_id = item(ready, CONTACTS, last_name="A")
     reply = ready.commands(
@@ -168,18 +177,20 @@ def test_marks_on_mail_reach_the_source(data: object, field: str, value: object,
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "of_a_draft"),
     [
-        ("Email:Subject", "new"),
-        ("Email:Read", "2"),
-        ("Email:Read",),
-        ("Email:Flag", ("Status", "3")),
-        ("AirSyncBase:Body", ("Type", "1"), ("Data", "x")),
-        ("Contacts:LastName", "x"),
-        ("Email:To", "someone@example.org"),
+        (("Email:Subject", "new"), True),
+        (("Email:Read", "2"), False),
+        (("Email:Read",), False),
+        (("Email:Flag", ("Status", "3")), False),
+        (("AirSyncBase:Body", ("Type", "1"), ("Data", "x")), True),
+        (("Contacts:LastName", "x"), False),
+        (("Email:To", "someone@example.org"), True),
     ],
 )
-def test_nothing_else_of_a_mail_can_be_changed(data: object, ready: Phone) -> None:
+def test_nothing_else_of_a_mail_can_be_changed(data: object, of_a_draft: bool, ready: Phone) -> None:
+    if of_a_draft and ready.version >= Version.V16_0:
+        pytest.skip("from 16.0 on this may be a draft, which the source knows")
     item_id, server_id = item(ready, INBOX, subject="x")
     reply = ready.commands(INBOX, change(server_id, ("Email:Read", "1"), data))
     assert responses(reply) == [("Change", [("ServerId", server_id), ("Status", "6")])]
