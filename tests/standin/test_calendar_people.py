@@ -241,6 +241,20 @@ def test_only_the_newest_generation_lets_nobody_but_the_organizer_change_it(
         assert get(ox, calendar, identity)["title"] == "Von Berta"
 
 
+def test_each_one_moves_the_own_view_of_a_meeting(
+    ox: Client, calendar: str, berta: Client, meeting: tuple[Any, int]
+) -> None:
+    identity, stamp = meeting
+    with calendar_folder(berta) as theirs:
+        moved = update(berta, own_calendar(berta), identity, {"folder_id": theirs})
+        assert "error" not in moved
+        assert updates(berta, theirs, stamp)["data"] == [[identity]]
+        assert identity in updates(berta, own_calendar(berta), stamp)["data"]
+        assert str(get(ox, calendar, identity)["folder_id"]) == calendar
+        delete(ox, calendar, identity)
+        assert updates(berta, theirs, stamp)["data"] == [identity]
+
+
 def test_what_is_busy_is_told_to_all_and_what_it_is_about_to_those_who_take_part(
     ox: Client, calendar: str, berta: Client, meeting: tuple[Any, int]
 ) -> None:

@@ -53,8 +53,8 @@ class Wish:
 
     @property
     def is_personal(self) -> bool:
-        """Whether it concerns nobody but the calendar user."""
-        return not self.fields and self.guests is None and self.folder is None
+        """Whether it concerns nobody but the calendar user, unless it moves to somebody else."""
+        return not self.fields and self.guests is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,20 +482,31 @@ class Planner:
         if rights.field(target.folder.own_rights, "folder") < rights.CREATE:
             raise self._fault("create", target.folder.id)
         self._must_delete(source, event)
-        members = event.members
+        owner = target.calendar_user
+        if not target.is_public and not source.is_public and owner == source.calendar_user:
+            # Nobody else sees it elsewhere than before.
+            made_here = event.folder == source.folder.id
+            moved = _with_member(event, owner, lambda each: replace(each, folder=target.folder.id))
+            return replace(moved, folder=target.folder.id) if made_here else moved
+        if not self.organizes(source, event):
+            raise self._fault("organizer", source.folder.id)
         if target.is_public:
-            members = tuple(replace(each, folder=None) for each in members)
-        else:
-            owner = target.calendar_user
-            if event.member(owner) is None:
-                kept = [each for each in members if each.user != source.calendar_user]
-                members = (*kept, Member(owner, target.folder.id, ACCEPTED))
-            members = tuple(self._seen(each, owner, target) for each in members)
-        return replace(event, folder=target.folder.id, members=members)
+            members = tuple(replace(each, folder=None) for each in event.members)
+            return replace(event, folder=target.folder.id, members=members)
+        kept = [each for each in event.members if source.is_public or each.user != source.calendar_user]
+        if owner not in {each.user for each in kept}:
+            kept.append(Member(owner, target.folder.id, ACCEPTED))
+        members = tuple(
+            replace(each, folder=target.folder.id) if each.user == owner else self._at_home(each)
+            for each in kept
+        )
+        organizer = self._organizer(None, owner)
+        return replace(
+            event, folder=target.folder.id, members=members, fields={**event.fields, "organizer": organizer}
+        )
 
-    def _seen(self, member: Member, owner: int, target: FolderView) -> Member:
-        if member.user == owner:
-            return replace(member, folder=target.folder.id)
+    def _at_home(self, member: Member) -> Member:
+        """A member who sees the appointment in the own default calendar, unless elsewhere already."""
         if member.folder is not None:
             return member
         user = users.load_user(self.connection, self._cid, member.user)

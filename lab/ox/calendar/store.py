@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from lab.ox import clock
 from lab.ox.calendar.event import Event, Member
 from lab.ox.database.groupware import OBJECTS, date_member, date_right, next_id
+from lab.ox.storage import attachments
 
 _dates, _gone = OBJECTS["calendar"]
 GROUP, RESOURCE = 2, 3
@@ -139,11 +140,12 @@ def save(connection: sa.Connection, cid: int, user_id: int, before: Event, after
 
 
 def remove(connection: sa.Connection, cid: int, event: Event) -> int:
-    """Delete an appointment; returns when."""
+    """Delete an appointment with its files; returns when."""
     now = clock.stamp()
     connection.execute(_dates.delete().where(_dates.c.cid == cid, _dates.c.id == event.id))
     for table in (date_member, date_right):
         connection.execute(table.delete().where(table.c.cid == cid, table.c.object_id == event.id))
+    attachments.remove_all(connection, cid, attachments.APPOINTMENT, event.id)
     _bury(connection, cid, event.id, seen_in(event), now)
     return now
 

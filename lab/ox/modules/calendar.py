@@ -29,6 +29,8 @@ from lab.ox.modules.calendar_access import (
     own_folder,
     positions,
 )
+from lab.ox.storage import attachments
+from lab.ox.storage.attachments import APPOINTMENT
 from lab.ox.web.call import Answer, Call, Result, number
 from lab.ox.web.dispatch import Action, Module
 from lab.ox.zones import DAY_MS
@@ -406,19 +408,24 @@ def _values(call: Call, connection: sa.Connection, entries: Sequence[_Entry]) ->
     names = names_in(connection, call.cid, events)
     placed = positions(connection, call.cid, events)
     exceptions = store.exceptions(connection, call.cid, [event.id for event in events if event.is_series])
-    return [
-        calendar_fields.values(
-            entry.event,
+    files = attachments.heads(connection, call.cid, APPOINTMENT, [event.id for event in events])
+    found = []
+    for entry in entries:
+        event = entry.event
+        values = calendar_fields.values(
+            event,
             entry.view.folder.id,
             entry.view.calendar_user,
             call.generation,
             call.zone,
             names,
-            exceptions.get(entry.event.id, ()),
-            entry.position or placed.get(entry.event.id),
+            exceptions.get(event.id, ()),
+            entry.position or placed.get(event.id),
         )
-        for entry in entries
-    ]
+        if event.id in files:
+            values["number_of_attachments"], values["lastModifiedOfNewestAttachmentUTC"] = files[event.id]
+        found.append(values)
+    return found
 
 
 def _rows(

@@ -66,7 +66,7 @@ def values(
         "shown_as": fields.get("shown_as", RESERVED),
         "timezone": fields.get("timezone"),
         "private_flag": fields.get("class", PUBLIC) == PRIVATE,
-        "number_of_attachments": len(fields.get("attachments") or ()),
+        "number_of_attachments": 0,
         "alarm": minutes_of(member) if member else NO_ALARM,
         "sequence": fields.get("sequence", 0),
         "recurrence_type": 0,
