@@ -1,6 +1,7 @@
 """Contacts (``facts``: HTTP API section 5).
 
-Distribution lists stay in OX: no device knows them, and one that got them as persons would destroy them.
+A device's change is laid over the contact as it is now and only what differs is written. Distribution lists stay in
+OX: no device knows them, and one that got them as persons would destroy them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from app.ox.mapping import contact as mapping
 from app.ox.mending import Draft
 from app.ox.module import Context, Found, in_parts, json_id
 from app.ox.objects import Objects, id_of, stamp_of
-from app.usm.errors import ItemError, ItemGone, ItemUnreadable
+from app.usm.errors import ItemConflict, ItemError, ItemGone, ItemUnreadable
 from app.usm.model import BodyKind, ContentType, Download, Item, Listing, Written
 
 _MODULE: Final = "contacts"
 _NO_PICTURE: Final = "CON-0158"
 """What OX says of a picture whose kind it does not know."""
 _LISTED: Final = (mapping.ID, mapping.LAST_MODIFIED, mapping.IS_LIST)
-_NAMED: Final = ("display_name", *sorted(mapping.NAMING))
 
 _PICTURE_TYPES: Final = (
     (b"\xff\xd8", "image/jpeg"),
@@ -116,15 +116,23 @@ class Contacts:
         stamp: str | None,
         occurrence: datetime | None = None,
     ) -> Written:
-        """A shown name that was made of the others follows them; one that somebody chose stays."""
-        body = mapping.body_of(fields, self._legacy)
-        if "display_name" not in fields and mapping.NAMING & fields.keys():
-            body |= self._renamed(folder, item_id, fields)
+        """A look at the contact as it is, and what differs. A shown name that was made of the others follows them; one
+        that somebody chose stays."""
+        rows = self._objects.some(folder, [item_id], self._columns)
+        if not rows:
+            raise ItemGone(f"contact {item_id} is gone")
+        if stamp is not None and stamp_of(rows[0]) != stamp:
+            raise ItemConflict(f"contact {item_id} was changed meanwhile")
+        before = mapping.fields_of(rows[0])
+        wanted = mapping.differing(fields, before)
+        body = mapping.body_of(wanted, self._legacy)
+        if "display_name" not in fields and mapping.NAMING & wanted.keys():
+            body |= _renamed(wanted, before)
         picture = fields.get(mapping.PICTURE)
-        if mapping.PICTURE in fields and not picture:
+        if mapping.PICTURE in fields and not picture and rows[0][mapping.PICTURES]:
             body["image1"] = None
         if not body and not picture:
-            return self._objects.current(folder, item_id)
+            return Written(item_id, stamp_of(rows[0]))
         params = {"id": item_id, "folder": folder, "timestamp": stamp or FORCE}
         answer, altered = self._write("update", Draft(body, picture), params)
         return replace(self._objects.written(folder, item_id, answer), altered=altered)
@@ -167,20 +175,17 @@ class Contacts:
         full = {**draft.body, "image1_content_type": content_type}
         return self._client.upload(_MODULE, action, full, file, params)
 
-    def _renamed(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The ``display_name`` to write with changed names, if any."""
-        columns = (mapping.ID, *(mapping.BY_FIELD[field].column for field in _NAMED))
-        rows = self._objects.some(folder, [item_id], columns)
-        if not rows:
-            raise ItemGone(f"contact {item_id} is gone")
-        before = mapping.fields_of(rows[0])
-        shown = before.pop("display_name", "")
-        if before.get("file_as") == shown:
-            del before["file_as"]  # OX makes one of the shown name where there is none
-        if shown and shown != mapping.display_name(before):
-            return {}
-        now = mapping.display_name({**before, **fields})
-        return {"display_name": now} if now and now != shown else {}
+
+def _renamed(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``display_name`` to write with changed names, if any."""
+    shown = before.get("display_name", "")
+    named = {field: value for field, value in before.items() if field != "display_name"}
+    if named.get("file_as") == shown:
+        named.pop("file_as", None)  # OX makes one of the shown name where there is none
+    if shown and shown != mapping.display_name(named):
+        return {}
+    now = mapping.display_name({**named, **fields})
+    return {"display_name": now} if now and now != shown else {}
 
 
 def _picture_type(picture: bytes) -> str | None:

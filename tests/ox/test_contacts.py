@@ -184,30 +184,51 @@ def test_a_contact_is_stored_without_the_detail_that_ox_minds(canned, canned_sou
 
 
 def test_a_contact_whose_fault_is_not_told_is_refused(canned, canned_source):
+    canned.on("contacts?list", {"data": [full(7, 40)]})
     canned.on("contacts?update", error("CON-0154", "TRUNCATED"))
     with pytest.raises(ItemRefused):
         canned_source().update(CONTACTS, "7", {"web_page": "x"}, "40")
     assert len(canned.made("contacts?update")) == 1
 
 
-def test_an_update_sends_the_named_fields_and_the_version_it_knows(canned, canned_source):
+def test_an_update_sends_what_differs_and_the_version_it_knows(canned, canned_source):
+    canned.on("contacts?list", {"data": [full(7, 40, _518="n", _558="same", _602=None)]})
     canned.on("contacts?update", {"data": {}, "timestamp": 50})
     source = canned_source()
-    assert source.update(CONTACTS, "7", {"home_city": "Köln", "note": None}, "40") == Written("7", "50")
-    seen = canned.calls[0]
+    fields = {"home_city": "Köln", "note": None, "web_page": " same ", "email1": None}
+    assert source.update(CONTACTS, "7", fields, "40") == Written("7", "50")
+    seen = canned.calls[1]
     assert seen.json == {"city_home": "Köln", "note": None}
     assert (seen.params["id"], seen.params["folder"], seen.params["timestamp"]) == ("7", "31", "40")
-    source.update(CONTACTS, "7", {"home_city": None}, None)
+    source.update(CONTACTS, "7", {"home_city": "Bonn"}, None)
     assert int(canned.calls[-1].params["timestamp"]) > 9e15
 
 
-def test_an_update_of_nothing_is_no_write(canned, canned_source):
-    canned.on("contacts?list", {"data": [[7, 33]]})
-    assert canned_source().update(CONTACTS, "7", {}, "33") == Written("7", "33")
+@pytest.mark.parametrize("fields", [{}, {"home_city": None}, {"picture": None}, {"last_name": "Doe "}])
+def test_an_update_of_nothing_is_no_write(canned, canned_source, fields):
+    canned.on("contacts?list", {"data": [full(7, 33, _502="Doe")]})
+    assert canned_source().update(CONTACTS, "7", fields, "33") == Written("7", "33")
     assert not canned.made("contacts?update")
 
 
-NAMES = (1, 500, *(mapping.BY_FIELD[field].column for field in sorted(mapping.NAMING)))
+@pytest.mark.parametrize(
+    ("names", "sent"),
+    [
+        ({"_500": "Jane Doe", "_599": "Doe, Jane"}, {"city_home": "Bonn"}),
+        ({"_500": "Jane Doe"}, {"city_home": "Bonn"}),
+        ({"_599": "Jane Doe"}, {"city_home": "Bonn"}),
+        (
+            {"_500": "Jane", "_599": "Doe, Jane"},
+            {"city_home": "Bonn", "display_name": "Jane Doe", "file_as": "Jane Doe"},
+        ),
+    ],
+)
+def test_a_filing_name_lives_through_the_one_name_that_devices_have(canned, canned_source, names, sent):
+    canned.on("contacts?list", {"data": [full(7, 40, **names)]})
+    canned.on("contacts?update", {"data": {}, "timestamp": 50})
+    fields = {"display_name": "Jane Doe", "file_as": "Jane Doe", "home_city": "Bonn"}
+    canned_source().update(CONTACTS, "7", fields, "40")
+    assert canned.made("contacts?update")[0].json == sent
 
 
 @pytest.mark.parametrize(
@@ -222,28 +243,38 @@ NAMES = (1, 500, *(mapping.BY_FIELD[field].column for field in sorted(mapping.NA
 def test_the_shown_name_follows_the_others_unless_somebody_chose_it(
     canned, canned_source, shown, sent, file_as
 ):
-    by_column = {1: 7, 500: shown, 501: "Jane", 502: "Doe", 599: shown if file_as == "same" else file_as}
-    canned.on("contacts?list", {"data": [[by_column.get(column) for column in NAMES]]})
+    row = full(7, 40, _500=shown, _501="Jane", _502="Doe", _599=shown if file_as == "same" else file_as)
+    canned.on("contacts?list", {"data": [row]})
     canned.on("contacts?update", {"data": {}, "timestamp": 50})
     canned_source().update(CONTACTS, "7", {"last_name": "Smith"}, "40")
     assert canned.made("contacts?update")[0].json == sent
 
 
 def test_clearing_a_picture_is_null(canned, canned_source):
+    canned.on("contacts?list", {"data": [full(7, 40, _596=1)]})
     canned.on("contacts?update", {"data": {}, "timestamp": 50})
     canned_source().update(CONTACTS, "7", {"picture": None}, "40")
-    assert canned.calls[0].json == {"image1": None}
+    assert canned.made("contacts?update")[0].json == {"image1": None}
 
 
 def test_a_change_of_somebody_else_meanwhile_is_a_conflict(canned, canned_source):
     canned.on("contacts?update", error("CON-0119", "CONFLICT"))
-    with pytest.raises(ItemConflict):
+    for version in (40, 41):
+        canned.on("contacts?list", {"data": [full(7, version)]})
+        with pytest.raises(ItemConflict):
+            canned_source().update(CONTACTS, "7", {"home_city": "x"}, "40")
+    canned.on("contacts?list", {"data": []})
+    with pytest.raises(ItemGone):
         canned_source().update(CONTACTS, "7", {"home_city": "x"}, "40")
 
 
 def test_an_update_without_any_change_is_success(canned, canned_source):
     canned.on("contacts?update", error("CON-0122", "USER_INPUT"))
-    canned.on("contacts?list", {"data": [[7, 33]]})
+
+    def rows(seen):
+        return {"data": [[7, 33]] if seen.params["columns"] == "1,6" else [full(7, 33)]}
+
+    canned.on("contacts?list", rows)
     assert canned_source().update(CONTACTS, "7", {"home_city": "x"}, "33") == Written("7", "33")
 
 

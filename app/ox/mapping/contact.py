@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.ox.mapping import values
+from app.ox.mapping.merging import same
 
 ID: Final = 1
 LAST_MODIFIED: Final = 6
@@ -126,6 +127,17 @@ def body_of(fields: Mapping[str, Any], legacy: bool) -> dict[str, Any]:
         if row is not None and (row.since <= 6 or not legacy):
             body[row.name] = None if value is None else row.write(value)
     return body
+
+
+def differing(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields whose value is another one than before. A device has one name for the shown and the filing name: when
+    it only repeats the one that it was told, neither is new."""
+    found = {name: value for name, value in fields.items() if not same(value, before.get(name))}
+    told = before.get("display_name") or before.get("file_as")
+    if told is not None and fields.get("display_name") == fields.get("file_as") == told:
+        found.pop("display_name", None)
+        found.pop("file_as", None)
+    return found
 
 
 def display_name(fields: Mapping[str, Any]) -> str:

@@ -17,8 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from app.ox.mapping import recurrence, values
+from app.ox.mapping.merging import same
 from app.usm.content import Recurrence, Sensitivity
-from app.usm.model import Body
 
 PRIVATE: Final = 101
 STATUS: Final = 300
@@ -127,11 +127,11 @@ def change(fields: Mapping[str, Any], before: Mapping[str, Any], now: datetime) 
     body: dict[str, Any] = {}
     exact = sound == fields
     for row in ROWS:
-        if row.field not in wanted or _same(wanted[row.field], before.get(row.field)):
+        if row.field not in wanted or same(wanted[row.field], before.get(row.field)):
             continue
         value = wanted[row.field]
         body[row.name] = None if value is None else row.write(value)
-        exact = exact and _same(row.read(body[row.name]), value)
+        exact = exact and same(row.read(body[row.name]), value)
     if "recurrence" in wanted:
         rule = wanted["recurrence"]
         kept = None if rule is None else _kept(rule)
@@ -139,13 +139,6 @@ def change(fields: Mapping[str, Any], before: Mapping[str, Any], now: datetime) 
             body |= recurrence.NO_SERIES if rule is None else recurrence.columns_of(rule)
         exact = exact and (rule is None or kept == replace(rule, first_weekday=None))
     return Change(body | _completion(wanted, before, now), exact)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values mean the same: a device may send other blanks around a text than it got."""
-    if isinstance(one, Body) and isinstance(other, Body):
-        return one.kind is other.kind and one.text.strip() == other.text.strip()
-    return bool(one == other)
 
 
 def _kept(rule: Recurrence) -> Recurrence | None:
