@@ -107,7 +107,7 @@ def notes_of(rows: Iterable[Row]) -> str:
     messages. ``rows``: all folders of mail."""
     rows = list(rows)
     top = top_of(rows)
-    names = (str(row[mapping.ID]) for row in rows if str(row[mapping.PARENT]) == top)
+    names = (str(row[mapping.ID]) for row in rows if _place(row) == top)
     wanted = f"{top}{mapping.SEPARATOR}{NOTES}"
     return next((name for name in names if name.casefold() == wanted.casefold()), wanted)
 
@@ -321,7 +321,10 @@ class Folders:
         return {folder: validity for folder, validity in found.items() if validity and validity != common}
 
     def _top(self, content: ContentType) -> str:
-        return mail_top(self._client, self._traits) if content is ContentType.MAIL else _PRIVATE_ROOT
+        """Where a user's own folders stand at the top; one call for those of mail."""
+        if content is not ContentType.MAIL:
+            return _PRIVATE_ROOT
+        return top_of(_visible(self._client, self._traits, [content], self._columns)[0])
 
     def _write(
         self, action: str, body: Mapping[str, Any], params: Mapping[str, str], place: str, title: str
@@ -366,15 +369,16 @@ def _id_in(answer: Answer, place: str) -> str:
     return str(answer.data)
 
 
-def mail_top(client: OxClient, traits: Traits) -> str:
-    """Where a user's own folders of mail stand at the top: beside those of sent and deleted messages. One call."""
-    rows = _visible(client, traits, [ContentType.MAIL], mapping.LEGACY_COLUMNS)[0]
-    return top_of(rows)
-
-
 def top_of(rows: Iterable[Row]) -> str:
-    """The same, of rows that were read already."""
-    parents = [str(row[mapping.PARENT]) for row in rows if row[mapping.STANDARD] in mapping.BESIDE]
+    """Where a user's own folders of mail stand at the top: beside those of drafts, sent and deleted messages."""
+    parents = [_place(row) for row in rows if row[mapping.STANDARD] in mapping.BESIDE]
     return (
         max(set(parents), key=lambda place: (parents.count(place), place)) if parents else mapping.MAIL_ROOT
     )
+
+
+def _place(row: Row) -> str:
+    """The folder of mail that a row stands in. In the tree of chosen ones all hang under one node: the id tells."""
+    parent = str(row[mapping.PARENT])
+    inside = parent == mapping.MAIL_ROOT or parent.startswith(mapping.MAIL_ROOT + mapping.SEPARATOR)
+    return parent if inside else str(row[mapping.ID]).rpartition(mapping.SEPARATOR)[0]

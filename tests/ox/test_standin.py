@@ -122,12 +122,13 @@ def test_a_wrong_password_reaches_ox_once(provider, ox):
     assert ox.calls() == {"login?login": 1}
 
 
-def test_folders_come_by_one_call_with_their_roles(source):
+def test_folders_come_by_one_call_with_their_roles(ox, source):
     folders, calls = cost_of(source, source.folders)
-    assert calls == 1
+    # The owners of shared folders are another call to an old server.
+    assert calls == (2 if ox.generation == "6" else 1)
     mail = {folder.role for folder in folders if folder.content is ContentType.MAIL}
     assert mail >= {FolderRole.INBOX, FolderRole.SENT, FolderRole.DRAFTS, FolderRole.TRASH, FolderRole.SPAM}
-    assert {folder.content for folder in folders} == {ContentType.MAIL, ContentType.CONTACTS}
+    assert {folder.content for folder in folders} == set(ContentType)
     ids = [folder.id for folder in folders]
     assert len(set(ids)) == len(ids)
     assert all(folder.parent_id is None or folder.parent_id in ids[:at] for at, folder in enumerate(folders))
@@ -383,7 +384,8 @@ def test_every_mail_of_every_shape_can_be_read(source, inbox):
     ids = list(listing.stamps)
     for kinds in ((TEXT,), (HTML, TEXT)):
         items, calls = cost_of(source, lambda kinds=kinds: source.read(inbox, ids, kinds))
-        assert calls == -(-len(ids) // OxSettings("").mails_per_call)
+        meetings = sum(1 for item in items.values() if "meeting" in item.fields)
+        assert calls == -(-len(ids) // OxSettings("").mails_per_call) + meetings
         assert set(items) == set(ids)
         for item_id, item in items.items():
             assert isinstance(item, Item), item
