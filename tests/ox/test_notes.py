@@ -11,7 +11,14 @@ from email.policy import default
 import pytest
 
 from app.ox.mapping import note as mapping
-from app.usm.errors import ItemConflict, ItemGone, ItemRefused, ItemUnreadable, SourceUnavailable
+from app.usm.errors import (
+    FolderGone,
+    ItemConflict,
+    ItemGone,
+    ItemRefused,
+    ItemUnreadable,
+    SourceUnavailable,
+)
 from app.usm.model import Body, BodyKind, ContentType, FolderRef, Listing, Written
 from tests.ox.canned import Reply, error
 
@@ -159,6 +166,20 @@ def test_what_ox_tells_of_a_note():
     bare = mapping.fields_of(told, (TEXT,))
     assert bare["modified"].year == 1970
     assert "categories" not in bare
+
+
+def test_keywords_that_nobody_can_decode_are_taken_as_they_are():
+    told = {"headers": {"Keywords": ["=?no-such-charset?q?x?=", "home"]}}
+    assert mapping.fields_of(told, (TEXT,))["categories"] == ("=?no-such-charset?q?x?=", "home")
+
+
+def test_a_message_that_cannot_be_taken_apart_makes_no_new_one(monkeypatch):
+    def fail(*args, **options):
+        raise LookupError("no such charset")
+
+    monkeypatch.setattr(mapping, "message_from_bytes", fail)
+    with pytest.raises(ValueError, match="no such charset"):
+        mapping.changed(b"", {"subject": "S"}, NAME, "7", NOW)
 
 
 # -- the module ----------------------------------------------------------------------------------------------
@@ -336,3 +357,73 @@ def test_a_date_alone_changes_nothing(mailbox, source):
 def test_a_note_has_no_files_for_a_device(source):
     with pytest.raises(ItemGone):
         source.attachment(NOTES, NAME, "2")
+
+
+def test_a_note_moves_under_its_name(mailbox, source, canned):
+    mailbox.put(made(subject="A"))
+    canned.on("mail?update", {"data": {"folder_id": "default0/Notes/Old", "id": "5"}})
+    target = FolderRef(9, "default0/Notes/Old", ContentType.NOTES)
+    assert source.move(NOTES, NAME, target) == Written(NAME, "5")
+
+
+def test_a_note_that_ox_stores_without_telling_its_id_is_looked_for(mailbox, source, canned):
+    def store(seen):
+        mailbox.put(seen.body)
+        return {"data": {}}
+
+    canned.on("mail?new", store)
+    assert source.create(NOTES, {"subject": "A"}, NAME) == Written(NAME, "101")
+    canned.on("mail?new", {"data": {}})
+    with pytest.raises(SourceUnavailable):
+        source.create(NOTES, {"subject": "A"}, "another-mark")
+
+
+@pytest.mark.parametrize("answer", [{"data": {}}, {"data": [["1", 2]]}])
+def test_rows_that_make_no_sense_are_no_empty_folder(source, canned, answer):
+    canned.on("mail?all", answer)
+    with pytest.raises(SourceUnavailable):
+        source.listing(NOTES, None)
+
+
+def test_a_note_that_ox_does_not_delete_stays(mailbox, source, canned):
+    mailbox.put(made(subject="A"))
+    canned.on("mail?delete", {"data": ["101"]})
+    with pytest.raises(ItemRefused):
+        source.delete(NOTES, NAME, "101", to_trash=False)
+
+
+def test_a_message_that_is_too_large_or_broken_is_not_changed(mailbox, source, canned, monkeypatch):
+    mailbox.put(made(subject="A"))
+    monkeypatch.setattr(mapping, "message_from_bytes", lambda source, policy: None)
+    with pytest.raises(ItemRefused):
+        source.update(NOTES, NAME, {"subject": "B"}, "101")
+    assert list(mailbox.messages) == ["101"]
+
+
+def test_a_message_that_goes_while_it_is_read_is_gone(mailbox, source, canned):
+    mailbox.put(made(subject="A"))
+    canned.on("mail?get", error("MSG-0032", "USER_INPUT"))
+    assert source.read(NOTES, [NAME], (HTML,)) == {}
+    canned.on("mail?get", error("IMAP-1002"))
+    with pytest.raises(FolderGone):
+        source.read(NOTES, [NAME], (TEXT,))
+    canned.on("mail?get", {"data": {"id": "999"}})
+    assert isinstance(source.read(NOTES, [NAME], (TEXT,))[NAME], ItemUnreadable)
+
+
+def test_a_folder_of_notes_shows_that_it_changed(mailbox, source, canned):
+    mailbox.put(made(subject="A"))
+    counted = {"validity": "1", "next": "102", "total": 1, "unread": 0}
+    canned.on("mail?examine", {"data": counted})
+    first = source.probe([NOTES])[FOLDER]
+    canned.on("mail?examine", {"data": {**counted, "next": "103"}})
+    assert source.probe([NOTES])[FOLDER] != first
+
+
+def test_an_old_server_is_asked_for_its_newest_note(mailbox, source, canned):
+    mailbox.put(made(subject="A"))
+    canned.on("mail?examine", error("SVL-0001"))
+    canned.on("folders?get", {"data": {"total": 1}})
+    first = source.probe([NOTES])[FOLDER]
+    mailbox.put(made(subject="B"))
+    assert source.probe([NOTES])[FOLDER] != first

@@ -348,6 +348,18 @@ def test_folders_below_a_renamed_one_follow_it(world: World, key: str) -> None:
     assert world.session().folder(child.number).id == f"{OLD}/2024"
 
 
+def test_a_folder_below_that_went_elsewhere_does_not_follow(world: World, key: str) -> None:
+    child = world.session().create_folder(key, world.number(TRIPS), "2024", MAIL)
+    world.source.known_as[TRIPS] = "4711"
+    number, _ = begun(world, TRIPS)
+    world.source.rename(f"{TRIPS}/2024", None, "Elsewhere")
+    world.source.rename(TRIPS, None, "Old")
+    world.source.known_as = {OLD: "4711"}
+    told = kinds(world, child.key)
+    assert (ChangeKind.CHANGE, number) in told
+    assert (ChangeKind.DELETE, child.number) in told
+
+
 def test_identities_are_asked_for_only_when_a_known_folder_is_gone(world: World, key: str) -> None:
     begun(world, TRIPS)
     world.source.calls.clear()

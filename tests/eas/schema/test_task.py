@@ -117,6 +117,7 @@ def test_days_are_midnights_both_in_utc_and_locally(ready: Phone) -> None:
         ("2024-02-29T08:00:00.000Z", None, DAY),
         (None, "2024-02-29T23:59:00.000Z", DAY),
         ("", "", None),
+        (None, "", None),
     ],
 )
 def test_the_local_time_tells_the_day(utc: str | None, local: str | None, day: date | None) -> None:
