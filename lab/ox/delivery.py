@@ -25,6 +25,8 @@ from lab.ox.database.groupware import outbox, resource, user, user_attribute
 from lab.ox.storage import mail, users
 from lab.ox.storage.platform import Platform
 
+# What the server says it takes (RFC 1870).
+MAX_BYTES = 50 << 20
 _NOWHERE = ".invalid"
 
 

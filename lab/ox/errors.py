@@ -210,6 +210,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "MSG-0034": ("ERROR", "Attachment {0} was not found in mail {1}"),  # unverified
     "MSG-0056": ("USER_INPUT", "{0} is none of the addresses of the user"),
     "MSG-0111": ("USER_INPUT", "{0} is no flag that a user may set"),  # unverified
+    "MSG-1012": ("USER_INPUT", "The message is too large: {0}"),
     "MSG-1013": ("USER_INPUT", "The message could not be sent to these recipients: {0} ({1})"),
 }
 

@@ -5,6 +5,7 @@ It goes to senders that wrote to the owner by name, once in so many days, and ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage, Message
@@ -20,6 +21,7 @@ from lab.ox.storage import documents
 from lab.ox.storage.users import User
 from lab.ox.zones import DAY_MS
 
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 _BULK = ("bulk", "list", "junk")
 _MACHINES = ("mailer-daemon", "postmaster", "noreply", "no-reply", "owner-", "listserv", "majordomo")
 
@@ -97,7 +99,9 @@ def _sender(message: Message) -> str | None:
     if any(str(name).lower().startswith("list-") for name in message):
         return None
     found = [address for _, address in headers.addresses(message, "From") if address and "@" in address]
-    if not found or any(found[0].lower().startswith(each) for each in _MACHINES):
+    if not found or not _ADDRESS.fullmatch(found[0]):
+        return None
+    if any(found[0].lower().startswith(each) for each in _MACHINES):
         return None
     return found[0]
 
@@ -114,15 +118,19 @@ def _is_named(message: Message, own: set[str]) -> bool:
 
 def _reply(owner: User, command: Mapping[str, Any], message: Message, sender: str) -> bytes:
     made = EmailMessage(policy=SMTP)
-    made["From"] = str(command.get("from") or owner.mail)
+    made["From"] = _line(command.get("from") or owner.mail)
     made["To"] = sender
     subject = headers.text_header(message, "Subject") or ""
-    made["Subject"] = str(command.get("subject") or f"Auto: {subject}").replace("\n", " ").replace("\r", " ")
+    made["Subject"] = _line(command.get("subject") or f"Auto: {subject}")
     made["Date"] = formatdate()
     made["Message-ID"] = make_msgid(domain=owner.mail.rpartition("@")[2])
     made["Auto-Submitted"] = "auto-replied (vacation)"
     message_id = headers.text_header(message, "Message-ID")
     if message_id:
-        made["In-Reply-To"] = message_id
+        made["In-Reply-To"] = _line(message_id)
     made.set_content(str(command["text"]))
     return made.as_bytes()
+
+
+def _line(value: object) -> str:
+    return " ".join(str(value).split())

@@ -58,6 +58,21 @@ def ox(server: Server) -> Iterator[Client]:
 
 
 @pytest.fixture
+def seeded(server: Server) -> None:
+    """Only the stand-in holds what the test looks for."""
+    if not server.root:
+        pytest.skip("a real server does not hold the seed")
+
+
+@pytest.fixture
+def berta(server: Server, seeded: None) -> Iterator[Client]:
+    """A session of another user of the context."""
+    client = server.client("berta@example.org")
+    yield client
+    client.send("GET", "login", "logout")
+
+
+@pytest.fixture
 def contacts(ox: Client) -> Iterator[str]:
     """An empty folder of contacts, gone afterwards."""
     parent = str(ox.config("folder/contacts"))

@@ -155,6 +155,8 @@ def _send(call: Call, raw: bytes) -> dict[str, str]:
     recipients = _recipients(message)
     if not recipients:
         raise fault("MSG-0014")
+    if len(raw) > delivery.MAX_BYTES:
+        raise fault("MSG-1012", f"552 5.3.4 Message size exceeds fixed limit {delivery.MAX_BYTES}")
     complete = _completed(call, message, raw)
     platform = call.groupware.platform
     way = delivery.route(platform, recipients)

@@ -48,6 +48,7 @@ def test_a_filter_is_met(ox: Client, people: str, written: Any, wanted: list[str
     assert [row[0] for row in answer["data"]] == wanted
 
 
+@pytest.mark.usefixtures("seeded")
 def test_users_are_found_in_the_global_address_book(ox: Client) -> None:
     if ox.server.generation == 6:
         found = ox.put("contacts", "search", {"pattern": "ber", "folder": "6"}, columns="500,524")["data"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.standin.client import FAR_FUTURE, Client
+
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def _resource(ox: Client, pattern: str = "elbe") -> dict[str, Any]:

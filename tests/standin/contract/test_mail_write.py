@@ -74,9 +74,8 @@ def message(ox: Client, subject: str) -> Callable[..., bytes]:
 
 
 def test_a_mail_to_several_users_arrives_once_with_each(
-    ox: Client, message: Callable[..., bytes], subject: str
+    ox: Client, berta: Client, message: Callable[..., bytes], subject: str
 ) -> None:
-    berta = ox.server.client("berta@example.org")
     own = ox.config("mail/defaultaddress")
     raw = message(f"Berta <BERTA@example.org>, berta.alias@example.org, {own}")
     sent = ox.put("mail", "new", raw)["data"]
@@ -101,6 +100,7 @@ def test_the_copy_in_sent_is_read_and_keeps_its_bcc(
     assert b"still@example.com" not in arrived
 
 
+@pytest.mark.usefixtures("seeded")
 def test_an_unknown_user_is_refused_and_nothing_is_sent_or_kept(
     ox: Client, message: Callable[..., bytes], subject: str
 ) -> None:
@@ -112,6 +112,7 @@ def test_an_unknown_user_is_refused_and_nothing_is_sent_or_kept(
     assert _with_subject(ox, ox.config("mail/folder/sent"), subject) == []
 
 
+@pytest.mark.usefixtures("seeded")
 def test_a_domain_that_cannot_be_reached_is_reported_by_mail(
     ox: Client, message: Callable[..., bytes], subject: str
 ) -> None:
@@ -143,6 +144,12 @@ def test_a_foreign_sender_is_refused_and_a_missing_one_filled_in(
 def test_a_mail_without_recipients_is_refused(ox: Client) -> None:
     own = ox.config("mail/defaultaddress")
     assert "error" in ox.put("mail", "new", f"From: {own}\r\nSubject: x\r\n\r\nx\r\n".encode())
+
+
+def test_a_mail_that_is_too_large_is_refused(ox: Client, message: Callable[..., bytes], subject: str) -> None:
+    raw = message(ox.config("mail/defaultaddress"), body=("x" * 998 + "\r\n") * 52_500)
+    assert ox.put("mail", "new", raw)["code"] == "MSG-1012"
+    assert _with_subject(ox, _INBOX, subject) == []
 
 
 def test_a_form_with_files_becomes_a_mail(ox: Client, subject: str) -> None:

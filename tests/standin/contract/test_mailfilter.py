@@ -39,12 +39,6 @@ def rules(ox: Client, path: str) -> Iterator[Any]:
         ox.put(path, "delete", {"id": identity})
 
 
-@pytest.fixture
-def berta(ox: Client) -> Client:
-    """Who writes to the one who is away."""
-    return ox.server.client("berta@example.org")
-
-
 def _write(berta: Client, to: str, subject: str, more: str = "") -> set[str]:
     """Subjects of what came back."""
     before = {row[0] for row in berta.get("mail", "all", folder=_INBOX, columns="600")["data"]}
@@ -117,6 +111,17 @@ def test_who_is_away_answers_once(ox: Client, berta: Client, path: str, rules: A
     assert _write(berta, "anton@example.org", "Frage") == set()
     ox.put(path, "update", {"id": identity, "active": True})
     assert _write(berta, "anton.alias@example.org", "Frage") == {"Abwesend"}
+
+
+@pytest.mark.usefixtures("seeded")
+def test_a_sender_that_nobody_can_be_is_no_trouble(ox: Client, rules: Any) -> None:
+    rules()
+    for sender in ("Müller@example.com", "<>", "a b@example.com", "x@exa\tmple.com"):
+        raw = f"From: {sender}\r\nTo: anton@example.org\r\nSubject: {ox.session[:9]}\r\n\r\nx\r\n".encode()
+        where = ox.server.root + "/lab/deliver"
+        reply = ox.http.post(where, params={"login": "anton@example.org"}, data=raw, timeout=30)
+        assert reply.status_code == 200
+        ox.put("mail", "delete", [{"folder": _INBOX, "id": reply.json()["id"]}], harddelete=1)
 
 
 def test_machines_and_lists_get_no_answer(berta: Client, rules: Any) -> None:

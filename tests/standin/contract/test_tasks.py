@@ -23,14 +23,6 @@ def tasks(ox: Client) -> Iterator[str]:
     ox.put("folders", "delete", [str(made["data"])], timestamp=FAR_FUTURE, tree=0)
 
 
-@pytest.fixture
-def berta(ox: Client) -> Iterator[Client]:
-    """Another user of the context."""
-    client = ox.server.client("berta@example.org")
-    yield client
-    client.send("GET", "login", "logout")
-
-
 def _new(ox: Client, folder: str, **fields: Any) -> Any:
     made = ox.put("tasks", "new", {"folder_id": folder, **fields}, timezone="UTC")
     assert "error" not in made, made
@@ -303,6 +295,7 @@ def test_a_folder_of_another_module_is_refused(ox: Client) -> None:
     assert ox.get("tasks", "all", folder=folder, columns="1")["code"] == "TSK-0006"
 
 
+@pytest.mark.usefixtures("seeded")
 def test_the_seed_has_tasks_in_every_status(ox: Client) -> None:
     rows = _rows(ox, str(ox.config("folder/tasks")), "300,301,202,209")
     assert {row[0] for row in rows} == {1, 2, 3, 4, 5}
