@@ -165,21 +165,23 @@ class Notes:
         stamp: str | None,
         occurrence: datetime | None = None,
     ) -> Written:
-        """Four calls: look, read, store the new version, delete the old one."""
+        """Four calls: look, read, store the new version, delete the old one. A message that is too broken to be changed
+        goes to the trash, and a new one is made of what can be read of it."""
         newest = self._current(folder, item_id, stamp)[0].message
         wanted = {field: value for field, value in fields.items() if field != "modified"}
         if not wanted:
             return Written(item_id, newest)
+        source, now = self._source(folder, newest), self._clock.now()
         try:
-            message = mapping.changed(
-                self._source(folder, newest), wanted, item_id, newest, self._clock.now()
-            )
-        except ValueError as error:
-            raise ItemRefused(f"note {item_id}: {error}") from error
+            message, sound = mapping.changed(source, wanted, item_id, newest, now), True
+        except ValueError:
+            found = self._read(folder, [item_id], (BodyKind.HTML, BodyKind.TEXT)).get(item_id)
+            before = found.fields if isinstance(found, Item) else {}
+            message, sound = mapping.made({**before, **wanted}, item_id, self._sender, now), False
         written = self._store(folder, item_id, message)
         # What is left of the old version after a fault is found and deleted by the next listing.
         with suppress(ItemError):
-            self._delete(folder, [newest])
+            self._delete(folder, [newest], hard=sound)
         return written
 
     def delete(

@@ -392,12 +392,31 @@ def test_a_note_that_ox_does_not_delete_stays(mailbox, source, canned):
         source.delete(NOTES, NAME, "101", to_trash=False)
 
 
-def test_a_message_that_is_too_large_or_broken_is_not_changed(mailbox, source, canned, monkeypatch):
+def test_a_message_that_is_too_broken_is_made_anew_and_kept_in_the_trash(mailbox, source, canned):
+    head = f"X-Uniform-Type-Identifier: {KIND}\r\nX-Universally-Unique-Identifier: {NAME}\r\nSubject: A\r\n"
+    broken = head.encode() + b"Content-Type: text/plain; charset=klingon\r\n\r\n\xff\xfetext\r\n"
+    mailbox.put(broken)
+    part = {"id": "1", "content_type": "text/plain", "content": "what OX makes of it", "disp": "inline"}
+    told = {"data": {"id": "101", "subject": "A", "attachments": [part]}}
+    canned.on("mail?get", lambda seen: Reply(broken) if seen.params.get("src") else told)
+    assert source.update(NOTES, NAME, {"subject": "B"}, "101") == Written(NAME, "102")
+    assert source.listing(NOTES, None).stamps == {NAME: "102"}
+    assert mailbox.trash == [broken]
+    message = parsed(mailbox.messages["102"])
+    assert (message["Subject"], text_of(message)) == ("B", "what OX makes of it")
+
+
+def test_a_message_that_is_too_large_is_not_changed(mailbox, source, canned):
     mailbox.put(made(subject="A"))
-    monkeypatch.setattr(mapping, "message_from_bytes", lambda source, policy: None)
+    canned.on("mail?get", Reply(b"x" * (33 * 1024 * 1024)))
     with pytest.raises(ItemRefused):
         source.update(NOTES, NAME, {"subject": "B"}, "101")
     assert list(mailbox.messages) == ["101"]
+
+
+def test_a_text_of_no_known_charset_gives_way_to_a_new_one():
+    before = b"Content-Type: text/plain; charset=klingon\r\n\r\nold\r\n"
+    assert text_of(changed(before, body=Body(TEXT, "new"))) == "new"
 
 
 def test_a_message_that_goes_while_it_is_read_is_gone(mailbox, source, canned):

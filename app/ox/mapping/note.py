@@ -94,12 +94,15 @@ def made(fields: Mapping[str, Any], name: str, sender: str, now: datetime) -> by
 
 def changed(source: bytes, fields: Mapping[str, Any], name: str, replaces: str, now: datetime) -> bytes:
     """The message that takes the place of another one: only what the fields name is another than before, and what
-    hangs on the note stays. Raises ``ValueError`` for a message that cannot be taken apart."""
+    hangs on the note stays. Raises ``ValueError`` for a message that cannot be taken apart and put together again."""
     try:
         message = message_from_bytes(source, policy=_POLICY)
-        return _written(message, fields, name, replaces, now)
+        found = _written(message, fields, name, replaces, now)
     except (MessageError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"the message of the note makes no sense: {error}") from error
+    if not found.isascii():
+        raise ValueError("the message of the note holds bytes of no charset")
+    return found
 
 
 def _written(
@@ -131,7 +134,7 @@ def _set(message: EmailMessage, header: str, value: str | None) -> None:
 def _set_text(message: EmailMessage, body: Body) -> None:
     """Put the text in place of the one that is there."""
     before = message.get_body(("html", "plain"))
-    if before is not None and _plain(_body(before)) == _plain(body):
+    if before is not None and _says(before, body):
         return  # nothing but its form is another one, and the one that is there is the richer one
     forms = message.get_content_type() == "multipart/alternative"
     part = before if message.is_multipart() and not forms and before is not None else message
@@ -139,9 +142,13 @@ def _set_text(message: EmailMessage, body: Body) -> None:
     part.set_content(body.text, subtype="html" if body.kind is BodyKind.HTML else "plain", charset="utf-8")
 
 
-def _body(part: MIMEPart) -> Body:
+def _says(part: MIMEPart, body: Body) -> bool:
+    """Whether the words are the same. A text of no known charset says nothing."""
     kind = BodyKind.HTML if part.get_content_subtype() == "html" else BodyKind.TEXT
-    return Body(kind, str(part.get_content()))
+    try:
+        return _plain(Body(kind, str(part.get_content()))) == _plain(body)
+    except (LookupError, ValueError):
+        return False
 
 
 def _plain(body: Body) -> str:
