@@ -67,8 +67,7 @@ def delete_occurrence(phone: Phone, collection_id: str, server_id: str, original
     """Take one occurrence out of a series."""
     if phone.version in SINGLE_INSTANCES:
         return _single(phone, collection_id, "Delete", server_id, original, [])
-    deleted = [Element("Calendar:Deleted", "1")]
-    return _with_exception(phone, collection_id, server_id, original, deleted)
+    return _with_exception(phone, collection_id, server_id, original, None)
 
 
 def _single(
@@ -83,18 +82,23 @@ def _single(
 
 
 def _with_exception(
-    phone: Phone, collection_id: str, server_id: str, original: When, fields: Sequence[Element]
+    phone: Phone, collection_id: str, server_id: str, original: When, fields: Sequence[Element] | None
 ) -> SyncResult:
-    """Up to 14.1 the series is sent as a whole, with all its exceptions."""
+    """Up to 14.1 the series is sent as a whole, with all its exceptions; ``None`` deletes."""
     held = phone.items(collection_id)[server_id]
     name = Element("Calendar:ExceptionStartTime", compact(original))
-    entries = [
-        entry
-        for entry in held.find("Calendar:Exceptions") or ()
-        if entry.text_of("Calendar:ExceptionStartTime") != name.text
-    ]
-    entries.append(Element("Calendar:Exception", children=[name, *fields]))
-    exceptions = Element("Calendar:Exceptions", children=entries)
+    entries = list(held.find("Calendar:Exceptions") or ())
+    known = [entry for entry in entries if entry.text_of(name.name) == name.text]
+    if fields is None:
+        children = [Element("Calendar:Deleted", "1"), name]
+    else:
+        named = {element.name for element in fields}
+        old: Sequence[Element] = known[0].children if known else [name]
+        children = [*(child for child in old if child.name not in named), *fields]
+    others = [entry for entry in entries if entry not in known]
+    exceptions = Element(
+        "Calendar:Exceptions", children=[*others, Element("Calendar:Exception", children=children)]
+    )
     return phone.change_item(collection_id, server_id, _whole(held, [exceptions]))
 
 

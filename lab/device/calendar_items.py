@@ -10,7 +10,7 @@ import base64
 import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
 from typing import Any
@@ -293,7 +293,8 @@ def _exceptions(data: Element, series: Event) -> tuple[dict[When, Event], tuple[
         if entry.text_of("Calendar:Deleted") == "1":
             deleted.append(original)
         else:
-            changed[original] = event(entry, series)
+            change = event(entry, series)
+            changed[original] = replace(change, start=change.start or original)
     return changed, tuple(deleted)
 
 
