@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +68,42 @@ def test_of_two_writers_with_the_same_timestamp_one_wins(nodes: tuple[Server, Se
     where = {"id": made["data"]["id"], "folder": folder, "timestamp": made["timestamp"]}
     answers = [client.put("contacts", "update", {"note": "x"}, **where) for client in (one, two)]
     assert [answer.get("code") for answer in answers] == [None, "CON-0119"]
+
+
+def test_a_task_of_two_users_its_file_and_a_mail_pass_between_the_nodes(
+    nodes: tuple[Server, Server],
+) -> None:
+    anton, berta = nodes[0].client(), nodes[1].client("berta@example.org")
+    hers = str(berta.config("folder/tasks"))
+    group = anton.put("group", "search", {"pattern": "vertrieb"})["data"][0]
+    body = {
+        "folder_id": anton.config("folder/tasks"),
+        "title": "Größe 4711",
+        "participants": [{"type": 2, "id": group["id"]}],
+    }
+    task = anton.put("tasks", "new", body)["data"]["id"]
+    file = io.BytesIO(bytes(range(256)))
+    where = {"module": 4, "attached": task, "folder": hers}
+    form = {"json_0": json.dumps(where)}
+    made = berta.post("attachment", "attach", form, [("file_0", ("ü.bin", file, "application/x-test"))])
+    assert "error" not in made, made
+    rows = anton.get("tasks", "all", folder=body["folder_id"], columns="1,200,104")["data"]
+    assert [task, "Größe 4711", 1] in rows
+    assert berta.put("tasks", "delete", {"id": task, "folder": hers}, timestamp=FAR_FUTURE)["data"] == []
+    rule = {
+        "rulename": "x",
+        "test": {"id": "true"},
+        "actioncmds": [{"id": "vacation", "days": 1, "text": "ü"}],
+    }
+    notice = berta.put("mailfilter", "new", rule)["data"]
+    raw = b"From: anton@example.org\r\nTo: Berta.Alias@example.org\r\nSubject: 4711\r\n\r\nx\r\n"
+    assert "data" in anton.put("mail", "new", raw)
+    assert ["4711"] in berta.get("mail", "all", folder="default0/INBOX", columns="607")["data"]
+    assert ["Auto: 4711"] in anton.get("mail", "all", folder="default0/INBOX", columns="607")["data"]
+    berta.put("mailfilter", "delete", {"id": notice})
+    added = {"id": "default0/INBOX/Größe & Co", "subscribe": True}
+    assert "error" not in anton.put("folders", "subscribe", [added], tree=20)
+    assert [added["id"]] in anton.get("folders", "list", parent="1", columns="1", tree=20)["data"]
 
 
 def _store_bytes(client: Client) -> tuple[str, bytes]:

@@ -14,7 +14,7 @@ from tests.standin.client import FAR_FUTURE, Client
 
 _MONDAY = 1_705_276_800_000  # 2024-01-15
 _PDF = b"%PDF-1.4 \x00\xff\r\n"
-_NEW = {
+_NEW: dict[str, dict[str, Any]] = {
     "calendar": {"title": "x", "start_date": _MONDAY, "end_date": _MONDAY + 1000, "ignore_conflicts": True},
     "tasks": {"title": "x"},
     "contacts": {"last_name": "x"},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.standin.client import Client
 
 # Module → first generation, an action of it, and its parameters.
-_MODULES = {
+_MODULES: dict[str, tuple[int, str, dict[str, Any]]] = {
     "attachment": (6, "all", {"module": 7, "attached": 0, "folder": 0, "columns": "1"}),
     "calendar": (6, "all", {"columns": "1", "start": 0, "end": 1}),
     "capabilities": (7, "all", {}),
