@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.charset import QP, Charset
-from email.errors import MessageError
+from email.encoders import encode_base64
 from email.message import Message
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.policy import compat32
 from email.utils import format_datetime, formataddr, getaddresses
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from app.eas import original
 from app.eas.errors import ConversionError
@@ -278,12 +278,22 @@ def _wrap(part: Message, subtype: str, before: Sequence[Message] = (), after: Se
         if title.lower().startswith("content-"):
             inner[title] = value
             del part[title]
-    inner.set_payload(part.get_payload())
+    _hand_over(part, inner)
     outer = MIMEMultipart(subtype)
     part["Content-Type"] = outer["Content-Type"]
     if "MIME-Version" not in part:
         part["MIME-Version"] = "1.0"
     part.set_payload([*map(_bare, before), inner, *map(_bare, after)])
+
+
+def _hand_over(part: Message, inner: Message) -> None:
+    """Put what a part holds into another one; bytes that are not ASCII are coded, or they would be lost on the way."""
+    payload: Any = part.get_payload()
+    inner.set_payload(payload)
+    if isinstance(payload, str) and not payload.isascii():
+        inner.set_payload(part.get_payload(decode=True))
+        del inner["Content-Transfer-Encoding"]
+        encode_base64(inner)
 
 
 def _bare(part: Message) -> Message:
@@ -308,7 +318,16 @@ def _enclosed(message: Message, what: Original) -> bytes:
 
 
 def _bytes(message: Message) -> bytes:
-    try:
-        return message.as_bytes(policy=_POLICY)
-    except (MessageError, UnicodeError, LookupError, ValueError) as error:
-        raise ConversionError(f"the message cannot be put together: {error}") from error
+    for part in message.walk():
+        if part.get_content_maintype() == "multipart" and not part.is_multipart():
+            _make_a_file(part)  # its boundary never comes, and a multipart is not written as bytes
+    return message.as_bytes(policy=_POLICY)
+
+
+def _make_a_file(part: Message) -> None:
+    data = part.get_payload(decode=True)
+    del part["Content-Type"]
+    del part["Content-Transfer-Encoding"]
+    part["Content-Type"] = "application/octet-stream"
+    part.set_payload(data)
+    encode_base64(part)

@@ -71,9 +71,9 @@ def leaves(message: Message) -> Iterator[Message]:
     if message.get_content_maintype() != "multipart" or not message.is_multipart():
         yield message
         return
-    for part in message.get_payload():
-        if isinstance(part, Message):
-            yield from leaves(part)
+    parts: Any = message.get_payload()
+    for part in parts:
+        yield from leaves(part)
 
 
 def is_text(part: Message) -> bool:

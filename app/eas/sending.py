@@ -124,7 +124,7 @@ def send_about(call: Call, quote: Quote, is_answer: bool) -> Answer:
         return _sent(call, request, request.mime)
     mime = request.mime
     if not request.complete:
-        mime = _composed(quote, mime, _original(call, folder, item))
+        mime = quote(mime, _original(call, folder, item))
     about = {"answers" if is_answer else "forwards": (folder, item)}
     return _sent(call, request, mime, **about)
 
@@ -157,13 +157,6 @@ def _in_words(call: Call, folder: FolderRef, item: str, error: ItemError) -> Ori
     if found is None or isinstance(found, Exception):
         raise StatusError(Compose.SOURCE_MISSING, str(found or error)) from error
     return original.of_fields(found.fields)
-
-
-def _composed(quote: Quote, mime: bytes, about: Original) -> bytes:
-    try:
-        return quote(mime, about)
-    except ConversionError as error:
-        raise StatusError(Common.INVALID_MIME, str(error)) from error
 
 
 def _sent(

@@ -150,7 +150,8 @@ def _offer() -> dict[str, str]:
 def _document(command: Command) -> Element | None:
     """The root of the body. Raises ``StatusError`` 101 for another kind of content, 102 for bytes that are no WBXML;
     ``Malformed`` for another command's root."""
-    if not command.content or (command.content_type == MAIL_TYPE and command.name in MAIL_COMMANDS):
+    is_message = command.content_type == MAIL_TYPE and command.name in MAIL_COMMANDS
+    if not command.content or is_message or command.name not in ROOTS:
         return None
     if command.content_type not in ("", WBXML_TYPE, SHORT_TYPE):
         raise StatusError(Common.INVALID_CONTENT, f"content type {command.content_type!r} is not served")

@@ -28,8 +28,7 @@ class Chain:
     def _read(self) -> Iterator[bytes]:
         for part in self._parts:
             if isinstance(part, bytes):
-                if part:
-                    yield part
+                yield part
             else:
                 yield from part
 
@@ -47,54 +46,42 @@ class Chain:
 class _Derived:
     """What is made of another stream while it is read; closing it closes that one."""
 
-    def __init__(self, source: Iterator[bytes]) -> None:
+    def __init__(self, source: Iterator[bytes], made: Iterator[bytes]) -> None:
         self._source = source
-        self._rest = self._read()
-
-    def _read(self) -> Iterator[bytes]:
-        raise NotImplementedError
+        self._made = made
 
     def __iter__(self) -> _Derived:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._rest)
+        return next(self._made)
 
     def close(self) -> None:
         """Give up what is left."""
         close([self._source])
 
 
-class _Base64(_Derived):
-    def _read(self) -> Iterator[bytes]:
-        left = b""
-        for chunk in self._source:
-            whole = left + chunk
-            end = len(whole) - len(whole) % 3
-            left = whole[end:]
-            if end:
-                yield base64.b64encode(whole[:end])
-        if left:
-            yield base64.b64encode(left)
+def _base64(source: Iterator[bytes]) -> Iterator[bytes]:
+    left = b""
+    for chunk in source:
+        whole = left + chunk
+        end = len(whole) - len(whole) % 3
+        left = whole[end:]
+        yield base64.b64encode(whole[:end])
+    yield base64.b64encode(left)
 
 
-class _Part(_Derived):
-    def __init__(self, source: Iterator[bytes], first: int, count: int) -> None:
-        super().__init__(source)
-        self._first = first
-        self._count = count
-
-    def _read(self) -> Iterator[bytes]:
-        skip, left = self._first, self._count
-        for chunk in self._source:
-            piece = chunk[skip : skip + left]
-            skip = max(skip - len(chunk), 0)
-            left -= len(piece)
-            if piece:
-                yield piece
-            if not left:
-                break
-        self.close()
+def _part(source: Iterator[bytes], first: int, count: int) -> Iterator[bytes]:
+    skip, left = first, count
+    while left:
+        chunk = next(source, None)
+        if chunk is None:
+            return
+        piece = chunk[skip : skip + left]
+        skip = max(skip - len(chunk), 0)
+        left -= len(piece)
+        yield piece
+    close([source])
 
 
 def close(streams: Iterable[Iterator[bytes]]) -> None:
@@ -121,12 +108,14 @@ def cut(download: Download, first: int, last: int) -> Download:
     count = min(last + 1, size) - first
     if count <= 0:
         raise ValueError(f"bytes {first} to {last} of {size}")
-    return Download(_Part(download.chunks, first, count), download.content_type, count, download.name)
+    made = _Derived(download.chunks, _part(download.chunks, first, count))
+    return Download(made, download.content_type, count, download.name)
 
 
 def as_base64(download: Download) -> Pieces:
     """A file that has a size as the text that a document carries."""
-    return Pieces(_Base64(download.chunks), -(-(download.size or 0) // 3) * 4)
+    made = _Derived(download.chunks, _base64(download.chunks))
+    return Pieces(made, -(-(download.size or 0) // 3) * 4)
 
 
 def joined(pieces: Sequence[bytes | Pieces], content_type: str) -> Download:

@@ -86,6 +86,15 @@ class Reply:
         return self.one(name).text
 
 
+def whole(response: EasResponse) -> bytes:
+    """The body of an answer, also of one that comes in pieces; their size is as announced."""
+    if response.stream is None:
+        return response.body
+    data = b"".join(response.stream.chunks)
+    assert len(data) == response.stream.size
+    return data
+
+
 class World:
     """One user with data in memory, and what a process keeps."""
 
@@ -158,11 +167,12 @@ class Phone:
         return self.reply(response)
 
     def reply(self, response: EasResponse) -> Reply:
-        validate(response.body, self.version.text)
-        if not response.body:
+        body = whole(response)
+        validate(body, self.version.text)
+        if not body:
             return Reply(response, None)
         assert response.headers["Content-Type"] == "application/vnd.ms-sync.wbxml"
-        return Reply(response, decode(response.body))
+        return Reply(response, decode(body))
 
     def information(self) -> Element:
         return tree("Settings:DeviceInformation", ("Set", ("Model", "Lab"), ("OS", "Test 1")))

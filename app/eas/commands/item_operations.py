@@ -23,7 +23,7 @@ from app.eas.folders import CLASSES as CLASS_NAMES
 from app.eas.folders import folder_number, item_id
 from app.eas.options import HTML, MIME, PLAIN, Options, Preference
 from app.eas.reading import only, required
-from app.eas.schema.classes import CLASSES, View, application_data
+from app.eas.schema.classes import View, application_data
 from app.eas.status import Common, OperationStatus
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
 from app.usm.model import BodyKind, Download, FolderRef
@@ -195,7 +195,7 @@ def _item(call: Call, element: Element, wishes: Element | None, parts: _Parts) -
     if found is None:
         raise ItemGone(f"there is no item {item} in folder {folder.number}")
     if isinstance(found, Exception):
-        raise found
+        raise _Failed(OperationStatus.CONVERSION, str(found)) from found
     view = View(folder.number, call.command.device, call.version, chosen)
     properties = list(application_data(found, view))
     if parts.multipart:
@@ -216,10 +216,7 @@ def _named(call: Call, element: Element) -> tuple[FolderRef, str]:
     item = item_id(number or 0, name)
     if number is None or item is None:
         raise ItemGone(f"there is no item {name!r} in folder {collection!r}")
-    folder = call.session.folder(number)
-    if folder.content not in CLASSES:
-        raise FolderGone(f"folder {number} holds {folder.content.value}, which is not synchronised")
-    return folder, item
+    return call.session.folder(number), item
 
 
 def _options(wishes: Element | None) -> Options:

@@ -282,6 +282,8 @@ def read_change(elements: Sequence[Element], version: Version) -> dict[str, Any]
 def _read(elements: Sequence[Element]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for element in elements:
+        if element.name in _IGNORED:
+            continue
         if element.name in _DRAFT_BY_TAG:
             row = _DRAFT_BY_TAG[element.name]
             fields[row.field] = row.kind.read(element)
@@ -296,7 +298,7 @@ def _read(elements: Sequence[Element]) -> dict[str, Any]:
         elif element.name in BY_TAG:
             row = BY_TAG[element.name]
             fields[row.field] = row.kind.read(element)
-        elif element.name not in _IGNORED:
+        else:
             raise ConversionError(f"{element.name} of a mail cannot be changed by a device")
     return fields
 

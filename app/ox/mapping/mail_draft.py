@@ -105,7 +105,7 @@ def compose(
     for title, value in header:
         message[title] = value  # type: ignore[assignment]  # a Header is taken as well
     message["MIME-Version"] = "1.0"
-    return message.as_bytes(policy=compat32.clone(linesep="\r\n"))
+    return _written(message)
 
 
 def _headers(
@@ -230,17 +230,43 @@ def _joined(subtype: str, parts: Sequence[Message]) -> Message:
 
 
 def in_ascii(mime: bytes) -> bytes:
-    """A message that OX can take as text: parts that are not ASCII are coded, unless that would break a signature.
-    A message that is ASCII stays as it is, byte for byte."""
-    if mime.isascii():
-        return mime
-    message = parsed(mime)
-    if message.get_content_type() != "multipart/signed":
-        _code_parts(message)
-    for title, value in list(message.raw_items()):
-        if not str(value).isascii():
-            message.replace_header(title, _coded(title, str(value)))  # type: ignore[arg-type]
+    """A message that OX can take as text: what is not ASCII is coded, unless that would break a signature. A message
+    that is ASCII stays as it is, byte for byte."""
+    return mime if mime.isascii() else _written(parsed(mime))
+
+
+def _written(message: Message) -> bytes:
+    for part in _unsigned(message):
+        if not part.is_multipart():
+            _code(part)
+        elif not f"{part.preamble or ''}{part.epilogue or ''}".isascii():
+            part.preamble = part.epilogue = None  # nobody shows them
+        for title, value in list(part.raw_items()):
+            if not str(value).isascii():
+                part.replace_header(title, _coded(title, str(value)))  # type: ignore[arg-type]
     return message.as_bytes(policy=compat32.clone(linesep="\r\n"))
+
+
+def _unsigned(part: Message) -> Iterator[Message]:
+    """All parts but those that a signature covers."""
+    yield part
+    if part.is_multipart() and part.get_content_type() != "multipart/signed":
+        below: Any = part.get_payload()
+        for each in below:
+            yield from _unsigned(each)
+
+
+def _code(part: Message) -> None:
+    payload: Any = part.get_payload()
+    if payload.isascii() and part.get_content_maintype() != "multipart":
+        return
+    data = part.get_payload(decode=True)
+    if part.get_content_maintype() == "multipart":  # its boundary never comes
+        del part["Content-Type"]
+        part["Content-Type"] = "application/octet-stream"
+    del part["Content-Transfer-Encoding"]
+    part.set_payload(data)
+    encode_base64(part)
 
 
 def _coded(title: str, value: str) -> str | Header:
@@ -250,18 +276,3 @@ def _coded(title: str, value: str) -> str | Header:
             [Address(mail, charsets.decode_words(name)) for name, mail in getaddresses([text]) if mail]
         )
     return Header(" ".join(text.split()), UTF_8)
-
-
-def _code_parts(message: Message) -> None:
-    for _, part in numbered(message):
-        if part.is_multipart():
-            continue
-        payload = part.get_payload(decode=True)
-        if isinstance(payload, bytes) and not payload.isascii() and _is_bare(part):
-            del part["Content-Transfer-Encoding"]
-            part.set_payload(payload)
-            encode_base64(part)
-
-
-def _is_bare(part: Message) -> bool:
-    return str(part.get("Content-Transfer-Encoding", "8bit")).strip().lower() in ("7bit", "8bit", "binary")

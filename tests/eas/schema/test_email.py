@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from app.eas.errors import ConversionError
 from app.eas.schema import email
 from app.eas.versions import Version
 from app.usm.content import MAIL_FIELDS, Address
 from app.usm.model import Attachment, Body, BodyKind
-from tests.eas.phone import INBOX, Phone, Reply, World, plain
+from app.wbxml import Element
+from tests.eas.phone import INBOX, Phone, Reply, World, plain, tree
 
 ANNA = Address("anna@example.org", "Anna B")
 
@@ -55,8 +57,12 @@ FULL = {
 }
 
 
+WRITTEN = {"add_attachments", "remove_attachments", "send"}
+"""Only ever written; what a mail tells of a meeting has tests of its own."""
+
+
 def test_the_sample_has_every_field() -> None:
-    assert set(FULL) == set(MAIL_FIELDS)
+    assert set(FULL) | WRITTEN | {"meeting"} == set(MAIL_FIELDS)
 
 
 @pytest.mark.parametrize("version", list(Version))
@@ -263,3 +269,82 @@ def test_the_oldest_moment_can_be_written(ready: Phone) -> None:
         .text("Email:DateReceived")
         .startswith("0001-01-01T")
     )
+
+
+# -- drafts --------------------------------------------------------------------------------------------------
+
+DRAFT = (
+    tree("Email:To", '"Bauer; Anna" <anna@example.org>; bert@example.org, "C" <c@example.org>'),
+    tree("Email:Cc"),
+    tree("Email2:Bcc", "secret@example.org"),
+    tree("Email:Subject", "Plan"),
+    tree("Email:Importance", "2"),
+    tree("Email:Read", "1"),
+    tree("AirSyncBase:Body", ("Type", "2"), ("Data", "<p>Hello</p>")),
+    tree("Email2:IsDraft", "1"),
+)
+
+
+@pytest.mark.parametrize("version", [Version.V16_0, Version.V16_1])
+def test_a_draft_is_read(version: Version) -> None:
+    expected = {
+        "to": (
+            Address("anna@example.org", "Bauer; Anna"),
+            Address("bert@example.org"),
+            Address("c@example.org", "C"),
+        ),
+        "cc": (),
+        "bcc": (Address("secret@example.org"),),
+        "subject": "Plan",
+        "importance": 2,
+        "read": True,
+        "body": Body(BodyKind.HTML, "<p>Hello</p>", native=BodyKind.HTML),
+    }
+    assert email.read_new(DRAFT, version) == expected
+    assert email.read_change([*DRAFT, tree("Email2:Send")], version) == {**expected, "send": True}
+
+
+@pytest.mark.parametrize("version", [Version.V12_1, Version.V14_1])
+def test_devices_of_earlier_versions_write_no_drafts(version: Version) -> None:
+    with pytest.raises(ConversionError):
+        email.read_new(DRAFT, version)
+    with pytest.raises(ConversionError, match="cannot be changed"):
+        email.read_change(DRAFT, version)
+
+
+def test_a_draft_may_come_as_a_whole_message() -> None:
+    mime = b"Subject: x\r\n\r\ntext"
+    for data in (mime, mime.decode()):
+        body = tree("AirSyncBase:Body", ("Type", "4"), ("Data", data))
+        assert email.read_new([body], Version.V16_1) == {"body": Body(BodyKind.MIME, mime=mime)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        tree("AirSyncBase:Body", ("Type", "4"), ("Data", b" ")),
+        tree("AirSyncBase:Body", ("Type", "4")),
+        tree("AirSyncBase:Body", ("Type", "4"), ("Truncated", "1"), ("Data", b"half")),
+        tree("AirSyncBase:Body", ("Type", "1"), ("Truncated", "1"), ("Data", "half")),
+    ],
+)
+def test_a_body_that_is_not_all_there_changes_nothing(body: Element) -> None:
+    assert email.read_change([body], Version.V16_1) == {}
+
+
+def test_files_are_added_and_taken_away() -> None:
+    added = tree("AirSyncBase:Add", ("ClientId", "1"), ("Content", b"abc"), ("DisplayName", "a.txt"))
+    gone = tree("AirSyncBase:Delete", ("FileReference", "3:7:1.2"))
+    fields = email.read_change([tree("AirSyncBase:Attachments", added, gone)], Version.V16_1)
+    assert [(each.name, each.data) for each in fields["add_attachments"]] == [("a.txt", b"abc")]
+    assert fields["remove_attachments"] == ("1.2",)
+    assert email.read_change([tree("AirSyncBase:Attachments")], Version.V16_1) == {}
+
+
+@pytest.mark.parametrize(
+    "element",
+    [tree("Email:Importance", "9"), tree("Email:MeetingRequest"), tree("Contacts:LastName", "x")],
+)
+def test_what_makes_no_sense_in_a_draft_is_refused(element: Element) -> None:
+    with pytest.raises(ConversionError):
+        email.read_new([element], Version.V16_1)

@@ -1,0 +1,297 @@
+"""ItemOperations and GetAttachment: items, files, ranges, several parts, and folders emptied."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from app.eas.server import EasResponse
+from app.eas.versions import Version
+from app.usm.errors import ItemFailed, ItemRefused, ItemUnreadable, SourceUnavailable
+from app.usm.model import Body, BodyKind, Download
+from app.wbxml import Element, decode, encode
+from tests.eas.phone import CONTACTS, INBOX, Phone, Reply, World, tree, whole
+from tests.schemas import validate
+
+FILE = bytes(range(256)) * 4
+
+
+@pytest.fixture
+def ready(phone: Phone) -> Phone:
+    return phone.start(INBOX, CONTACTS)
+
+
+def put(phone: Phone, **fields: object) -> str:
+    """The ServerId of a mail with a file."""
+    body = fields.pop("body", Body(BodyKind.TEXT, "Hello"))
+    item = phone.world.source.put(INBOX, {"subject": "x", "body": body, "files": {"1.2": FILE}, **fields})
+    return f"{phone.number(INBOX)}:{item}"
+
+
+def operations(*content: object) -> Element:
+    return tree("ItemOperations:ItemOperations", *content)
+
+
+def fetch(*names: object, options: tuple[object, ...] = ()) -> tuple[object, ...]:
+    return ("Fetch", ("Store", "Mailbox"), *names, ("Options", *options) if options else None)
+
+
+def file_of(item: str, part: str = "1.2") -> tuple[str, str]:
+    return ("AirSyncBase:FileReference", f"{item}:{part}")
+
+
+def in_parts(phone: Phone, root: Element) -> tuple[Reply, list[bytes]]:
+    """The answer in several parts, itself the first."""
+    phone.headers["ms-asacceptmultipart"] = "T"
+    response = phone.raw("ItemOperations", encode(root))
+    phone.headers.clear()
+    assert response.headers["Content-Type"] == "application/vnd.ms-sync.multipart"
+    data = whole(response)
+    (count,) = struct.unpack_from("<I", data)
+    table = [struct.unpack_from("<II", data, 4 + 8 * position) for position in range(count)]
+    parts = [data[offset : offset + length] for offset, length in table]
+    validate(parts[0], phone.version.text)
+    return Reply(response, decode(parts[0])), parts
+
+
+def status_of(reply: Reply, operation: str = "Fetch") -> str:
+    assert reply.status == "1"
+    return reply.one(f"ItemOperations:{operation}").text_of("ItemOperations:Status") or ""
+
+
+def test_a_file_comes_as_base64_in_the_document(ready: Phone) -> None:
+    item = put(ready)
+    reply = ready.send("ItemOperations", operations(fetch(file_of(item))))
+    assert status_of(reply) == "1"
+    assert reply.text("AirSyncBase:FileReference") == f"{item}:1.2"
+    assert base64.b64decode(reply.text("ItemOperations:Data")) == FILE
+    assert reply.text("AirSyncBase:ContentType") == "application/octet-stream"
+    assert reply.all("ItemOperations:Range") == []
+    assert reply.http.stream is not None
+
+
+def test_a_file_comes_as_a_part_of_its_own(ready: Phone) -> None:
+    item = put(ready)
+    reply, parts = in_parts(
+        ready, operations(fetch(file_of(item)), fetch(file_of(item, "9")), fetch(file_of(item)))
+    )
+    assert [element.text for element in reply.all("ItemOperations:Part")] == ["1", "2"]
+    assert parts[1:] == [FILE, FILE]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "expected"),
+    [("0-9", "0-9", FILE[:10]), ("1000-5000", "1000-1023", FILE[1000:]), ("5-5", "5-5", FILE[5:6])],
+)
+def test_a_range_of_a_file(ready: Phone, asked: str, told: str, expected: bytes) -> None:
+    root = operations(fetch(file_of(put(ready)), options=(("Range", asked),)))
+    reply = ready.send("ItemOperations", root)
+    assert (reply.text("ItemOperations:Range"), reply.text("ItemOperations:Total")) == (told, "1024")
+    assert base64.b64decode(reply.text("ItemOperations:Data")) == expected
+    assert in_parts(ready, root)[1][1] == expected
+
+
+@pytest.mark.parametrize("asked", ["1024-1025", "9-5", "x", "-1", "1-", "99999999999-99999999999"])
+def test_a_range_that_cannot_be(ready: Phone, asked: str) -> None:
+    reply = ready.send("ItemOperations", operations(fetch(file_of(put(ready)), options=(("Range", asked),))))
+    assert status_of(reply) == "8"
+
+
+@pytest.mark.parametrize("reference", ["", "x", "2", "2:1", "99:1:1", "2:999:1", "a:b:c", "2::1", "::"])
+def test_a_file_that_is_not_there(ready: Phone, reference: str) -> None:
+    reply = ready.send("ItemOperations", operations(fetch(("AirSyncBase:FileReference", reference))))
+    assert status_of(reply) == "15"
+
+
+def test_an_item_comes_in_full(ready: Phone) -> None:
+    item = put(ready, body=Body(BodyKind.HTML, "<p>Hello</p>", native=BodyKind.HTML))
+    names = (("AirSync:CollectionId", ready.number(INBOX)), ("AirSync:ServerId", item))
+    reply = ready.send("ItemOperations", operations(fetch(*names)))
+    assert (reply.text("AirSync:ServerId"), reply.text("AirSync:Class")) == (item, "Email")
+    assert reply.text("Email:Subject") == "x"
+    assert reply.text("AirSyncBase:Data") == "<p>Hello</p>"
+    plain_text = ("AirSyncBase:BodyPreference", ("Type", "1"))
+    reply = ready.send("ItemOperations", operations(fetch(*names, options=(plain_text,))))
+    assert reply.text("AirSyncBase:Data") == "Hello"
+    reply, parts = in_parts(ready, operations(fetch(*names)))
+    assert parts[1] == b"<p>Hello</p>"
+    assert reply.text("ItemOperations:Part") == "1"
+    assert reply.all("AirSyncBase:Data") == []
+
+
+def test_a_message_as_it_came(ready: Phone) -> None:
+    raw = b"Subject: x\r\n\r\n\x00\xff"
+    item = put(ready, body=Body(BodyKind.MIME, mime=raw))
+    names = (("AirSync:CollectionId", ready.number(INBOX)), ("AirSync:ServerId", item))
+    wishes = (("AirSync:MIMESupport", "2"), ("AirSyncBase:BodyPreference", ("Type", "4")))
+    root = operations(fetch(*names, options=wishes))
+    assert ready.send("ItemOperations", root).one("AirSyncBase:Data").value == raw
+    assert in_parts(ready, root)[1][1] == raw
+
+
+def test_a_body_that_is_left_out_is_no_part(ready: Phone) -> None:
+    item = put(ready, body=Body(BodyKind.TEXT, "long enough"))
+    preference = ("AirSyncBase:BodyPreference", ("Type", "1"), ("TruncationSize", "3"), ("AllOrNone", "1"))
+    names = (("AirSync:CollectionId", ready.number(INBOX)), ("AirSync:ServerId", item))
+    _, parts = in_parts(ready, operations(fetch(*names, options=(preference,))))
+    assert len(parts) == 1
+
+
+def test_a_contact_and_the_long_id_of_a_search(ready: Phone) -> None:
+    item = ready.world.source.put(CONTACTS, {"first_name": "Anna"})
+    name = f"{ready.number(CONTACTS)}:{item}"
+    reply = ready.send("ItemOperations", operations(fetch(("Search:LongId", name))))
+    assert reply.text("Contacts:FirstName") == "Anna"
+    assert reply.text("Search:LongId") == name
+
+
+@pytest.mark.parametrize("name", ["2:999", "98:1", "nonsense"])
+def test_an_item_that_is_not_there(ready: Phone, name: str) -> None:
+    reply = ready.send("ItemOperations", operations(fetch(("Search:LongId", name))))
+    assert status_of(reply) == "6"
+
+
+def test_items_that_cannot_be_read_or_shown(ready: Phone) -> None:
+    item = put(ready)
+    ready.world.source.unreadable.add(item.partition(":")[2])
+    reply = ready.send("ItemOperations", operations(fetch(("Search:LongId", item))))
+    assert status_of(reply) == "14"
+    items = ready.world.source.items[INBOX]
+    items["9" * 70] = items[ready.world.source.put(INBOX, {"subject": "x"})]
+    named = f"{ready.number(INBOX)}:{'9' * 70}"
+    assert status_of(ready.send("ItemOperations", operations(fetch(("Search:LongId", named))))) == "14"
+
+
+def test_another_store_and_conversations(ready: Phone) -> None:
+    library = ("Fetch", ("Store", "DocumentLibrary"), ("DocumentLibrary:LinkId", "x"))
+    assert status_of(ready.send("ItemOperations", operations(library))) == "9"
+    if ready.version >= Version.V14_0:
+        conversation = ("Move", ("ConversationId", b"1"), ("DstFldId", "3"))
+        assert status_of(ready.send("ItemOperations", operations(conversation)), "Move") == "6"
+
+
+def empty(folder: str, below: bool = False) -> tuple[object, ...]:
+    wishes = ("Options", ("DeleteSubFolders",)) if below else None
+    return ("EmptyFolderContents", ("AirSync:CollectionId", folder), wishes)
+
+
+def test_a_folder_is_emptied(ready: Phone) -> None:
+    put(ready)
+    reply = ready.send("ItemOperations", operations(empty(ready.number(INBOX), below=True)))
+    assert status_of(reply, "EmptyFolderContents") == "1"
+    assert ready.world.source.items[INBOX] == {}
+    for wrong in ("98", "nonsense"):
+        reply = ready.send("ItemOperations", operations(empty(wrong)))
+        assert status_of(reply, "EmptyFolderContents") == "6"
+
+
+def test_answers_come_in_the_order_of_the_standard(ready: Phone) -> None:
+    item = put(ready)
+    reply = ready.send("ItemOperations", operations(fetch(file_of(item)), empty("98")))
+    names = [child.name for child in reply.one("ItemOperations:Response")]
+    assert names == ["ItemOperations:EmptyFolderContents", "ItemOperations:Fetch"]
+
+
+@pytest.mark.parametrizeXX
+def test_what_the_source_says_no_to(ready: Phone, error: Exception, status: str) -> None:
+    def fail(name: str) -> None:
+        if name == "attachment":
+            raise error
+
+    item = put(ready)
+    ready.world.source.before = fail
+    assert status_of(ready.send("ItemOperations", operations(fetch(file_of(item))))) == status
+
+
+class Watched:
+    """A file that knows whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        raise StopIteration
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_source_that_stops_answering_leaves_no_file_open(
+    ready: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Watched] = []
+
+    def attachment(*names: object) -> Download:
+        if opened:
+            raise SourceUnavailable("down")
+        opened.append(Watched())
+        return Download(opened[0], size=0)
+
+    monkeypatch.setattr(ready.world.source, "attachment", attachment)
+    item = put(ready)
+    root = operations(fetch(file_of(item)), fetch(file_of(item)))
+    assert ready.send("ItemOperations", root).http.status == 503
+    assert opened[0].closed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (),
+        (("Status", "1"),),
+        (("Fetch", ("Store", "Mailbox")),),
+        (("Fetch",),),
+        (("EmptyFolderContents",),),
+    ],
+)
+def test_a_document_that_is_none(ready: Phone, content: tuple[object, ...]) -> None:
+    assert ready.send("ItemOperations", operations(*content)).status == "2"
+
+
+def test_too_many_operations(world: World) -> None:
+    phone = world.phone(Version.V16_1).start(INBOX)
+    many = [fetch(("Search:LongId", "2:1")) for _ in range(101)]
+    assert phone.send("ItemOperations", operations(*many)).status == "103"
+
+
+# -- GetAttachment -------------------------------------------------------------------------------------------
+
+
+def get(phone: Phone, name: str) -> EasResponse:
+    query = phone.query
+    phone.query = lambda command: f"{query(command)}&AttachmentName={name}"  # type: ignore[method-assign]
+    try:
+        return phone.raw("GetAttachment", b"")
+    finally:
+        phone.query = query  # type: ignore[method-assign]
+
+
+def test_an_old_device_gets_the_file_itself(world: World) -> None:
+    phone = world.phone(Version.V12_1).start(INBOX)
+    response = get(phone, f"{put(phone)}:1.2")
+    assert (response.status, whole(response)) == (200, FILE)
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    assert get(phone, "nonsense").status == 404
+    assert phone.raw("GetAttachment", b"ignored").status == 404
+
+
+def test_a_file_too_large_for_an_old_device(world: World) -> None:
+    def fail(name: str) -> None:
+        if name == "attachment":
+            raise ItemUnreadable("too large")
+
+    phone = world.phone(Version.V12_1).start(INBOX)
+    item = put(phone)
+    world.source.before = fail
+    assert get(phone, f"{item}:1.2").status == 413
+
+
+def test_there_is_no_get_attachment_later(world: World) -> None:
+    phone = world.phone(Version.V14_1).start(INBOX)
+    assert get(phone, f"{put(phone)}:1.2").status == 400
