@@ -15,6 +15,7 @@ from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.errors import StatusError
 from app.eas.folders import ROOT, exists_in, folder_type
+from app.eas.hierarchy import MAX_NAME
 from app.eas.reading import identifier
 from app.eas.schema.text import line
 from app.eas.status import FolderSyncStatus
@@ -25,7 +26,6 @@ from app.wbxml.element import Element
 
 NAME: Final = "FolderSync"
 START: Final = "0"
-MAX_NAME: Final = 256
 
 _TAGS: Final = {ChangeKind.CHANGE: "Update", ChangeKind.DELETE: "Delete", ChangeKind.ADD: "Add"}
 

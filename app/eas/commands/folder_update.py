@@ -10,11 +10,8 @@ from typing import Final
 
 from app.eas.answer import Answer
 from app.eas.call import Call
-from app.eas.commands.folder_create import key_in, parent_in, title_in
-from app.eas.commands.folder_delete import number_in
-from app.eas.errors import StatusError
+from app.eas.hierarchy import answering, key_in, number_in, parent_in, title_in
 from app.eas.status import FolderStatus
-from app.usm.errors import FolderGone, ItemConflict, ItemError, ItemRefused, UnknownSyncKey
 from app.usm.model import HIERARCHY, FolderWritten
 from app.wbxml.element import Element
 
@@ -38,20 +35,12 @@ def read(document: Element) -> Wish:
 
 def do(call: Call, wish: Wish) -> FolderWritten:
     """Raises ``StatusError``."""
-    try:
+    with answering(gone=_missing(call, wish), conflict=FolderStatus.EXISTS, refused=FolderStatus.EXISTS):
         return call.session.change_folder(wish.key, wish.number, wish.parent, wish.title)
-    except UnknownSyncKey as error:
-        raise StatusError(FolderStatus.INVALID_KEY, str(error)) from error
-    except FolderGone as error:
-        raise StatusError(_missing(call, wish), str(error)) from error
-    except (ItemConflict, ItemRefused) as error:
-        raise StatusError(FolderStatus.EXISTS, str(error)) from error
-    except ItemError as error:
-        raise StatusError(FolderStatus.SERVER_ERROR, str(error)) from error
 
 
 def _missing(call: Call, wish: Wish) -> FolderStatus:
-    """Which of the two folders it is that is gone."""
+    """Which of the two folders it is, if one is gone."""
     if wish.parent != HIERARCHY and not call.session.holds_folder(wish.parent):
         return FolderStatus.NO_PARENT
     return FolderStatus.MISSING
