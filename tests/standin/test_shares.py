@@ -233,6 +233,31 @@ def test_the_tree_of_devices_holds_what_was_added(anton: Client) -> None:
     assert "error" in anton.put("folders", "subscribe", strange, tree=20)
 
 
+def test_a_folder_made_or_renamed_in_the_tree_of_devices_stays_in_it(anton: Client) -> None:
+    def ids() -> list[str]:
+        return [row[0] for row in anton.get("folders", "list", parent="1", columns="1", tree=20)["data"]]
+
+    inbox = "default0/INBOX"
+    made = anton.put("folders", "new", {"title": "Neu", "module": "mail"}, folder_id=inbox, tree=20)["data"]
+    assert made in ids()
+    renamed = anton.put("folders", "update", {"title": "Anders"}, id=made, tree=20)["data"]
+    assert renamed in ids()
+    assert made not in ids()
+    assert anton.put("folders", "delete", [renamed], tree=20)["data"] == []
+    assert renamed not in ids()
+    again = anton.put("folders", "new", {"title": "Anders", "module": "mail"}, folder_id=inbox, tree=0)[
+        "data"
+    ]
+    assert again not in ids()
+    anton.put("folders", "delete", [again], tree=0, hardDelete="true")
+    own = str(anton.config("folder/contacts"))
+    body = {"title": "Gerät", "module": "contacts"}
+    made = anton.put("folders", "new", body, folder_id=own, tree=20)["data"]
+    assert made in ids()
+    anton.put("folders", "delete", [made], timestamp=FAR_FUTURE, tree=20)
+    assert made not in ids()
+
+
 def test_calendars_are_folders_of_events_when_asked_for(anton: Client) -> None:
     own = str(anton.config("folder/calendar"))
     found = anton.get("folders", "allVisible", content_type="event", columns="1,301", tree=0)["data"]

@@ -425,12 +425,14 @@ def _update_mail_folder(call: Call, tree: FolderTree, node: Node, body: dict[str
         if mail.find_folder(connection, call.cid, call.user.id, fullname):
             raise fault("IMAP-1004", fullname)
         mail.rename_folder(connection, call.cid, call.user.id, folder, fullname)
+        folders.rename_chosen(connection, call.user, node_id, f"{mail.ACCOUNT}/{fullname}")
     return Answer(f"{mail.ACCOUNT}/{fullname}")
 
 
 def _delete_mail_folder(call: Call, node_id: str) -> None:
     with call.write() as connection:
         folder = open_mail_folder(call, connection, node_id)
+        folders.rename_chosen(connection, call.user, node_id, None)
         trash = mail.standard_folder(connection, call.cid, call.user.id, "trash")
         if call.flag("hardDelete") or trash is None or folder.fullname.startswith(trash.fullname + "/"):
             mail.delete_folder(connection, call.cid, call.user.id, folder)

@@ -235,6 +235,18 @@ def choose(connection: sa.Connection, user: User, tree: int, folder_id: str, wan
         connection.execute(table.insert(), [row])
 
 
+def rename_chosen(connection: sa.Connection, user: User, old: str, new: str | None) -> None:
+    """A mail folder and those below it have other ids now (``None``: they are gone): so have they in the virtual
+    trees."""
+    table = virtual_tree
+    mine = sa.and_(table.c.cid == user.cid, table.c.user == user.id)
+    for row in connection.execute(sa.select(table).where(mine)).all():
+        if row.folderId == old or row.folderId.startswith(old + "/"):
+            choose(connection, user, row.tree, row.folderId, False)
+            if new is not None:
+                choose(connection, user, row.tree, new + row.folderId[len(old) :], True)
+
+
 def children(connection: sa.Connection, user: User, folder_id: int) -> list[Folder]:
     """The folders directly below one, whoever may see them."""
     tree = oxfolder_tree
