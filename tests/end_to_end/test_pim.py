@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -16,7 +19,7 @@ from lab.device import CommandFailed, Phone, folders
 from lab.device.notes import note
 from lab.device.tasks import INCOMPLETE, task
 from tests.end_to_end.stack import Stack
-from tests.ox.standin import WebUser
+from tests.ox.standin import PNG, WebUser
 
 TASKS, CALENDAR, CONTACTS, NOTES = 7, 8, 9, 10
 REFUSED = 6
@@ -232,6 +235,59 @@ def test_the_folder_of_notes_is_no_folder_of_mail(phone: Phone) -> None:
 
 
 # -- contacts ------------------------------------------------------------------------------------------------
+
+
+OX_TEXTS = re.findall(
+    r"\w+",
+    """
+    display_name file_as title first_name second_name last_name suffix nickname company department position
+    employee_type room_number manager_name assistant_name spouse_name marital_status number_of_children profession note
+    street_home postal_code_home city_home state_home country_home street_business postal_code_business city_business
+    state_business country_business street_other postal_code_other city_other state_other country_other
+    number_of_employees sales_volume tax_id commercial_register branches business_category info telephone_business1
+    telephone_business2 fax_business telephone_callback telephone_car telephone_company telephone_home1 telephone_home2
+    fax_home cellular_telephone1 cellular_telephone2 telephone_other fax_other url telephone_isdn telephone_pager
+    telephone_primary telephone_radio telephone_telex telephone_ttytdd instant_messenger1 instant_messenger2
+    telephone_ip telephone_assistant
+    """,
+)
+
+
+def test_a_phones_change_of_a_contact_leaves_all_else_in_ox_as_it_was(phone: Phone, web: WebUser) -> None:
+    place = default_folder(web, "contacts")
+    body: dict[str, Any] = {name: f"the {name.replace('_', ' ')}" for name in OX_TEXTS}
+    body |= {f"userfield{number:02d}": f"own {number}" for number in range(1, 21)}
+    body |= {f"email{number}": f"a{number}@example.org" for number in (1, 2, 3)}
+    body |= {"birthday": 320630400000, "anniversary": 951782400000, "categories": "a,b", "color_label": 3}
+    body |= {"folder_id": int(place), "image1_content_type": "image/png"}
+    answer = web.http.post(
+        f"{web.ox.url}contacts",
+        params={"action": "new", "session": web.session},
+        data={"json": json.dumps(body)},
+        files={"file": ("p.png", PNG, "image/png")},
+        timeout=20,
+    )
+    item = re.findall(r'"id":\s*"?(\d+)', answer.text)[0]
+    before = stored(web, "contacts", place, item)
+    folder = opened(phone, CONTACTS)
+    server_id = f"{folder}:{item}"
+    told = phone.items(folder)[server_id]
+    assert base64.b64decode(told.text_of("Contacts:Picture") or "") == PNG
+    changed = {"Contacts:JobTitle": "Chef", "Contacts:Birthday": "1981-03-01T11:59:00.000Z"}
+    fields = [
+        Element(child.name, changed[child.name]) if child.name in changed else child
+        for child in told
+        if child.name not in ("AirSyncBase:NativeBodyType", "Contacts:Picture")
+    ]
+    phone.change_item(folder, server_id, fields)
+    after = stored(web, "contacts", place, item)
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == {"position", "birthday"}
+    assert nothing_new(phone, folder)
+
+    phone.change_item(folder, server_id, [*fields, Element("Contacts:Picture", "")])
+    assert not stored(web, "contacts", place, item).get("image1_url")
+    phone.delete_item(folder, server_id)
 
 
 def shared(phone: Phone, title: str) -> str:
