@@ -324,7 +324,7 @@ class Exchange:
         entry = self._done.get(name) or Entry(digest_of(change))
         self.wrote = True
         self._asking = name
-        written = self._source.create(self._folder, change.fields, entry.uid)
+        written = _with_names(change, self._source.create(self._folder, change.fields, entry.uid))
         self._asking = ""
         self._done[name] = found(replace(entry, digest=digest_of(change)), written.id, written.stamp)
         if written.id:
@@ -336,7 +336,7 @@ class Exchange:
         written = self._source.update(
             self._folder, step.item_id, change.fields, step.stamp, change.occurrence
         )
-        self._now_changed(step, change, written)
+        self._now_changed(step, change, _with_names(change, written))
         return Outcome.DONE, step.item_id
 
     def _delete_one(self, step: decide.Step, change: ClientChange) -> tuple[Outcome, str]:
@@ -510,3 +510,8 @@ class Exchange:
         record = Record(self._base, done, self._deleted)
         self._store.save(self._session, self._folder.number, self._base, delta, record.dumps())
         return keys.text(self._generation, self._base + 1)
+
+
+def _with_names(change: ClientChange, written: Written) -> Written:
+    """A device that adds files must learn what they are called now."""
+    return replace(written, altered=True) if change.fields.get("add_attachments") else written
