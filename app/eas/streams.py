@@ -74,9 +74,7 @@ def _base64(source: Iterator[bytes]) -> Iterator[bytes]:
 def _part(source: Iterator[bytes], first: int, count: int) -> Iterator[bytes]:
     skip, left = first, count
     while left:
-        chunk = next(source, None)
-        if chunk is None:
-            return
+        chunk = next(source)
         piece = chunk[skip : skip + left]
         skip = max(skip - len(chunk), 0)
         left -= len(piece)

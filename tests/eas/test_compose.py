@@ -260,12 +260,25 @@ def test_an_original_that_is_all_one_file_is_taken_along_without_its_header() ->
 @pytest.mark.parametrize("kind", ["multipart/signed; boundary=b", "application/pkcs7-mime; name=smime.p7m"])
 @pytest.mark.parametrize("text", [b"mixed\nends \r\n", b"\xe4\r\n"])
 def test_what_is_sealed_is_forwarded_byte_for_byte(kind: str, text: bytes) -> None:
-    raw = f"From: z@x\r\nSubject: Pläne\r\nContent-Type: {kind}\r\n\r\n--b\r\n\r\n".encode() + text + b"--b--"
+    subject = "=?utf-8?Q?Pl=C3=A4ne?="
+    raw = (
+        f"From: z@x\r\nSubject: {subject}\r\nContent-Type: {kind}\r\n\r\n--b\r\n\r\n".encode()
+        + text
+        + b"--b--"
+    )
     made = compose.forwarded(mail("Siehe\n").as_bytes(), original.of_mime(raw))
     assert raw in made
     (part,) = read(made).iter_attachments()
     assert (part.get_content_type(), part.get_filename()) == ("message/rfc822", "Pläne.eml")
     assert "Original Message" not in words(made)
+
+
+def test_what_has_a_version_already_gets_no_second_one() -> None:
+    raw = b"To: b@x.org\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nSiehe\r\n"
+    assert read(compose.forwarded(raw, with_file())).get_all("MIME-Version") == ["1.0"]
+    assert read(compose.forwarded(b"To: b@x.org\r\n\r\nSiehe", with_file())).get_all("MIME-Version") == [
+        "1.0"
+    ]
 
 
 def test_of_what_is_encrypted_an_answer_quotes_the_header() -> None:

@@ -96,6 +96,7 @@ def test_files_come_and_go_by_the_ids_that_ox_gives_them():
     assert kinds(first)[:4] == ["multipart/mixed", "multipart/related", "multipart/alternative", "text/plain"]
     ids = {part.get_filename(): part_id for part_id, part in mail_draft.numbered(mail_draft.parsed(first))}
     assert ids["dot.png"] == "1.2"
+    assert read(made(first, subject="x")).get_body(("related",)) is not None
     second = made(first, remove_attachments=(ids["b.bin"], ids["dot.png"]))
     files = {part.get_filename(): part for part in read(second).walk() if part.get_filename()}
     assert set(files) == {"ü.txt", "attachment"}
@@ -139,6 +140,11 @@ def test_bytes_that_ox_would_lose_are_coded(charset):
     got = read(raw)
     assert raw.isascii()
     assert (got["To"], got["Subject"], got.get_content().strip()) == ("Bérta <b@x.org>", "Grüße", "Hällo")
+
+
+def test_fields_of_one_name_keep_their_order():
+    raw = "Received: a\r\nReceived: ü\r\nSubject: x\r\nReceived: c\r\n\r\n".encode()
+    assert read(mail_draft.in_ascii(raw)).get_all("Received") == ["a", "ü", "c"]
 
 
 def test_parts_that_never_come_are_a_file():

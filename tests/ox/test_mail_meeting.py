@@ -108,6 +108,10 @@ def test_what_makes_no_sense_is_left_out():
     ).fields
     assert not {"organizer", "recurrence", "attendees", "busy", "reminder"} & set(fields)
     assert "start" not in meeting_of(calendar("SUMMARY:x")).fields
+    assert "start" not in meeting_of(calendar("DTSTART;TZID=Europe/Berlin:00010101T000000")).fields
+    two = meeting_of(calendar(*TIMED, "RRULE:FREQ=DAILY", "RRULE:FREQ=WEEKLY")).fields
+    assert two["recurrence"].pattern is Pattern.DAILY
+    assert "recurrence" not in meeting_of(calendar(*TIMED, "RRULE:FREQ=NONSENSE")).fields
     assert meeting_of(calendar(*TIMED, "TRANSP:TRANSPARENT")).fields["busy"] is Busy.FREE
 
 

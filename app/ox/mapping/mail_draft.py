@@ -80,9 +80,9 @@ def numbered(message: Message, prefix: str = "") -> Iterator[tuple[str, Message]
     if message.get_content_maintype() != "multipart" or not message.is_multipart():
         yield prefix or "1", message
         return
-    for number, part in enumerate(message.get_payload(), 1):
-        if isinstance(part, Message):
-            yield from numbered(part, f"{prefix}.{number}" if prefix else str(number))
+    parts: Any = message.get_payload()
+    for number, part in enumerate(parts, 1):
+        yield from numbered(part, f"{prefix}.{number}" if prefix else str(number))
 
 
 def compose(
@@ -241,10 +241,19 @@ def _written(message: Message) -> bytes:
             _code(part)
         elif not f"{part.preamble or ''}{part.epilogue or ''}".isascii():
             part.preamble = part.epilogue = None  # nobody shows them
-        for title, value in list(part.raw_items()):
-            if not str(value).isascii():
-                part.replace_header(title, _coded(title, str(value)))  # type: ignore[arg-type]
+        _code_header(part)
     return message.as_bytes(policy=compat32.clone(linesep="\r\n"))
+
+
+def _code_header(part: Message) -> None:
+    fields = list(part.raw_items())
+    if all(str(value).isascii() for _, value in fields):
+        return
+    for title in set(part.keys()):
+        del part[title]
+    for title, value in fields:  # in their order, of which there may be several of one name
+        text: Any = value if str(value).isascii() else _coded(title, str(value))
+        part[title] = text
 
 
 def _unsigned(part: Message) -> Iterator[Message]:

@@ -170,15 +170,11 @@ def _occurrence(event: Any) -> datetime | None:
 
 def _recurrence(event: Any, start: datetime | None, zone: str | None, all_day: bool) -> Any:
     rule = event.get("RRULE")
-    if isinstance(rule, list):
-        rule = rule[0] if rule else None
+    rule = rule[0] if isinstance(rule, list) else rule
     if rule is None or start is None or event.get("RECURRENCE-ID") is not None:
         return None
     clock = Clock.of(start, zone, all_day)
-    try:
-        return of_rule(rule.to_ical().decode(), clock.day(start), clock)
-    except (ValueError, AttributeError):
-        return None
+    return of_rule(rule.to_ical().decode(), clock.day(start), clock)
 
 
 def _body(event: Any) -> Body | None:

@@ -195,7 +195,10 @@ def test_answers_come_in_the_order_of_the_standard(ready: Phone) -> None:
     assert names == ["ItemOperations:EmptyFolderContents", "ItemOperations:Fetch"]
 
 
-@pytest.mark.parametrizeXX
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ItemRefused("no"), "5"), (ItemUnreadable("too large"), "11"), (ItemFailed("for now"), "3")],
+)
 def test_what_the_source_says_no_to(ready: Phone, error: Exception, status: str) -> None:
     def fail(name: str) -> None:
         if name == "attachment":
