@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from lab.browser import Browser
-from lab.device import Phone
+from lab.device import Phone, errands
 from tests.end_to_end.stack import ROOT, message, wait_until
 from tests.end_to_end.test_story import CONTACTS, INBOX, Ping, set_up
 from tests.schemas import validate
@@ -111,7 +111,12 @@ def test_a_phone_completes_against_each_generation_of_ox(tmp_path, generation):
         assert "for the parked one" in {item.text_of("Email:Subject") for item in phone.items(inbox).values()}
         phone.add_contact(contacts, {"Contacts:FirstName": "From", "Contacts:LastName": "The Phone"})
         assert ("From", "The Phone") in {(row["first_name"], row["last_name"]) for row in browser.contacts()}
-        assert phone.anomalies == []
+        other = served.phone()
+        other.provision()
+        told = errands.run(phone, "anton@example.org", other)
+        assert len(told) == len(errands.ERRANDS)
+        assert phone.anomalies + other.anomalies == []
+        other.close()
         family = served.family()
         assert len(family) >= 3
         served.process.send_signal(signal.SIGINT)
