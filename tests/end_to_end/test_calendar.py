@@ -15,6 +15,7 @@ import pytest
 
 from lab.device import Change as DeviceChange
 from lab.device import CommandFailed, Phone, calendar
+from lab.device import mail as device_mail
 from lab.device.calendar_items import Change, Event, meeting_request
 from tests.end_to_end.mail_world import MailWorld
 from tests.ox.standin import StandIn, make_data
@@ -256,8 +257,62 @@ def test_an_invitation_from_elsewhere_is_answered_once(
     if count:
         assert held == [appointment]
         assert guest.events()[appointment].response_type == (3 if version >= "14" else None)
+    if version < "16":
+        own = own_reply(told["UID"], "ACCEPTED" if count else "DECLINED", subject)
+        device_mail.send(guest.phone, own)
     answers = [each for each in world.mails("inbox", "anton") if subject in each["subject"]]
     assert len(answers) == 1
+
+
+def own_reply(uid: str, state: str, subject: str) -> EmailMessage:
+    """The mail that a phone up to 14.1 sends of itself."""
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"] = "dora@example.org", "anton@example.org"
+    message["Subject"] = f"{state.title()}: {subject}"
+    message.set_content("When: then")
+    text = (
+        "BEGIN:VCALENDAR\r\nPRODID:x\r\nVERSION:2.0\r\nMETHOD:REPLY\r\nBEGIN:VEVENT\r\n"
+        f"UID:{uid}\r\nDTSTAMP:20270105T083000Z\r\nATTENDEE;PARTSTAT={state}:mailto:dora@example.org\r\n"
+        "END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    message.add_alternative(text, subtype="calendar", params={"method": "REPLY"})
+    return message
+
+
+def test_a_meeting_among_users_is_proposed_and_answered_from_the_mail(place: tuple[MailWorld, str]) -> None:
+    world, version = place
+    if world.ox.generation == "8":
+        pytest.skip("OX 8 puts meetings among its users into their calendars, and writes no mail")
+    subject = f"Meeting in {version}"
+    host, guest = Diary(world, "anton", version), Diary(world, "berta", version)
+    change = Change(
+        subject=subject, start=START + DAY, end=START + DAY + HOUR, attendees=["berta@example.org"]
+    )
+    host.add(change)
+    assert host.named(subject).meeting_status == 1
+    mail, told = invitation(guest, subject)
+    assert told["StartTime"] == "2027-03-09T09:00:00.000Z"
+    appointment = calendar.answer(guest.phone, mail, calendar.ACCEPT, tell=version >= "16", comment="")
+    assert guest.server_id(subject) == appointment
+    assert guest.named(subject).meeting_status == 3
+    assert guest.named(subject).uid == told["UID"] == host.named(subject).uid
+    assert state(host, subject, "berta@example.org") == 3
+
+
+def test_files_are_added_and_taken_away_from_16_0(place: tuple[MailWorld, str]) -> None:
+    mine, other = diaries(place)
+    if mine.phone.version < "16":
+        mine, other = other, mine
+    files = {"a.txt": b"text", "b.bin": bytes(range(256))}
+    name = mine.add(Change(subject="Files", start=START, end=START + HOUR, add_files=files))
+    held = mine.named("Files").files
+    assert set(held) == set(files)
+    for title, reference in held.items():
+        assert device_mail.fetch_file(mine.phone, reference).data == files[title]
+    change = Change(remove_files=[held["a.txt"]], add_files={"c.txt": b"more"})
+    calendar.change_event(mine.phone, mine.folder, name, change)
+    assert set(mine.named("Files").files) == {"b.bin", "c.txt"}
+    assert other.named("Files").files == {}
 
 
 def test_a_meeting_is_answered_from_the_calendar(place: tuple[MailWorld, str]) -> None:
