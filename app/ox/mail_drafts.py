@@ -23,7 +23,7 @@ from app.ox.mapping import mail as mapping
 from app.ox.mapping import mail_draft
 from app.usm.content import Address, Upload
 from app.usm.errors import ItemGone, ItemRefused, SourceUnavailable, UsmError
-from app.usm.model import Outgoing, User, Written
+from app.usm.model import Body, BodyKind, Outgoing, User, Written
 from app.usm.ports import Clock
 
 _log = logging.getLogger(__name__)
@@ -56,11 +56,16 @@ class Drafts:
         """Store a new draft, marked with ``uid``. Raises ``ItemRefused`` in any folder but that of drafts."""
         if folder != self._folder():
             raise ItemRefused(f"{folder} is not the folder of drafts: messages are sent, not stored there")
-        made = self._store(folder, mail_draft.compose(None, fields, self._sender(), mark(uid), self._now()))
-        self._color(folder, made, mapping.color(fields.get("categories") or ()))
+        flags, color = _marks(_Found(mapping.SEEN, mapping.NO_COLOR, ""), fields)
+        text = mail_draft.compose(None, fields, self._sender(), mark(uid), self._now())
+        made = self._store(folder, text, flags)
+        self._color(folder, made, color)
         if fields.get("send"):
-            self._go_out(folder, made, fields)
-        return Written(made, mapping.stamp(mapping.DRAFT | mapping.SEEN), altered=True)
+            self._go_out(folder, made, {})
+        # Of files the device must learn the names, and of a whole message what it says.
+        body = fields.get("body")
+        whole = isinstance(body, Body) and body.kind is BodyKind.MIME
+        return Written(made, mapping.stamp(flags, color), bool(fields.get("add_attachments")) or whole)
 
     def update(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> Written:
         """Change a draft, or send it as it is after the change."""
@@ -114,8 +119,8 @@ class Drafts:
             if isinstance(row, list) and len(row) == 4
         }
 
-    def _store(self, folder: str, text: bytes, flags: int = mapping.SEEN) -> str:
-        params = {"folder": folder, "flags": flags | mapping.DRAFT}
+    def _store(self, folder: str, text: bytes, flags: int) -> str:
+        params = {"folder": folder, "flags": flags}
         answer = self._client.send_text("mail", "new", text, params)
         made = answer.data.get("id") if isinstance(answer.data, dict) else None
         if made is None:
