@@ -18,7 +18,7 @@ from email.utils import format_datetime, make_msgid
 from app.wbxml import Element
 from lab import netns
 from lab.browser import Browser, BrowserError
-from lab.device import AccessRefused, Folder, Phone, PhoneError, PingResult
+from lab.device import AccessRefused, Folder, Phone, PhoneError, PingResult, errands
 from lab.plan import Lab
 from lab.steps import Steps
 
@@ -83,6 +83,7 @@ class _Story:
             self._inbox,
             self._ping,
             self._new_contact,
+            self._errands,
             self._refused,
         ):
             scene()
@@ -203,6 +204,21 @@ class _Story:
             return f"typed on the phone: {' '.join(names)}; found in OX by a browser on {node}"
 
         self._scene("New contact", act)
+
+    def _errands(self) -> None:
+        def act() -> str:
+            other = self._phone(LOGIN)
+            other.provision()
+            told = errands.run(self.phone, LOGIN, other)
+            if other.anomalies:
+                raise StoryError(
+                    "the other phone saw what a server must not send: " + "; ".join(other.anomalies)
+                )
+            for line in told:
+                self.report.say(f"    {'':14} {line}")
+            return "all of this is on another phone of the same owner, once"
+
+        self._scene("A day", act)
 
     def _refused(self) -> None:
         def act() -> str:
