@@ -87,6 +87,17 @@ def test_a_mail_to_several_users_arrives_once_with_each(
     )
 
 
+@pytest.mark.usefixtures("seeded")
+def test_a_mail_reaches_users_of_other_contexts(
+    ox: Client, message: Callable[..., bytes], subject: str
+) -> None:
+    dora = ox.server.client("dora@example.org")
+    assert "data" in ox.put("mail", "new", message("Dora.Alias@example.org"))
+    found = _with_subject(dora, _INBOX, subject)
+    assert len(found) == 1
+    dora.put("mail", "delete", [{"folder": _INBOX, "id": found[0]}], harddelete=1)
+
+
 def test_the_copy_in_sent_is_read_and_keeps_its_bcc(
     ox: Client, message: Callable[..., bytes], subject: str
 ) -> None:
