@@ -226,29 +226,21 @@ class SqlStateStore:
         if hold is not None:
             hold.marks = marks
 
-    def amend(self, session: SessionId, folder: int, stamps: Mapping[str, str | None]) -> None:
-        """Change these stamps at every kept key, ``None`` to remove; see the port. Raises ``Busy`` if another request
-        has saved meanwhile. It costs a block on top of the layer of each key."""
-        hold = self._hold(session, folder)
+    def amend(self, session: SessionId, changes: Mapping[int, Mapping[str, str | None]]) -> None:
+        """Change stamps of these folders at every kept key, ``None`` to remove, all at once; see the port. Raises
+        ``Busy`` if another request has saved meanwhile. It costs a block on top of the layer of each key."""
+        holds = {folder: self._hold(session, folder) for folder in changes}
 
-        def work(connection: Connection, number: int) -> tuple[str, ...] | None:
-            of_folder = _of_folder(session, number, folder)
-            stored = _stored(connection, of_folder)
-            if hold is not None:
-                _check(hold, folder, stored)
-            if not stored.heads or not stamps:
-                return None
-            heads = [_fresh(head.counter, head.generation, head.record) for head in stored.heads]
-            rows = [head.row() for head in heads]
-            for head in heads:
-                rows += _layer_rows(head.counter, stamps, stored.blocks.get(head.counter, 0))
-            connection.execute(delete(storage).where(of_folder, storage.c.block == HEAD_BLOCK))
-            _insert(connection, session, number, folder, rows)
-            return tuple(head.mark for head in heads)
+        def work(connection: Connection, number: int) -> dict[int, tuple[str, ...]]:
+            return {
+                folder: _amend(connection, session, number, folder, changes[folder], hold)
+                for folder, hold in holds.items()
+            }
 
         marks = self._write(session, work)
-        if hold is not None and marks is not None:
-            hold.marks = marks
+        for folder, hold in holds.items():
+            if hold is not None:
+                hold.marks = marks[folder]
 
     # --- the journal
 
@@ -448,6 +440,30 @@ def _layer_rows(counter: int, layer: layers.Layer, first: int = 0) -> list[dict[
         {"counter": counter, "block": block, "entries": entries, "data": data}
         for block, (entries, data) in enumerate(layers.to_blocks(layer), first)
     ]
+
+
+def _amend(
+    connection: Connection,
+    session: SessionId,
+    number: int,
+    folder: int,
+    stamps: Mapping[str, str | None],
+    hold: _Hold | None,
+) -> tuple[str, ...]:
+    """Amend one folder; the marks of its heads afterwards."""
+    of_folder = _of_folder(session, number, folder)
+    stored = _stored(connection, of_folder)
+    if hold is not None:
+        _check(hold, folder, stored)
+    if not stored.heads or not stamps:
+        return stored.marks()
+    heads = [_fresh(head.counter, head.generation, head.record) for head in stored.heads]
+    rows = [head.row() for head in heads]
+    for head in heads:
+        rows += _layer_rows(head.counter, stamps, stored.blocks.get(head.counter, 0))
+    connection.execute(delete(storage).where(of_folder, storage.c.block == HEAD_BLOCK))
+    _insert(connection, session, number, folder, rows)
+    return tuple(head.mark for head in heads)
 
 
 def _merged_rows(

@@ -79,14 +79,20 @@ class Deeds:
         return int(self._clock.now().timestamp())
 
     def note(self, deeds: Mapping[str, Deed | None]) -> None:
-        """Remember these durably; ``None`` forgets."""
+        """Remember these durably; ``None`` forgets. What is outdated is forgotten with them."""
         changed = {**deeds, **dict.fromkeys(self._outdated(deeds))}
-        stamps = {
-            name: None if deed is None else json.dumps(asdict(deed), separators=(",", ":"))
-            for name, deed in changed.items()
-        }
-        self._store.save(self._session, self._kind, self._counter, stamps, Record(0, {}).dumps())
+        self._store.save(self._session, self._kind, self._counter, _texts(changed), Record(0, {}).dumps())
         self._counter += 1
+        self._take(changed)
+
+    def note_with(
+        self, deeds: Mapping[str, Deed | None], others: Mapping[int, Mapping[str, str | None]]
+    ) -> None:
+        """Remember these, and amend the states of other folders, all or nothing."""
+        self._store.amend(self._session, {self._kind: _texts(deeds), **others})
+        self._take(deeds)
+
+    def _take(self, changed: Mapping[str, Deed | None]) -> None:
         for name, deed in changed.items():
             if deed is None:
                 self._deeds.pop(name, None)
@@ -102,6 +108,13 @@ class Deeds:
 
     def _age(self, name: str) -> int:
         return self._deeds[name].at
+
+
+def _texts(deeds: Mapping[str, Deed | None]) -> dict[str, str | None]:
+    return {
+        name: None if deed is None else json.dumps(asdict(deed), separators=(",", ":"))
+        for name, deed in deeds.items()
+    }
 
 
 @contextmanager

@@ -56,8 +56,15 @@ class FolderChanges:
         folder = self._found(above, title, content) if name in self._begun else None
         if folder is None:
             folder = self._carry_out(name, lambda: self._source.create_folder(above, title, content))
-        number = self._store.number_folders(self._session, [(folder.id, content)])[0].number
+        number = self._numbered(folder)
+        if str(number) in self._held:
+            # One of that id was there before, and the device has not heard yet that it is gone.
+            self._store.rename_folder(self._session, number, f"\0gone {number}")
+            number = self._numbered(folder)
         return self._remember(name, {number: _stamp(folder, number, parent, title)}, number)
+
+    def _numbered(self, folder: Folder) -> int:
+        return self._store.number_folders(self._session, [(folder.id, folder.content)])[0].number
 
     def change(self, number: int, parent: int, title: str) -> FolderWritten:
         """Another name or place. Raises ``FolderGone`` for the folder or the parent, ``ItemConflict``,

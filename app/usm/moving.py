@@ -5,11 +5,14 @@
 3. the source moves the items;
 4. the device holds each item in the target now and no more where it was: both states say so at all kept keys,
    whichever the device stands on, so that neither folder tells it what it knows (Outlook would show the item twice);
-5. the moves are noted as done.
+   with that, all at once, the moves are noted as done.
 
 After a crash between any two of these, or an answer of the source that was lost, the device repeats the move: an item
-that is no longer where it was is looked for in the target by its trace. An item that was moved, while the device lost
-that answer and moves it to yet another folder, is moved on from where it is.
+that is no longer where it was is looked for in the target by its trace. If the device was told of it by a round of
+either folder meanwhile, the rounds tell it the rest, and for this move the item is gone.
+
+An item that was moved, while the device lost that answer and moves it to yet another folder, is moved on from where it
+is.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Final
 
 from app.usm import held
 from app.usm.deeds import Deed, Deeds
@@ -26,6 +30,9 @@ from app.usm.model import FolderRef, Move, MoveOutcome, MoveResult, SessionId, U
 from app.usm.ports import DataSource, StateStore
 
 _log = logging.getLogger(__name__)
+
+_NO_STATE: Final[Mapping[str, str]] = {}
+"""Of a folder that was never synchronised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +116,31 @@ class Mover:
             return _Task(move, move.folder, move.item_id)
         folder, _, item_id = deed.result.partition(":")
         if int(folder) == move.target:
-            self._answer(move, MoveOutcome.DONE, item_id)
+            self._answer_again(move, item_id, deed.trace)
             return None
         return _Task(move, int(folder), item_id)
 
-    def _holds(self, folder: int, item_id: str) -> bool:
+    def _answer_again(self, move: Move, item_id: str, stamp: str) -> None:
+        """Between the lost answer and this one the device may have been told of the item in the target, which it
+        did not have yet: if it was changed, it gets it once more; if it was deleted, it is gone for this move too."""
+        states = self._state(move.target)
+        now = states.get(item_id)
+        outcome = MoveOutcome.DONE if states is _NO_STATE or now is not None else MoveOutcome.GONE
+        with self._locked(move.folder, move.target):
+            if outcome is MoveOutcome.GONE:
+                self._store.amend(self._session, {move.folder: {move.item_id: held.WRONG}})
+            elif now is not None and now != stamp:
+                self._store.amend(self._session, {move.target: {item_id: held.WRONG}})
+        self._answer(move, outcome, item_id if outcome is MoveOutcome.DONE else "")
+
+    def _state(self, folder: int) -> Mapping[str, str]:
         heads = self._store.heads(self._session, folder)
-        return heads is not None and item_id in self._store.stamps(
-            self._session, folder, heads.newest.counter
-        )
+        if heads is None:
+            return _NO_STATE
+        return self._store.stamps(self._session, folder, heads.newest.counter)
+
+    def _holds(self, folder: int, item_id: str) -> bool:
+        return item_id in self._state(folder)
 
     def _settled(self, move: Move, deed: Deed) -> _Task | None:
         """An earlier try of which nobody heard: whatever it aimed at, find out where the item is."""
@@ -137,6 +160,10 @@ class Mover:
             if left > 0:
                 raise SourceUnavailable(f"item {move.item_id} may be on its way out of {folder.id!r}", left)
             return _Task(move, move.folder, move.item_id)
+        if self._was_told(move, target.number, found.id):
+            self._deeds.note({_name(move.folder, move.item_id): None})
+            self._answer(move, MoveOutcome.GONE)
+            return None
         # Somebody may have changed it since: the device gets it as it is now.
         arrived = {move.item_id: replace(found, altered=True)}
         with self._locked(folder.number, target.number):
@@ -145,6 +172,12 @@ class Mover:
             self._answer(move, MoveOutcome.DONE, found.id)
             return None
         return _Task(move, target.number, found.id)
+
+    def _was_told(self, move: Move, target: int, item_id: str) -> bool:
+        """Whether rounds of either folder told the device meanwhile, as if somebody else had moved the item: then they
+        tell it the rest as well."""
+        before = self._state(move.folder)
+        return item_id in self._state(target) or (before is not _NO_STATE and move.item_id not in before)
 
     def _found(self, target: FolderRef | None, trace: str) -> Written | None:
         if target is None or not trace:
@@ -224,23 +257,28 @@ class Mover:
         begun: Collection[str],
     ) -> None:
         """Let both states follow what was moved, and note it. Of what was ``begun`` the rest was not done."""
-        if moved:
-            self.touched |= {folder.id, target.id}
-            self._store.amend(self._session, folder.number, dict.fromkeys(moved))
-            arrived = {each.id: held.WRONG if each.altered else each.stamp for each in moved.values()}
-            self._store.amend(self._session, target.number, arrived)
         notes: dict[str, Deed | None] = {
             _name(folder.number, item): None for item in begun if item not in moved
         }
         for task in tasks:
             if (written := moved.get(task.item_id)) is not None:
-                deed = Deed(self._deeds.now(), done=True, result=_name(target.number, written.id))
+                stamp = held.WRONG if written.altered else written.stamp
+                result = _name(target.number, written.id)
+                deed = Deed(self._deeds.now(), done=True, trace=stamp, result=result)
                 notes[task.name] = notes[_name(task.move.folder, task.move.item_id)] = deed
-        self._deeds.note(notes)
+        if not moved:
+            self._deeds.note(notes)
+            return
+        self.touched |= {folder.id, target.id}
+        arrived: dict[str, str | None] = {
+            each.id: held.WRONG if each.altered else each.stamp for each in moved.values()
+        }
+        self._deeds.note_with(notes, {folder.number: dict.fromkeys(moved), target.number: arrived})
 
     def _own_up(self, task: _Task) -> None:
         """An item that had gone further than its device knows stays where it is: now both folders tell the device."""
         with self._locked(task.move.folder, task.folder):
-            self._store.amend(self._session, task.move.folder, {task.move.item_id: held.WRONG})
-            self._store.amend(self._session, task.folder, {task.item_id: None})
-            self._deeds.note({_name(task.move.folder, task.move.item_id): None})
+            self._deeds.note_with(
+                {_name(task.move.folder, task.move.item_id): None},
+                {task.move.folder: {task.move.item_id: held.WRONG}, task.folder: {task.item_id: None}},
+            )

@@ -258,9 +258,10 @@ class StateStore(Protocol):
         these changed, ``None`` to remove. Counters below ``base`` go, and the journal with them."""
         ...
 
-    def amend(self, session: SessionId, folder: int, stamps: Mapping[str, str | None]) -> None:
-        """Change these stamps at every kept key, ``None`` to remove: what a device did apart from the rounds of this
-        folder, on whichever key it stands. Keys, records and journal stay. Nothing for a folder never begun."""
+    def amend(self, session: SessionId, changes: Mapping[int, Mapping[str, str | None]]) -> None:
+        """Change stamps of these folders at every kept key, ``None`` to remove, all at once: what a device did apart
+        from their rounds, on whichever key it stands. Keys, records and journals stay. A folder never begun is left
+        out."""
         ...
 
     def journal(self, session: SessionId, folder: int) -> str | None:

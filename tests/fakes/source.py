@@ -108,6 +108,12 @@ class MemorySource:
         """Somebody else deletes an item."""
         del self.items[folder][item_id]
 
+    def shift(self, folder: str, item_id: str, target: str) -> str:
+        """Somebody else moves a message; its id in the other folder."""
+        moved = str(self._tick())
+        self.items[target][moved] = self.items[folder].pop(item_id)
+        return moved
+
     def rename(self, folder: str, parent: str | None, title: str) -> str:
         """Somebody else renames or moves a folder; its id."""
         return self._rename(folder, parent, title, self.tells_was).id

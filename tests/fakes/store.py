@@ -83,14 +83,15 @@ class MemoryStore:
         kept.heads = [Head(base + 1, record), older]
         kept.journal = None
 
-    def amend(self, session: SessionId, folder: int, stamps: Mapping[str, str | None]) -> None:
+    def amend(self, session: SessionId, changes: Mapping[int, Mapping[str, str | None]]) -> None:
         self.before("amend")
-        kept = self._session(session).folders.get(folder)
-        if kept is None:
-            return
-        for counter, before in kept.stamps.items():
-            merged = {**before, **stamps}
-            kept.stamps[counter] = {item: stamp for item, stamp in merged.items() if stamp is not None}
+        for folder, stamps in changes.items():
+            kept = self._session(session).folders.get(folder)
+            if kept is None:
+                continue
+            for counter, before in kept.stamps.items():
+                merged = {**before, **stamps}
+                kept.stamps[counter] = {item: stamp for item, stamp in merged.items() if stamp is not None}
 
     def journal(self, session: SessionId, folder: int) -> str | None:
         kept = self._session(session).folders.get(folder)

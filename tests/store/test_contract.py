@@ -91,7 +91,7 @@ def test_an_amendment_holds_at_every_key(store: StateStore, session: SessionId) 
     store.save(session, 7, 1, {"a": "1", "b": "1"}, "two")
     store.save(session, 7, 2, {"a": "2", "c": "1"}, "three")
     store.write_journal(session, 7, "intent")
-    store.amend(session, 7, {"a": None, "d": "1"})
+    store.amend(session, {7: {"a": None, "d": "1"}})
     assert store.stamps(session, 7, 3) == {"b": "1", "c": "1", "d": "1"}
     assert store.stamps(session, 7, 2) == {"b": "1", "d": "1"}
     assert store.heads(session, 7) == Heads("g1", Head(3, "three"), Head(2, "two"))
@@ -103,18 +103,18 @@ def test_an_amendment_holds_at_every_key(store: StateStore, session: SessionId) 
 def test_amending_what_was_never_begun_or_nothing_changes_nothing(
     store: StateStore, session: SessionId
 ) -> None:
-    store.amend(session, 7, {"a": "1"})
+    store.amend(session, {7: {"a": "1"}})
     assert store.heads(session, 7) is None
     store.begin(session, 7, "g1", "one")
     with store.lock(session, 7):
-        store.amend(session, 7, {})
+        store.amend(session, {7: {}})
     assert store.stamps(session, 7, 1) == {}
 
 
 def test_many_amendments_leave_few_layers(store: StateStore, session: SessionId) -> None:
     store.begin(session, 7, "g1", "one")
     for number in range(40):
-        store.amend(session, 7, {f"a{number}": "1"})
+        store.amend(session, {7: {f"a{number}": "1"}})
     store.save(session, 7, 1, {"b": "1"}, "two")
     assert store.stamps(session, 7, 2) == {f"a{number}": "1" for number in range(40)} | {"b": "1"}
 

@@ -92,9 +92,9 @@ class StoreMachine(RuleBasedStateMachine):
         if under_lock:
             with self.store.lock(session, folder):
                 self.store.heads(session, folder)
-                self.store.amend(session, folder, changes)
+                self.store.amend(session, {folder: changes})
         else:
-            self.store.amend(session, folder, changes)
+            self.store.amend(session, {folder: changes})
         kept = self.kept[session, folder]
         for counter, (record, stamps) in kept.keys.items():
             merged = {item: stamp for item, stamp in (stamps | changes).items() if stamp is not None}

@@ -219,9 +219,9 @@ def test_folders_never_synchronised_need_no_state(world: World, folders: tuple[s
 
 STEPS = [
     *((when, what) for when in ("before", "after") for what in ("move",)),
+    ("store", "begin"),
+    ("store", "save"),
     ("store", "amend"),
-    ("store 2", "amend"),
-    ("store 2", "save"),
 ]
 
 
