@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -22,7 +24,7 @@ from app.usm.content import (
     Sensitivity,
     Upload,
 )
-from app.usm.errors import FolderGone, ItemConflict, ItemGone, ItemRefused
+from app.usm.errors import FolderGone, ItemConflict, ItemGone, ItemRefused, UsmError
 from app.usm.model import Body, BodyKind, ContentType, Credentials, Device, FolderRef, FolderRole, Item
 from tests.ox.standin import StandIn, SystemClock, WebUser, make_data
 
@@ -100,8 +102,23 @@ def weekly(**values):
     return plain(subject="Wöchentlich", recurrence=MONDAYS, **values)
 
 
+_made = []
+
+
 def created(source, folder, fields):
-    return source.create(folder, fields, next(_uids))
+    written = source.create(folder, fields, next(_uids))
+    _made.append((source, folder, written.id))
+    return written
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Calendars stay small: the stand-in works out every occurrence of what is in them."""
+    yield
+    for source, folder, item_id in _made:
+        with suppress(UsmError):
+            source.delete(folder, item_id, None, to_trash=True)
+    _made.clear()
 
 
 def fields_of(source, folder, item_id):
@@ -119,28 +136,46 @@ def told(fields, *names):
 # -- reading -------------------------------------------------------------------------------------------------
 
 
-def test_all_that_is_listed_can_be_read_under_the_stamps_that_are_listed(source, folder):
+@pytest.fixture
+def several(source, folder):
+    """Appointments of every kind, gone by and to come."""
+    today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    past, future = today - 30 * DAY, today + 30 * DAY
+    rule = Recurrence(Pattern.DAILY, interval=3)
+    dated = partial(plain, time_zone="UTC")
+    moved = Occurrence(past + 3 * DAY, fields={"start": past + 4 * DAY, "end": past + 4 * DAY + HOUR})
+    kinds = {
+        "past": dated(start=past, end=past + HOUR),
+        "future": dated(start=future, end=future + HOUR),
+        "day": dated(start=past.replace(hour=0), end=past.replace(hour=0) + DAY, all_day=True),
+        "over": dated(start=past, end=past + HOUR, recurrence=Recurrence(Pattern.DAILY, count=3)),
+        "ended": dated(
+            start=past, end=past + HOUR, recurrence=Recurrence(Pattern.DAILY, until=(today - 2 * DAY).date())
+        ),
+        "goes on": dated(start=past, end=past + HOUR, recurrence=rule, exceptions=(moved,)),
+        "ends later": dated(start=past, end=past + HOUR, recurrence=Recurrence(Pattern.DAILY, count=50)),
+    }
+    return {name: created(source, folder, fields).id for name, fields in kinds.items()}
+
+
+def test_all_that_is_listed_can_be_read_under_the_stamps_that_are_listed(source, folder, several):
     before = source.cost.calls
     listing = source.listing(folder, None)
     assert source.cost.calls - before == 1
     items = source.read(folder, list(listing.stamps), ())
     assert {item_id: item.stamp for item_id, item in items.items()} == dict(listing.stamps)
-    assert any("exceptions" in item.fields for item in items.values())
-    assert all(each.fields["start"] <= each.fields["end"] for each in items.values())
+    assert listing.stamps.keys() >= set(several.values())
+    assert items[several["goes on"]].fields["exceptions"]
+    order = list(listing.stamps)
+    assert order.index(several["goes on"]) < order.index(several["future"]) < order.index(several["past"])
 
 
-def test_what_ended_before_lies_outside_and_a_series_that_goes_on_does_not(source, folder):
-    now = datetime.now(UTC)
-    everything, some = source.listing(folder, None), source.listing(folder, now)
-    assert some.outside
+def test_what_ended_before_lies_outside_and_a_series_that_goes_on_does_not(source, folder, several):
+    everything, some = source.listing(folder, None), source.listing(folder, datetime.now(UTC) - DAY)
     assert some.stamps.keys() | some.outside == everything.stamps.keys()
-    items = source.read(folder, list(everything.stamps), ())
-    for item_id, item in items.items():
-        rule = item.fields.get("recurrence")
-        if rule is None:
-            assert (item_id in some.outside) == (item.fields["end"] < now)
-        elif rule.count is None and rule.until is None:
-            assert item_id in some.stamps
+    names = {item_id: name for name, item_id in several.items()}
+    assert {names.get(each) for each in some.outside} - {None} == {"past", "day", "over", "ended"}
+    assert {names.get(each) for each in some.stamps} - {None} == {"future", "goes on", "ends later"}
 
 
 def test_a_series_lies_outside_once_its_last_occurrence_has_ended(source, folder):

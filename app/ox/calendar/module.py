@@ -35,6 +35,7 @@ from app.usm.errors import (
     ItemError,
     ItemGone,
     ItemRefused,
+    ItemUnreadable,
     SourceUnavailable,
     UsmError,
 )
@@ -95,7 +96,10 @@ class Calendar:
         event_id, _, file = attachment_id.partition(".")
         if not file:
             raise ItemGone(f"appointment {item_id} has no file {attachment_id}")
-        return self._api().attachment(folder, event_id, file)
+        try:
+            return self._api().attachment(folder, event_id, file)
+        except ItemUnreadable as error:
+            raise ItemGone(f"appointment {item_id}: {error}") from error
 
     def probes(self, folder: str) -> list[Call]:
         """What changed lately; the first time in a process one call more."""
@@ -211,7 +215,11 @@ class Calendar:
             raise ItemGone(f"appointment {item_id} is gone")
         if not isinstance(master, Event):
             raise master
-        return self._series_of(folder, master, events)
+        series = self._series_of(folder, master, events)
+        shown = {each.original for each in series.exceptions}
+        if not anew and not shown.issuperset(master.changed):
+            return self._series(folder, item_id, anew=True)
+        return series
 
     # -- writing ---------------------------------------------------------------------------------------------
 
@@ -295,6 +303,7 @@ class Calendar:
             self._api().confirm(folder, exception, reply, comment, None)
         else:
             self._api().confirm(folder, series.master, reply, comment, occurrence)
+        self._exceptions.pop(folder, None)  # the reply to an occurrence makes one
         return item_id
 
     def answer(self, mail_folder: str, mail: str, reply: Reply, comment: str) -> str:

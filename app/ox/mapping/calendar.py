@@ -330,12 +330,13 @@ def changes(before: Event, fields: Mapping[str, Any]) -> dict[str, Any]:
     wanted, current = body_of(fields), body_of(had)
     body = {name: value for name, value in wanted.items() if value != current[name]}
     times = times_of(before.fields, fields)
-    rule = rule_of(fields.get("recurrence", before.fields.get("recurrence")))
-    old_rule = rule_of(before.fields.get("recurrence"))
-    if times != times_of(before.fields, {}) or rule != old_rule:
+    had_rule = before.fields.get("recurrence")
+    rule = fields.get("recurrence", had_rule)
+    new_rule = rule_of(rule) != rule_of(had_rule)
+    if new_rule or times != times_of(before.fields, {}):
         body |= times
-        if rule != old_rule or before.repeats:
-            body |= rule
+        if new_rule or before.repeats:
+            body |= recurrence.NO_SERIES if rule is None else recurrence.change_of(had_rule, rule)
     return body
 
 

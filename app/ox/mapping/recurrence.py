@@ -112,6 +112,15 @@ def columns_of(rule: Recurrence) -> dict[str, Any]:
     return written
 
 
+def change_of(before: Recurrence | None, rule: Recurrence) -> dict[str, Any]:
+    """What to write for a rule in place of another: OX lays one over the other, so that what only the old one had is
+    cleared."""
+    written = columns_of(rule)
+    had = columns_of(before) if before is not None else {}
+    cleared = {name: None for name, value in had.items() if value is not None and name not in written}
+    return {**cleared, **written}
+
+
 def weekdays_of(days: int) -> tuple[int, ...]:
     """OX's bits, Sunday first, as weekdays in order."""
     return tuple(weekday for weekday in _EVERY_DAY if days & _bit(weekday))
