@@ -1,12 +1,11 @@
 """``/attachment``: files of appointments, tasks and contacts (http-api section 9).
 
-Attaching and detaching is a change of the object: its change stamp grows. An appointment also lists its files itself,
-as ``chronos`` shows them.
+Attaching and detaching is a change of the object: its change stamp grows. The files of an appointment are the same that
+``chronos`` lists in the event.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ import sqlalchemy as sa
 
 from lab.ox.columns.attachments import ATTACHMENT_COLUMNS
 from lab.ox.columns.table import ColumnDef, shown
-from lab.ox.database.groupware import OBJECTS
 from lab.ox.errors import fault
 from lab.ox.modules import access, calendar_access, rows, tasks
 from lab.ox.modules.access import CONTACT_CODES
@@ -184,20 +182,7 @@ def _must_have(call: Call, right: str) -> None:
 
 
 def _note_change(call: Call, connection: sa.Connection, owner: Owner) -> int:
-    if owner.kind == APPOINTMENT:
-        _list_in_appointment(call, connection, owner)
     return objects.touch(connection, owner.module, call.cid, call.user.id, owner.id)
-
-
-def _list_in_appointment(call: Call, connection: sa.Connection, owner: Owner) -> None:
-    table = OBJECTS[owner.module][0]
-    mine = sa.and_(table.c.cid == call.cid, table.c.id == owner.id)
-    fields = json.loads(connection.execute(sa.select(table.c.fields).where(mine)).scalar_one())
-    found = attachments.of_object(connection, call.cid, owner.kind, owner.id)
-    fields["attachments"] = [attachments.described(each) for each in found]
-    if not found:
-        del fields["attachments"]
-    connection.execute(table.update().where(mine).values(fields=json.dumps(fields, ensure_ascii=False)))
 
 
 def _descriptions(call: Call) -> list[dict[str, Any]]:

@@ -35,17 +35,6 @@ class Attachment:
 _HEAD = [column for column in attachment.c if column.name != "data"]
 
 
-def described(found: Attachment) -> dict[str, Any]:
-    """A file as an event of ``chronos`` lists it."""
-    return {
-        "managedId": found.id,
-        "filename": found.filename,
-        "fmtType": found.content_type,
-        "size": found.size,
-        "created": found.creation_date,
-    }
-
-
 def of_object(connection: sa.Connection, cid: int, module: int, attached: int) -> list[Attachment]:
     """The files of an object by id, without their contents."""
     rows = connection.execute(
