@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from app.usm import deeds, hierarchy, keys, renames, sending, watch
 from app.usm.content import Reply
@@ -15,6 +17,7 @@ from app.usm.deeds import Deeds, Kind
 from app.usm.errors import FolderGone, UnknownSyncKey
 from app.usm.exchange import Exchange, begin
 from app.usm.folder_changes import FolderChanges
+from app.usm.journal import Record
 from app.usm.model import (
     HIERARCHY,
     BodyKind,
@@ -41,6 +44,9 @@ from app.usm.model import (
 from app.usm.moving import Mover
 from app.usm.ports import Clock, DataSource, Heads, StateStore, Tokens, Waiter
 from app.usm.replying import Answer
+
+_LONG_AGO: Final = 1
+"""When a folder that the device itself empties counts as first seen empty, in seconds since 1970."""
 
 
 class Session:
@@ -228,9 +234,14 @@ class Session:
 
     def empty(self, folder: int, subfolders: bool) -> None:
         """Delete all that is in a folder of messages, and with ``subfolders`` the folders below it. Raises
-        ``FolderGone``, ``ItemRefused``."""
+        ``FolderGone``, ``ItemRefused``, ``Busy``."""
         ref = self.folder(folder)
-        self._source.empty(ref, subfolders)
+        with self._store.lock(self.id, folder):
+            if self._store.heads(self.id, folder) is not None:
+                # That it is empty all of a sudden surprises nobody: no brake (``brakes.EMPTY``) keeps it full.
+                journal = Record.loads(self._store.journal(self.id, folder))
+                self._store.write_journal(self.id, folder, replace(journal, emptied=_LONG_AGO).dumps())
+            self._source.empty(ref, subfolders)
         self._waiter.announce(self.id.context_id, self.id.user_id, [ref.id])
 
     # -- what happens once -------------------------------------------------------------------------------------

@@ -188,6 +188,25 @@ def test_a_folder_is_emptied(ready: Phone) -> None:
         assert status_of(reply, "EmptyFolderContents") == "6"
 
 
+def test_a_folder_that_the_device_emptied_is_empty_at_once(ready: Phone) -> None:
+    for _ in range(30):
+        put(ready)
+    ready.sync(INBOX)
+    ready.send("ItemOperations", operations(empty(ready.number(INBOX))))
+    reply = ready.sync(INBOX)
+    assert len(reply.all("AirSync:Delete")) == 30
+    put(ready)
+    assert len(ready.sync(INBOX).all("AirSync:Add")) == 1
+
+
+def test_a_folder_that_was_never_synchronised_is_emptied(world: World) -> None:
+    phone = world.phone(Version.V16_1).start()
+    item = world.source.put(INBOX, {})
+    reply = phone.send("ItemOperations", operations(empty(phone.number(INBOX))))
+    assert status_of(reply, "EmptyFolderContents") == "1"
+    assert item not in world.source.items[INBOX]
+
+
 def test_answers_come_in_the_order_of_the_standard(ready: Phone) -> None:
     item = put(ready)
     reply = ready.send("ItemOperations", operations(fetch(file_of(item)), empty("98")))
