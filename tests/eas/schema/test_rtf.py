@@ -134,3 +134,10 @@ def test_html_stays_html_for_a_source_that_keeps_it() -> None:
     assert body.read(sent("<p>a\x00</p>"), rich=True) == Body(BodyKind.HTML, "<p>a</p>", native=BodyKind.HTML)
     assert body.read(sent("<p>a</p>")) == Body(BodyKind.TEXT, "a")
     assert body.read(sent(" "), rich=True) is None
+
+
+@pytest.mark.parametrize("kind", ["0", "4", "x"])
+def test_a_body_that_nobody_can_keep_is_refused(kind: str) -> None:
+    children = [Element("AirSyncBase:Type", kind), Element("AirSyncBase:Data", "x")]
+    with pytest.raises(ConversionError):
+        body.read(Element("AirSyncBase:Body", children=children))
