@@ -60,9 +60,10 @@ class Reply:
 
     @property
     def status(self) -> str | None:
-        """The Status right under the root."""
+        """The Status right under the root, or in the Result there."""
         assert self.root is not None, f"an empty answer, HTTP {self.http.status}"
-        return self.root.text_of(self.root.name.partition(":")[0] + ":Status")
+        page = self.root.name.partition(":")[0]
+        return (self.root.find(f"{page}:Result") or self.root).text_of(f"{page}:Status")
 
     def everything(self) -> list[Element]:
         """Every element, in the order of the document."""

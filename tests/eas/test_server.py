@@ -33,6 +33,7 @@ SERVED = (
     "GetItemEstimate",
     "GetAttachment",
     "ItemOperations",
+    "MeetingResponse",
     "MoveItems",
     "SendMail",
     "SmartForward",

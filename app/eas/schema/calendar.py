@@ -14,6 +14,8 @@ What no row can say:
 * Up to 14.1 Exceptions is the whole set of them, and absent where nothing changed. From 16.0 a device sends a Change or
   Delete with an InstanceId for each (:func:`read_occurrence`); the server still sends the whole set.
 * An exception says its beginning and end even where they are those of the rule. A tag that it lacks is the series'.
+* An appointment that nobody organizes goes out as the user's own, or Android cannot change it (quirk 31); one that a
+  device says to be the user's own is like any other.
 * Until is the moment when the last occurrence begins. Some devices send the digits of its day instead.
 """
 
@@ -68,6 +70,7 @@ SENSITIVITY: Final = {
     Sensitivity.PRIVATE: 2,
     Sensitivity.CONFIDENTIAL: 3,
 }
+NOBODY: Final = Address("")
 ROLES: Final = {AttendeeRole.REQUIRED: 1, AttendeeRole.OPTIONAL: 2, AttendeeRole.RESOURCE: 3}
 REPLIES: Final = {Reply.TENTATIVE: 2, Reply.ACCEPTED: 3, Reply.DECLINED: 4, Reply.NONE: NOT_RESPONDED}
 """AttendeeStatus and ResponseType."""
@@ -217,16 +220,24 @@ def _midnight(day: date) -> datetime:
 # -- to the device ------------------------------------------------------------------------------------------------
 
 
-def render(fields: Mapping[str, Any], options: Options, version: Version, server_id: str) -> list[Element]:
-    """The children of ApplicationData for the device. ``server_id``: the item's, for its attachments' names. Raises
-    ``ConversionError`` for an appointment without a beginning."""
+def render(
+    fields: Mapping[str, Any],
+    options: Options,
+    version: Version,
+    server_id: str,
+    account: Address = NOBODY,
+) -> list[Element]:
+    """The children of ApplicationData for the device. ``server_id``: the item's, for its attachments' names;
+    ``account``: the user. Raises ``ConversionError`` for an appointment without a beginning."""
     try:
-        return _render(fields, options, version, server_id)
+        return _render(fields, options, version, server_id, account)
     except OverflowError as error:
         raise ConversionError(f"an appointment lies out of the calendar: {error}") from None
 
 
-def _render(fields: Mapping[str, Any], options: Options, version: Version, server_id: str) -> list[Element]:
+def _render(
+    fields: Mapping[str, Any], options: Options, version: Version, server_id: str, account: Address
+) -> list[Element]:
     times = times_of(fields)
     rule: Recurrence | None = fields.get("recurrence")
     modified: datetime = fields.get("modified") or times.start
@@ -235,7 +246,7 @@ def _render(fields: Mapping[str, Any], options: Options, version: Version, serve
     return [
         *_zone(times, version, lasting(rule, modified)),
         Element("Calendar:AllDayEvent", "1" if times.all_day else "0"),
-        *_organizer(fields.get("organizer")),
+        *_organizer(fields.get("organizer") or (NOBODY if fields.get("organized") is False else account)),
         Element("Calendar:DtStamp", moment_text(modified)),
         Element(_START, moment_text(times.start)),
         Element(_END, moment_text(times.end)),
@@ -280,10 +291,10 @@ def _zone(times: Times, version: Version, later: datetime | None) -> list[Elemen
     return [Element("Calendar:Timezone", time_zone.UTC_BLOCK)] if version < SINGLE_INSTANCES else []
 
 
-def _organizer(organizer: Address | None) -> list[Element]:
-    if organizer is None or not line(organizer.mail):
-        return []
+def _organizer(organizer: Address) -> list[Element]:
     mail = line(organizer.mail)
+    if not mail:
+        return []
     return [
         Element("Calendar:OrganizerName", line(organizer.name) or mail),
         Element("Calendar:OrganizerEmail", mail),
@@ -432,8 +443,10 @@ def _exception_state(own: Mapping[str, Any], series: Mapping[str, Any], version:
 # -- from the device ----------------------------------------------------------------------------------------------
 
 
-def read_new(elements: Sequence[Element], version: Version, device: str, now: datetime) -> dict[str, Any]:
-    """The fields of an appointment that a device adds. Raises ``ConversionError``."""
+def read_new(
+    elements: Sequence[Element], version: Version, device: str, now: datetime, account: Address = NOBODY
+) -> dict[str, Any]:
+    """The fields of an appointment that a device adds. ``account``: the user. Raises ``ConversionError``."""
     fields = _present(_guarded(elements))
     fields |= _complete_times(fields, now)
     if version < SINGLE_INSTANCES:
@@ -443,7 +456,7 @@ def read_new(elements: Sequence[Element], version: Version, device: str, now: da
     if uid:
         fields["uid"] = uid
     organizer = _mail(_text(elements, "Calendar:OrganizerEmail"))
-    if organizer:
+    if organizer and organizer.casefold() != account.mail.casefold():
         fields["organizer"] = Address(organizer, line(_text(elements, "Calendar:OrganizerName")))
     return fields
 

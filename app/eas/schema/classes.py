@@ -16,6 +16,7 @@ from app.eas.folders import MAX_ID, server_id
 from app.eas.options import Options
 from app.eas.schema import calendar, contact, email, note, task
 from app.eas.versions import Version
+from app.usm.content import Address
 from app.usm.model import ContentType, Device, Item
 from app.wbxml.element import Element
 
@@ -23,7 +24,7 @@ from app.wbxml.element import Element
 @dataclass(frozen=True, slots=True)
 class View:
     """Who looks at a folder, and how. ``supported``: tags that the device named as known, ``None`` for all; ``now``:
-    when, for what a device adds without a date."""
+    when, for what a device adds without a date; ``account``: the user."""
 
     folder: int
     device: Device
@@ -31,6 +32,7 @@ class View:
     options: Options
     supported: frozenset[str] | None = None
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    account: Address = calendar.NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,12 @@ def _changed_task(elements: Sequence[Element], view: View) -> dict[str, Any]:
 
 
 def _render_appointment(item: Item, view: View) -> list[Element]:
-    return calendar.render(item.fields, view.options, view.version, server_id(view.folder, item.id))
+    name = server_id(view.folder, item.id)
+    return calendar.render(item.fields, view.options, view.version, name, view.account)
 
 
 def _new_appointment(elements: Sequence[Element], view: View) -> dict[str, Any]:
-    return calendar.read_new(elements, view.version, view.device.device_id, view.now)
+    return calendar.read_new(elements, view.version, view.device.device_id, view.now, view.account)
 
 
 def _changed_appointment(elements: Sequence[Element], view: View) -> dict[str, Any]:

@@ -827,3 +827,19 @@ def test_one_occurrence_is_changed_from_16_0() -> None:
 def test_what_only_a_series_has_is_no_change_of_an_occurrence(tag: str) -> None:
     with pytest.raises(ConversionError):
         calendar.read_occurrence(data((tag, ("Type", 0)) if tag == "Recurrence" else (tag,)))
+
+
+def test_who_organizes_nothing_organizes_the_appointment() -> None:
+    """Android cannot change one that nobody organizes (quirk 31)."""
+    anton = Address("anton@example.org", "Anton")
+
+    def organizer(fields: dict[str, Any]) -> list[str]:
+        elements = calendar.render({"start": START, **fields}, PLAIN, Version.V14_1, "4:17", anton)
+        return [element.text for element in elements if element.name.startswith("Calendar:Organizer")]
+
+    assert organizer({}) == organizer({"organized": True}) == ["Anton", "anton@example.org"]
+    assert organizer({"organized": False}) == []
+    assert organizer({"organizer": Address("b@example.org")}) == ["b@example.org", "b@example.org"]
+    own = data(*WHOLE, ("OrganizerEmail", "Anton@Example.org"), ("OrganizerName", "Anton"))
+    assert "organizer" not in calendar.read_new(own, Version.V14_1, "phone1", NOW, anton)
+    assert calendar.read_new(own, Version.V14_1, "phone1", NOW)["organizer"].mail == "Anton@Example.org"

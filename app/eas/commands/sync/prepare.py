@@ -18,6 +18,7 @@ from app.eas.folders import exists_in, folder_number
 from app.eas.options import INCOMPLETE
 from app.eas.schema.classes import View
 from app.eas.status import SyncStatus
+from app.usm.content import Address
 from app.usm.errors import FolderGone
 from app.usm.model import ContentType, FolderRef
 from app.wbxml.element import Element
@@ -124,8 +125,15 @@ def _job(call: Call, wanted: Wanted, folder: FolderRef) -> Job:
         kept = Collection(wanted.options, kept.supported)
     if kept != last:
         collection.keep(folder.number, kept, call.memory)
+    user = call.session.user
     view = View(
-        folder.number, call.command.device, call.version, kept.options, kept.supported, call.clock.now()
+        folder.number,
+        call.command.device,
+        call.version,
+        kept.options,
+        kept.supported,
+        call.clock.now(),
+        Address(user.mail, user.name),
     )
     return Job(wanted, folder, view)
 
