@@ -142,7 +142,7 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changed", CHANGES, ids=str)
+@pytest.mark.parametrize("changed", CHANGES, ids=lambda changed: "-".join(changed))
 def test_apache_is_given_its_lines_only_when_it_does_not_run_with_them(changed: dict[str, Any]) -> None:
     host = web_host()
     with on(host, [host, *nodes()]):
