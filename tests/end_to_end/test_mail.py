@@ -16,6 +16,7 @@ import pytest
 
 from app.wbxml import Element
 from lab.device import AnswerLost, CommandFailed, Phone, ServerUnavailable, mail
+from lab.device.folders import create_folder
 from tests.end_to_end.mail_world import MailWorld, eventually
 from tests.ox.standin import PNG, StandIn, make_data
 
@@ -308,6 +309,38 @@ def test_an_old_phone_gets_files_by_get_attachment(world: MailWorld, title: str)
             mail.get_attachment(phone, wrong)
 
 
+@pytest.mark.parametrize("multipart", [False, True])
+def test_a_large_file_comes_whole(world: MailWorld, title: str, multipart: bool) -> None:
+    data = bytes(range(256)) * 24 * 1024
+    text = mail.message("anton@example.org", title, sender="x@example.com")
+    text.add_attachment(data, "application", "octet-stream", filename="large.bin")
+    world.deliver(text.as_bytes())
+    phone = world.phone()
+    (reference,) = mail.references(data_of(phone, item_of(phone, title))).values()
+    assert mail.fetch_file(phone, reference, multipart=multipart).data == data
+    part = mail.fetch_file(phone, reference, span="6000000-6000009", multipart=multipart)
+    assert part.data == data[6000000:6000010]
+
+
+def test_a_signed_mail_is_synchronised_byte_for_byte(world: MailWorld, title: str) -> None:
+    raw = (
+        f"From: x@example.com\r\nTo: anton@example.org\r\nSubject: {title}\r\n"
+        "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nmixed\nends \r\n--b\r\n"
+        "Content-Type: application/pkcs7-signature\r\n\r\nMIIB\r\n--b--\r\n"
+    ).encode()
+    world.deliver(raw)
+    phone = world.phone(version="14.0")
+    inbox = folder(phone, INBOX)
+    phone.sync_all(inbox, body_type=4, mime_support=1, truncation=10)
+    (item,) = [each for each in phone.items(inbox).values() if each.text_of("Email:Subject") == title]
+    body = item.find("AirSyncBase:Body")
+    assert body is not None
+    data = body.find("AirSyncBase:Data")
+    assert data is not None
+    assert data.value == raw
+    assert item.text_of("Email:MessageClass") == "IPM.Note.SMIME.MultipartSigned"
+
+
 def test_pictures_within_the_text_keep_their_name_in_it(world: MailWorld, title: str) -> None:
     world.deliver(rich(title))
     phone = world.phone()
@@ -394,6 +427,17 @@ def test_a_folder_is_emptied(world: MailWorld) -> None:
     assert world.mails("trash", "dora") == []
     with pytest.raises(CommandFailed, match="status 6"):
         mail.empty_folder(phone, "77")
+
+
+def test_a_folder_is_emptied_with_those_below_it(world: MailWorld) -> None:
+    phone = world.phone("dora")
+    inbox = folder(phone, INBOX)
+    below = create_folder(phone, "Below", parent=inbox)
+    world.deliver(rich("Werbung"), "dora")
+    mail.empty_folder(phone, inbox, subfolders=True)
+    assert world.mails("inbox", "dora") == []
+    phone.folder_sync()
+    assert phone.folders.get(below) is None or phone.folders[below].parent_id != inbox
 
 
 def test_colours_are_categories_both_ways(world: MailWorld, title: str) -> None:
@@ -590,4 +634,9 @@ def test_an_invitation_is_no_file(world: MailWorld, title: str) -> None:
     world.deliver(text.as_bytes())
     phone = world.phone()
     item = item_of(phone, title)
-    assert data_of(phone, item).find("AirSyncBase:Attachments") is None
+    shown = data_of(phone, item)
+    assert shown.find("AirSyncBase:Attachments") is None
+    assert shown.text_of("Email:MessageClass") == "IPM.Schedule.Meeting.Request"
+    meeting = shown.find("Email:MeetingRequest")
+    assert meeting is not None
+    assert meeting.text_of("Email:StartTime") == "2026-03-01T10:00:00.000Z"
