@@ -91,6 +91,8 @@ def update(
     delta: dict[str, str | None] = {
         str(change.number): None for change in changes if change.kind is ChangeKind.DELETE
     }
-    delta.update({str(entry.number): entry.stamp for entry in placed})
+    delta.update(
+        {str(entry.number): entry.stamp for entry in placed if held.get(str(entry.number)) != entry.stamp}
+    )
     store.save(session, HIERARCHY, base, delta, Record(base, {}).dumps())
     return HierarchyResult(keys.text(heads.generation, base + 1), tuple(changes))
