@@ -212,11 +212,6 @@ def original(master: Event, exception: Event) -> datetime | None:
     return found[0] if found else None
 
 
-def date_position(instant: datetime) -> int:
-    """The day by which OX names an occurrence that begins then."""
-    return values.from_day(instant.date())
-
-
 def _originals(dates: Any, clock: Clock) -> tuple[datetime, ...]:
     days = (values.day(value) for value in dates) if isinstance(dates, list) else ()
     return tuple(clock.at_utc_day(day) for day in days if day is not None)
