@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+from zoneinfo import TZPATH
 
 from app.wbxml import Element
 from lab.device.errors import BadAnswer
@@ -32,8 +34,7 @@ When = datetime | date
 
 def zone_block(zone: str) -> str:
     """The TIME_ZONE_INFORMATION of a zone as it is now, in base64."""
-    path = files("tzdata").joinpath("zoneinfo", *zone.split("/"))
-    footer = path.read_bytes().rsplit(b"\n", 2)[1].decode()
+    footer = _zone_file(zone).rsplit(b"\n", 2)[1].decode()
     match = _FOOTER.fullmatch(footer)
     if match is None:
         raise ValueError(f"{zone} has the rule {footer!r}")
@@ -47,6 +48,15 @@ def zone_block(zone: str) -> str:
     return base64.b64encode(data).decode()
 
 
+def _zone_file(zone: str) -> bytes:
+    """The zone as this machine has it, else as the library does."""
+    for folder in TZPATH:
+        path = Path(folder, zone)
+        if path.is_file():
+            return path.read_bytes()
+    return files("tzdata").joinpath("zoneinfo", *zone.split("/")).read_bytes()
+
+
 def _minutes(text: str) -> int:
     hours, _, minutes = text.partition(":")
     sign = -1 if hours.startswith("-") else 1
@@ -55,7 +65,8 @@ def _minutes(text: str) -> int:
 
 def _system_time(rule: Sequence[str]) -> tuple[int, ...]:
     month, week, weekday, hour, minute = rule
-    return (0, int(month), int(weekday), int(week), int(hour or 2), int(minute or 0), 0, 0)
+    days, hours = divmod(int(hour or 2), 24)  # "24" is the next day, "-1" the day before
+    return (0, int(month), (int(weekday) + days) % 7, int(week), hours, int(minute or 0), 0, 0)
 
 
 def compact(when: When) -> str:

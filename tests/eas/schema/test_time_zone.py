@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.eas.errors import ConversionError
 from app.eas.schema import time_zone
 from app.eas.schema.time_zone import Block, Rules, Switch, pack, unpack
+from lab.device.calendar_items import zone_block
 
 ZONES = sorted(time_zone._names())
 PLACES = [name for name in ZONES if "/" in name]
@@ -101,6 +102,16 @@ def test_the_block_of_a_zone_with_summer_time() -> None:
     assert struct.unpack_from("<8H", data, 152) == (0, 3, 0, 2, 2, 0, 0, 0)
     assert struct.unpack_from("<l", data, 168)[0] == -60
     assert data[4:68].decode("utf-16-le").rstrip("\0") == "America/Los_Angeles"
+
+
+IRREGULAR = ("Casablanca", "El_Aaiun", "Gaza", "Hebron", "Godthab", "Nuuk", "Scoresbysund")
+"""Places that follow the moon, or change their clocks on the eve of the last Sunday."""
+
+
+@pytest.mark.parametrize("name", [name for name in ZONES if not name.endswith(IRREGULAR)])
+def test_a_block_says_what_the_rule_in_the_zones_file_says(name: str) -> None:
+    """The phone makes its block of that rule; here it is found by looking at the clocks."""
+    assert read(zone_block(name)).rules == time_zone.rules(name, datetime(2037, 7, 1, tzinfo=UTC))
 
 
 def test_the_last_sunday_is_not_the_fourth_one() -> None:
