@@ -27,6 +27,7 @@ from typing import Any, Final
 import app.ox.mapping
 from app.eas.dispatch import ENTRIES
 from app.eas.errors import ConversionError
+from app.eas.folders import SINCE
 from app.eas.options import HTML, MIME, PLAIN, Options, Preference
 from app.eas.schema.classes import CLASSES, View
 from app.eas.versions import COMMANDS, Version
@@ -48,6 +49,11 @@ TITLES: Final[Mapping[ContentType, str]] = {
     ContentType.CONTACTS: "Contacts",
     ContentType.TASKS: "Tasks",
     ContentType.NOTES: "Notes",
+}
+
+REMARKS: Final[Mapping[ContentType, str]] = {
+    ContentType.MAIL: "A device may change `read`, `flagged` and `categories`; of drafts the rest too, from 16.0 on.",
+    ContentType.NOTES: "OX has no notes: they are messages of a mail folder, as IMAP clients keep them.",
 }
 
 OX_MODULES: Final[Mapping[ContentType, Mapping[str, str]]] = {
@@ -176,7 +182,7 @@ def place(content: ContentType, field: str) -> Place:
     since: Version | None = None
     taken = False
     without = {**BASE[content], **NEEDED.get((content, field), {})}
-    for version in Version:
+    for version in (each for each in Version if each >= SINCE.get(content, each)):
         for sample in SAMPLES[content][field]:
             try:
                 before = rendered(content, without, version)
@@ -188,13 +194,43 @@ def place(content: ContentType, field: str) -> Place:
                 since = version
             tags |= dict.fromkeys(changed)
             taken = taken or field in _read(content, after, version)
-    return Place(tuple(tags), since, since is not None, taken)
+    sent = since is not None
+    if not sent and (elements := SENT_ONLY.get(field)) is not None:
+        if field in _read(content, list(elements), SENT_ONLY_SINCE):
+            since, taken = SENT_ONLY_SINCE, True
+        tags = dict.fromkeys(path.split()[-1] for path in names_in(elements))
+    return Place(tuple(tags), since, sent, taken)
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     changed = [path for path in after if after[path] != before.get(path)]
     return [name for name in dict.fromkeys(path.split()[-1] for path in changed) if name not in _ALWAYS]
 
+
+def _element(name: str, *children: Element, value: str | bytes | None = None) -> Element:
+    return Element(f"AirSyncBase:{name}", value, children)
+
+
+SENT_ONLY: Final[Mapping[str, Sequence[Element]]] = {
+    "send": [Element("Email2:Send")],
+    "add_attachments": [
+        _element(
+            "Attachments",
+            _element(
+                "Add",
+                _element("ClientId", value="1"),
+                _element("DisplayName", value="a.txt"),
+                _element("Content", value=b"text"),
+                _element("Method", value="1"),
+            ),
+        )
+    ],
+    "remove_attachments": [
+        _element("Attachments", _element("Delete", _element("FileReference", value="1:2:3")))
+    ],
+}
+"""What only devices say, and how."""
+SENT_ONLY_SINCE: Final = Version.V16_0
 
 _ALWAYS: Final = frozenset(
     {
@@ -296,7 +332,8 @@ def _content(content: ContentType) -> list[str]:
         since = found.since.text if found.since else ""
         rows.append([field, *ox, ", ".join(found.tags), since, direction])
     head = ["field", *(f"OX ({module})" for module in modules), "tags", "since", "direction"]
-    return [f"## {TITLES[content]}", "", *_table(head, rows)]
+    remarks = [REMARKS[content], ""] if content in REMARKS else []
+    return [f"## {TITLES[content]}", "", *remarks, *_table(head, rows)]
 
 
 def standard() -> dict[str, list[str]]:
