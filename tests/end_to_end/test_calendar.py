@@ -163,6 +163,23 @@ def test_a_series_with_exceptions_across_the_change_of_the_clocks(place: tuple[M
     assert event.changed[SUMMER[2]].subject == "Moved"
 
 
+def test_a_series_that_is_moved_keeps_its_exceptions_up_to_14_1(place: tuple[MailWorld, str]) -> None:
+    mine, other = diaries(place)
+    if mine.phone.version >= "16":
+        mine, other = other, mine
+    name = mine.add(Change(subject="Old hour", start=START, end=START + HOUR, recurrence=WEEKLY))
+    calendar.change_occurrence(mine.phone, mine.folder, name, SUMMER[1], Change(subject="Special"))
+    calendar.delete_occurrence(mine.phone, mine.folder, name, SUMMER[2])
+    moved = Change(subject="New hour", start=START + HOUR, end=START + 2 * HOUR)
+    calendar.change_event(mine.phone, mine.folder, name, moved)
+    for diary in (other, mine):
+        event = diary.named("New hour")
+        assert event.start == START + HOUR
+        assert event.deleted == (SUMMER[2] + HOUR,)
+        assert [change.subject for change in event.changed.values()] == ["Special"]
+        assert set(event.changed) == {SUMMER[1] + HOUR}
+
+
 RULES: tuple[dict[str, str], ...] = (
     {"Type": "0", "Interval": "3", "Occurrences": "4"},
     {"Type": "1", "Interval": "2", "DayOfWeek": "62", "Occurrences": "9"},

@@ -657,14 +657,24 @@ class _Clocks:
         begins = self.start is not None and self.local(self.start).time() == local.time()
         return moment.date() if moment.time() == time() and not begins else local.date()
 
+    def on_time(self, original: datetime) -> datetime:
+        """When an occurrence begins, by the clocks of the series. Devices that move a series leave the names of its
+        exceptions as they were (quirk 15): then the day counts."""
+        place = time_zone.find(self.zone)
+        if place is None or self.start is None:
+            return original
+        begins, local = self.start.astimezone(place).time(), original.astimezone(place)
+        if local.time() == begins:
+            return original
+        return datetime.combine(local.date(), begins, place).astimezone(UTC)
+
     def occurrence(self, element: Element) -> Occurrence:
         """One Exception."""
         text = (
             element.text_of("Calendar:ExceptionStartTime") or element.text_of("AirSyncBase:InstanceId") or ""
         )
         original = parse_moment(text)
-        if self.all_day:
-            original = whole_day(original, self.block)
+        original = whole_day(original, self.block) if self.all_day else self.on_time(original)
         if _flag_of(element, "Calendar:Deleted", False):
             return Occurrence(original, deleted=True)
         all_day = _flag_of(element, "Calendar:AllDayEvent", self.all_day)

@@ -748,6 +748,23 @@ def test_the_whole_set_of_exceptions_is_read_and_its_absence_says_nothing() -> N
     )
 
 
+def test_an_exception_named_by_a_wrong_time_is_that_of_its_day() -> None:
+    """iOS and Android, after they moved the series (quirk 15)."""
+    berlin = ("Timezone", time_zone.write("Europe/Berlin", START))
+    entries = (
+        "Exceptions",
+        ("Exception", ("ExceptionStartTime", "20260309T110000Z"), ("Subject", "x")),
+        ("Exception", ("ExceptionStartTime", "20260330T110000Z"), ("Deleted", 1)),
+        ("Exception", ("ExceptionStartTime", "20260406T080000Z"), ("Deleted", 1)),
+    )
+    found = changed(berlin, *WHOLE, ("Recurrence", ("Type", 0)), entries)["exceptions"]
+    assert found == (
+        Occurrence(MONDAYS[1], fields={"subject": "x"}),
+        Occurrence(MONDAYS[4], deleted=True),
+        Occurrence(MONDAYS[5], deleted=True),
+    )
+
+
 def test_a_whole_day_in_a_series_of_times_is_one_in_the_zone_of_the_series() -> None:
     berlin = ("Timezone", time_zone.write("Europe/Berlin", START))
     entry = (
