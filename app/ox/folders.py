@@ -270,6 +270,7 @@ class Folders:
         module = mapping.MODULES.get(content)
         if module is None:
             raise ItemRefused(f"there is but one folder of {content}")
+        _check_title(parent, title, content)
         place = self._top(content) if parent is None else parent.id
         body = {"title": title, "module": module, "subscribed": True}
         answer = self._write("new", body, {"folder_id": place}, place, title)
@@ -279,6 +280,7 @@ class Folders:
         """Three calls: a look at where it is, the change, and a look at what became of it."""
         if folder.content not in mapping.MODULES:
             raise ItemRefused(f"the folder of {folder.content} stays what it is")
+        _check_title(parent, title, folder.content)
         above = self._path(folder.id)
         body: dict[str, Any] = {}
         if title != mapping.title(above[0]):
@@ -354,6 +356,12 @@ class Folders:
 
     def _params(self, **params: str) -> dict[str, str]:
         return {"columns": ",".join(map(str, self._columns)), "tree": OX_TREE, **params}
+
+
+def _check_title(parent: FolderRef | None, title: str, content: ContentType) -> None:
+    """The name of the folder of notes is taken, whether that is made yet or not."""
+    if content is ContentType.MAIL and parent is None and title.casefold() == NOTES.casefold():
+        raise ItemConflict(f"{title!r} is the folder of notes")
 
 
 def _validity(answer: Answer | UsmError) -> str | None:

@@ -394,6 +394,15 @@ def test_a_folder_of_what_the_user_may_not_use_is_refused(canned, canned_source)
     assert not canned.calls
 
 
+def test_the_name_of_the_folder_of_notes_is_taken(canned, canned_source):
+    source = canned_source()
+    with pytest.raises(ItemConflict):
+        source.create_folder(None, "notes", ContentType.MAIL)
+    with pytest.raises(ItemConflict):
+        source.change_folder(WORK, None, "Notes")
+    assert not canned.calls
+
+
 def test_a_folder_is_changed_where_it_differs(canned, canned_source):
     above = row("default0", "1", "E-Mail")
     names = iter([row("default0/Work", "default0", "Work"), row("default0/Old", "default0", "Old")])
