@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from app.usm import keys, renames
-from app.usm.errors import FolderGone, ItemConflict, ItemError, ItemRefused, UnknownSyncKey
+from app.usm.errors import FolderGone, ItemError, ItemRefused, UnknownSyncKey
 from app.usm.hierarchy import Placed
 from app.usm.journal import Entry, Record
 from app.usm.model import HIERARCHY, ContentType, Folder, FolderRef, FolderRole, FolderWritten, SessionId

@@ -121,12 +121,12 @@ def test_a_name_that_is_taken_stays_taken_when_asked_again(world: World, key: st
             world.session().create_folder(key, 0, "Theirs", MAIL)
 
 
-def test_a_source_that_makes_what_the_device_has_already_made_nothing(world: World, key: str) -> None:
-    trips = next(folder for folder in world.source.tree if folder.id == TRIPS)
-    world.source.create_folder = lambda parent, title, content: trips  # type: ignore[method-assign]
-    with pytest.raises(ItemConflict):
-        world.session().create_folder(key, 0, "Trips", MAIL)
-    assert world.session().folders(key).changes == ()
+def test_a_folder_in_the_place_of_one_that_is_gone_is_another_one(world: World, key: str) -> None:
+    inbox, trips = world.number(INBOX), world.number(TRIPS)
+    world.source.remove(TRIPS)
+    written = world.session().create_folder(key, inbox, "Trips", MAIL)
+    assert written.number != trips
+    assert kinds(world, written.key) == [(ChangeKind.DELETE, trips)]
 
 
 def test_a_source_that_fails_lets_the_device_try_again(world: World, key: str) -> None:
