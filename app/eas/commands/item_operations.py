@@ -25,6 +25,7 @@ from app.eas.options import HTML, MIME, PLAIN, Options, Preference
 from app.eas.reading import only, required
 from app.eas.schema.classes import View, application_data
 from app.eas.status import Common, OperationStatus
+from app.usm.content import Address
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
 from app.usm.model import BodyKind, Download, FolderRef
 from app.wbxml.element import Element
@@ -196,7 +197,9 @@ def _item(call: Call, element: Element, wishes: Element | None, parts: _Parts) -
         raise ItemGone(f"there is no item {item} in folder {folder.number}")
     if isinstance(found, Exception):
         raise _Failed(OperationStatus.CONVERSION, str(found)) from found
-    view = View(folder.number, call.command.device, call.version, chosen)
+    user = call.session.user
+    account = Address(user.mail, user.name)
+    view = View(folder.number, call.command.device, call.version, chosen, account=account)
     properties = list(application_data(found, view))
     if parts.multipart:
         properties = [_outside(each, parts) for each in properties]
