@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from app.eas import original
 from app.eas.errors import ConversionError
+from app.eas.heavy import Held, lighten, restore, restore_part
 from app.eas.original import Original
 from app.eas.schema.text import line
 from app.usm.content import Address
@@ -165,25 +166,27 @@ def _mailbox(address: Address) -> bytes:
 
 def answered(mime: bytes, to: Original) -> bytes:
     """What the device wrote, above the original that it answers."""
-    message = original.parsed(mime)
+    light, held = lighten(mime)
+    message = original.parsed(light)
     if original.is_sealed(message):
         return mime
     _thread(message, to, is_answer=True)
-    _quote(message, to)
-    return _bytes(message)
+    _quote(message, to, held)
+    return restore(_bytes(message), {**held, **to.held})
 
 
 def forwarded(mime: bytes, what: Original) -> bytes:
     """What the device wrote, above the original that it forwards, with all that hung on that."""
-    message = original.parsed(mime)
+    light, held = lighten(mime)
+    message = original.parsed(light)
     if original.is_sealed(message):
         return mime
     _thread(message, what, is_answer=False)
     if what.sealed and what.raw:
-        return _enclosed(message, what)
-    _quote(message, what)
+        return restore(_enclosed(message, what), held)
+    _quote(message, what, held)
     _attach(message, what.files)
-    return _bytes(message)
+    return restore(_bytes(message), {**held, **what.held})
 
 
 def _thread(message: Message, to: Original, is_answer: bool) -> None:
@@ -196,7 +199,7 @@ def _thread(message: Message, to: Original, is_answer: bool) -> None:
             message["References"] = f"{before} {to.message_id}".strip()
 
 
-def _quote(message: Message, to: Original) -> None:
+def _quote(message: Message, to: Original, held: Held) -> None:
     texts = [part for part in original.leaves(message) if original.is_text(part)]
     if not texts:
         _add_text(message)
@@ -207,6 +210,7 @@ def _quote(message: Message, to: Original) -> None:
         if kind in seen:
             continue  # a second text of that kind is a footer, or a part of its own
         seen.add(kind)
+        restore_part(part, held)
         written = original.text_of(part)
         if kind == "text/html":
             _set_text(part, _quoted_markup(written, to))

@@ -13,6 +13,7 @@ from email.policy import compat32
 from email.utils import format_datetime
 from typing import Any, Final
 
+from app.eas.heavy import Held, lighten, restore_part
 from app.eas.schema import html
 from app.eas.schema.email import mailbox
 from app.eas.schema.text import line, safe, with_lf
@@ -27,7 +28,8 @@ QUOTED: Final = ("From", "Date", "To", "Cc", "Subject")
 class Original:
     """``header``: what a quotation names, title → text. ``text`` and ``markup``: its words in either form, ``None``
     where it has none. ``inline``: pictures within the HTML, ``files``: all else that hangs on it. ``sealed``: nothing
-    in it can be quoted without breaking it (signed, encrypted), and ``raw`` is all of it, where it is known."""
+    in it can be quoted without breaking it (signed, encrypted), and ``raw`` is all of it, where it is known. ``held``:
+    what was set aside of its files (:mod:`app.eas.heavy`)."""
 
     header: Mapping[str, str]
     text: str | None = None
@@ -38,6 +40,7 @@ class Original:
     message_id: str = ""
     references: str = ""
     raw: bytes = field(default=b"", repr=False)
+    held: Held = field(default_factory=dict, repr=False)
 
     def as_text(self) -> str:
         """Its words as plain text."""
@@ -90,11 +93,13 @@ def text_of(part: Message) -> str:
 
 def of_mime(mime: bytes) -> Original:
     """A message as its bytes came."""
-    message = parsed(mime)
+    light, held = lighten(mime)
+    message = parsed(light)
     texts: dict[str, str] = {}
     inline, files = [], []
     for part in leaves(message):
         if is_text(part):
+            restore_part(part, held)
             kind = part.get_content_type()
             if kind in texts:
                 texts[kind] += ("<hr>" if kind == "text/html" else "\n") + text_of(part)
@@ -118,6 +123,7 @@ def of_mime(mime: bytes) -> Original:
         "".join(str(message.get("Message-ID") or "").split()),
         " ".join(str(message.get("References") or "").split()),
         mime,
+        held,
     )
 
 
