@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.usm import decide, exchange, folder_changes, hierarchy, keys, sending, session
+from app.usm import decide, exchange, hierarchy, keys, sending, session
 from app.usm.deeds import Deed, Deeds
 from app.usm.exchange import Exchange
 from app.usm.journal import Entry, Record
@@ -136,17 +136,6 @@ def folder_sync_0_starts_items_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(session.Session, "folders", anew)
 
 
-def a_folder_made_before_is_made_again(patch: pytest.MonkeyPatch) -> None:
-    def numbered(self: MemoryStore, session: Any, folders: Sequence[Any]) -> Any:
-        refs = self._session(session).refs
-        for folder_id, content in folders:
-            number = len(refs) + 1 if folder_id not in refs else refs[folder_id].number
-            refs[folder_id] = FolderRef(number + (folder_id not in refs), folder_id, content)
-        return [refs[folder_id] for folder_id, _ in reversed(folders)]
-
-    patch.setattr(MemoryStore, "number_folders", numbered)
-
-
 def a_changed_folder_is_not_told(patch: pytest.MonkeyPatch) -> None:
     compare = hierarchy.compare
 
@@ -154,16 +143,6 @@ def a_changed_folder_is_not_told(patch: pytest.MonkeyPatch) -> None:
         return [each for each in compare(held, placed) if each.kind.value != "change"]
 
     patch.setattr(hierarchy, "compare", less)
-
-
-def a_folder_deleted_by_a_device_stays_in_its_state(patch: pytest.MonkeyPatch) -> None:
-    remember = folder_changes.FolderChanges._remember
-
-    def remembers(self: Any, name: str, delta: Mapping[int, str | None], number: int) -> Any:
-        kept = {each: stamp for each, stamp in delta.items() if stamp is not None}
-        return remember(self, name, kept, number)
-
-    patch.setattr(folder_changes.FolderChanges, "_remember", remembers)
 
 
 def what_lies_outside_the_filter_is_deleted_at_the_source(patch: pytest.MonkeyPatch) -> None:
@@ -217,9 +196,7 @@ PLANTS: tuple[Plant, ...] = (
     an_item_found_after_a_crash_is_not_noted,
     a_repeated_move_does_not_look_at_the_target,
     folder_sync_0_starts_items_over,
-    a_folder_made_before_is_made_again,
     a_changed_folder_is_not_told,
-    a_folder_deleted_by_a_device_stays_in_its_state,
     what_lies_outside_the_filter_is_deleted_at_the_source,
     what_lies_outside_the_filter_stays_on_the_device,
     a_conflict_goes_unnoticed,

@@ -46,10 +46,14 @@ class Lives(RuleBasedStateMachine):
         self.world = World()
         self.faults = Faults(self.world)
         self.phones = {name: Phone(self.world, self.faults, name) for name in PHONES}
-        for phone in self.phones.values():
-            for number in phone.folders:
-                phone.sync(number, Fate("answered"))
         self.born: set[str] = set()
+        for folder, received in ((INBOX, OLD), (INBOX, HORIZON), ("31", None)):
+            name = f"source-{len(self.born)}"
+            self.born.add(name)
+            self.world.source.put(folder, {"born": name}, received)
+        for phone in self.phones.values():
+            for number in (*phone.folders, *phone.folders):
+                phone.sync(number, Fate("answered"))
         self.may_be_gone: set[str] = set()
         self.sent: list[str] = []
         self.titles = 0
