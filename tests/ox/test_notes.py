@@ -173,6 +173,19 @@ def test_keywords_that_nobody_can_decode_are_taken_as_they_are():
     assert mapping.fields_of(told, (TEXT,))["categories"] == ("=?no-such-charset?q?x?=", "home")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"Content-Type: image/png\r\n\r\n\xff\xfe\r\n",
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\nbefore\xff\r\n--x\r\n\r\na\r\n--x--\r\n",
+        b"Content-Type: text/plain; charset=klingon\r\n\r\n\xff\r\n",
+    ],
+)
+def test_bytes_that_no_charset_explains_make_no_new_message(source):
+    with pytest.raises(ValueError, match="note"):
+        mapping.changed(source, {"subject": "T"}, NAME, "7", NOW)
+
+
 def test_a_message_that_cannot_be_taken_apart_makes_no_new_one(monkeypatch):
     def fail(*args, **options):
         raise LookupError("no such charset")
@@ -446,3 +459,13 @@ def test_an_old_server_is_asked_for_its_newest_note(mailbox, source, canned):
     first = source.probe([NOTES])[FOLDER]
     mailbox.put(made(subject="B"))
     assert source.probe([NOTES])[FOLDER] != first
+
+
+def test_a_note_whose_parts_make_no_sense_stands_alone(mailbox, source, canned, monkeypatch):
+    mailbox.put(made(subject="A"))
+
+    def fail(message, bodies):
+        raise TypeError("odd")
+
+    monkeypatch.setattr(mapping, "fields_of", fail)
+    assert isinstance(source.read(NOTES, [NAME], (TEXT,))[NAME], ItemUnreadable)
