@@ -6,6 +6,7 @@ only after something went wrong, but for :func:`traces`, which costs one call fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from email.parser import BytesHeaderParser
 from email.policy import compat32
@@ -20,10 +21,17 @@ from app.usm.model import Outgoing, Written
 
 _SENT: Final = ("mail/folder/sent", "modules/mail/defaultFolder/sent")
 
+_BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
+_LONGEST_HEADER: Final = 256 * 1024
+"""Bytes of a header that are read."""
+
 
 def message_id(message: Outgoing) -> str:
     """The Message-ID of a message, made of its mark where it has none; ``""`` without either."""
-    head = BytesHeaderParser(policy=compat32).parsebytes(message.mime)
+    # The header alone: of a large message even looking for its lines takes many times its memory.
+    head = BytesHeaderParser(policy=compat32).parsebytes(
+        _BLANK_LINE.split(message.mime[:_LONGEST_HEADER], maxsplit=1)[0]
+    )
     named = "".join(str(head.get("Message-ID", "")).split())
     return named or (f"<{message.mark}@usm.invalid>" if message.mark else "")
 
