@@ -860,3 +860,78 @@ def test_who_organizes_nothing_organizes_the_appointment() -> None:
     own = data(*WHOLE, ("OrganizerEmail", "Anton@Example.org"), ("OrganizerName", "Anton"))
     assert "organizer" not in calendar.read_new(own, Version.V14_1, "phone1", NOW, anton)
     assert calendar.read_new(own, Version.V14_1, "phone1", NOW)["organizer"].mail == "Anton@Example.org"
+
+
+NAMES = (
+    *("Timezone", "AllDayEvent", "StartTime", "EndTime", "DtStamp", "UID", "Subject", "Location", "Reminder"),
+    *(
+        "BusyStatus",
+        "Sensitivity",
+        "MeetingStatus",
+        "Deleted",
+        "ExceptionStartTime",
+        "Until",
+        "Type",
+        "Interval",
+    ),
+    *(
+        "DayOfWeek",
+        "DayOfMonth",
+        "WeekOfMonth",
+        "MonthOfYear",
+        "Occurrences",
+        "CalendarType",
+        "Email",
+        "Name",
+    ),
+    *(
+        "Attendees",
+        "Attendee",
+        "Exceptions",
+        "Exception",
+        "Recurrence",
+        "Categories",
+        "Category",
+        "ClientUid",
+    ),
+)
+BASE_NAMES = ("Body", "Type", "Data", "Attachments", "Add", "Delete", "Content", "FileReference", "Location")
+texts = st.sampled_from(
+    [
+        *("", "0", "1", "2", "3", "5", "6", "62", "-1", "99999999999", "x", "\0", "20260302T090000Z"),
+        *("00010101T000000Z", "99991231T235959Z", "00010101T120000Z", "2026-03-02T09:00:00.000Z"),
+        *(time_zone.write("Europe/Berlin", START), time_zone.pack(time_zone.Rules(-900)), "a@example.org"),
+    ]
+)
+names = st.one_of(
+    st.sampled_from([f"Calendar:{name}" for name in NAMES]),
+    st.sampled_from([f"AirSyncBase:{name}" for name in BASE_NAMES]),
+)
+leaves = st.builds(Element, names, texts)
+trees = st.recursive(
+    leaves, lambda inner: st.builds(Element, names, st.none(), st.lists(inner, max_size=5)), max_leaves=12
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(trees, max_size=8), st.sampled_from(Version), st.booleans())
+def test_whatever_a_device_sends_is_read_or_refused(
+    elements: list[Element], version: Version, whole: bool
+) -> None:
+    if whole:
+        elements = [*data(*WHOLE), *elements]
+    for read in (
+        lambda: calendar.read_new(elements, version, "phone1", NOW),
+        lambda: calendar.read_change(elements, version, None),
+        lambda: calendar.read_occurrence(elements),
+    ):
+        try:
+            fields = read()
+        except ConversionError:
+            continue
+        assert set(fields) <= set(CALENDAR_FIELDS)
+        if fields.get("start") is not None:
+            try:
+                rendered(fields, version)
+            except ConversionError:
+                continue
