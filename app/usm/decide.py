@@ -57,7 +57,7 @@ def decide(
     content: ContentType,
     ours: Collection[str] = (),
 ) -> Step:
-    """What to do about one change of a client. ``ours``: stamps that the item got by changes of this same request.
+    """What to do about one change of a client. ``ours``: stamps that the item got by this device's changes since.
 
     A Delete that meets a change takes precedence, whoever sent it (MS-ASCMD 2.2.3.34); that holds for an occurrence
     of a series as well, which leaves the rest of the series as the source has it.

@@ -95,7 +95,9 @@ class Exchange:
         """The name of the Add that the source is being asked to carry out."""
         self._added: set[str] = set()
         self._ours: dict[str, set[str]] = {}
-        """Item → stamps that it got by changes of this request."""
+        """Item → stamps that it got by this device's changes since its key."""
+        self._again: set[str] = set()
+        """Items that the device must get once more, whatever else becomes of them."""
         if self._repeated:
             self._done.update(Record.loads(heads.newest.record).for_base(self._base))
         self._deleted = Record.loads(keys.head(position, heads).record).deleted
@@ -112,11 +114,15 @@ class Exchange:
         self._recover()
         if request.want_changes or request.changes or self._released:
             self._listing = self._look()
+        for entry in self._done.values():
+            self._ours.setdefault(entry.item_id, set()).add(entry.stamp)
         self._brake()
         self._note_intents()
         try:
             self._let_go()
             results = [self._apply(change) for change in request.changes]
+            for item in self._again & self._held.keys():
+                self._held[item] = held.WRONG
             changes, more = self._collect() if request.want_changes else ([], False)
             fetched = self._fetch()
         except UsmError as error:
@@ -304,7 +310,7 @@ class Exchange:
                 assert done is not None  # noqa: S101 - decide() says ALREADY only of an entry
                 return self._already(done, step.item_id)
             case decide.Action.CONFLICT:
-                return Outcome.CONFLICT, step.item_id
+                return self._conflict(change)
             case decide.Action.GONE:
                 return self._gone(change)
             case decide.Action.NOTHING:
@@ -316,7 +322,6 @@ class Exchange:
             return Outcome.DONE, item_id
         item_id = done.item_id or item_id
         self._held[item_id] = done.stamp
-        self._ours.setdefault(item_id, set()).add(done.stamp)
         return Outcome.DONE, item_id
 
     def _create(self, change: ClientChange) -> tuple[Outcome, str]:
@@ -347,7 +352,7 @@ class Exchange:
         if series is not None:
             self._now_changed(step, change, series)
         elif step.item_id not in self._listing.outside:
-            self._held[step.item_id] = held.WRONG
+            self._send_again(step.item_id)
         return Outcome.DONE, step.item_id
 
     def _now_changed(self, step: decide.Step, change: ClientChange, written: Written) -> None:
@@ -362,7 +367,7 @@ class Exchange:
         elif step.item_id not in self._listing.outside:
             self._now_held(written)
             if step.echo:
-                self._held[written.id] = held.WRONG
+                self._again.add(written.id)
 
     def _delete(self, change: ClientChange) -> tuple[Outcome, str]:
         self.wrote = True
@@ -388,7 +393,7 @@ class Exchange:
         self._source_has(item_id, None)
 
     def _conflict(self, change: ClientChange) -> tuple[Outcome, str]:
-        """The source changed between the look and the write: the device gets the source's copy."""
+        """The source's copy wins, and the device gets it."""
         self._send_again(change.item_id)
         return Outcome.CONFLICT, change.item_id
 
@@ -411,7 +416,7 @@ class Exchange:
 
     def _send_again(self, item_id: str) -> None:
         if held.on_device(self._held.get(item_id)):
-            self._held[item_id] = held.WRONG
+            self._again.add(item_id)
 
     def _refused(self, change: ClientChange) -> tuple[Outcome, str]:
         """The device has what the source will not take: it gets the source's copy back."""
