@@ -28,8 +28,22 @@ CONFIG_LEAF = "config/#{path}"
 GIVEN_BY_OX = "image/"
 """OX itself tells the address of a picture, with all its parameters."""
 
-UNLISTED: Mapping[tuple[str, str, str], str] = {}
-EXTRA: Mapping[tuple[str, str, str], Mapping[str, str]] = {}
+UNLISTED: Mapping[tuple[str, str, str], str] = {
+    **{
+        (
+            "PUT",
+            "calendar/itip",
+            action,
+        ): "the older module's, as the web interface calls it; the index has chronos' only"
+        for action in ("accept_and_ignore_conflicts", "accept", "tentative", "decline")
+    },
+}
+EXTRA: Mapping[tuple[str, str, str], Mapping[str, str]] = {
+    **{
+        ("PUT", "chronos/itip", action): {"message": "the comment of a reply, as the web interface sends it"}
+        for action in ("accept_and_ignore_conflicts", "accept", "tentative", "decline")
+    },
+}
 OPTIONAL: Mapping[tuple[str, str, str], Mapping[str, str]] = {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from email.message import EmailMessage
 from functools import partial
 
 import pytest
@@ -682,3 +683,115 @@ def test_one_occurrence_can_have_a_file_of_its_own(source, folder):
     source.update(folder, written.id, {"remove_attachments": (file.id,)}, None, BEFORE)
     (exception,) = fields_of(source, folder, written.id)["exceptions"]
     assert "attachments" not in exception.fields
+
+
+# -- invitations by mail -------------------------------------------------------------------------------------
+
+
+def invitation(uid, method="REQUEST"):
+    """A message of an outsider that invites."""
+    calendar = "\r\n".join(
+        (
+            "BEGIN:VCALENDAR",
+            "VERSION:2.0",
+            "PRODID:-//test//EN",
+            f"METHOD:{method}",
+            "BEGIN:VEVENT",
+            f"UID:{uid}",
+            "DTSTAMP:20261001T080000Z",
+            "DTSTART:20261210T090000Z",
+            "DTEND:20261210T100000Z",
+            "SUMMARY:Von draußen",
+            "ORGANIZER;CN=Boss:mailto:boss@example.com",
+            f"ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{ANTON}",
+            "ATTENDEE;PARTSTAT=ACCEPTED:mailto:gast@example.com",
+            "END:VEVENT",
+            "END:VCALENDAR",
+            "",
+        )
+    )
+    message = EmailMessage()
+    message["From"], message["To"] = "Boss <boss@example.com>", ANTON
+    message["Subject"], message["Message-ID"] = "Einladung", f"<{uid}@example.com>"
+    message.set_content("Bitte kommen")
+    message.add_alternative(calendar.encode(), "text", "calendar", params={"method": method})
+    return message.as_bytes()
+
+
+@pytest.fixture
+def inbox(source):
+    role = FolderRole.INBOX
+    return FolderRef(2, next(each.id for each in source.folders() if each.role is role), ContentType.MAIL)
+
+
+@pytest.mark.parametrize("reply", [Reply.ACCEPTED, Reply.TENTATIVE])
+def test_an_invitation_that_came_by_mail_becomes_an_appointment(source, folder, inbox, ox, reply):
+    uid = next(_uids)
+    mail = ox.deliver(ANTON, invitation(uid))
+    item_id = source.reply(inbox, mail, reply, "Gern")
+    _made.append((source, folder, item_id))
+    now = fields_of(source, folder, item_id)
+    assert told(now, "uid", "reply", "organized", "start") == {
+        "uid": uid,
+        "reply": reply,
+        "organized": False,
+        "start": datetime(2026, 12, 10, 9, tzinfo=UTC),
+    }
+    assert source.reply(folder, item_id, Reply.DECLINED) == item_id
+    assert fields_of(source, folder, item_id)["reply"] is Reply.DECLINED
+
+
+def test_a_declined_invitation_is_answered_too(source, folder, inbox, ox):
+    uid = next(_uids)
+    mail = ox.deliver(ANTON, invitation(uid))
+    item_id = source.reply(inbox, mail, Reply.DECLINED)
+    if item_id:
+        _made.append((source, folder, item_id))
+        assert fields_of(source, folder, item_id)["reply"] is Reply.DECLINED
+
+
+def test_what_invites_nobody_cannot_be_answered(source, folder, inbox, ox):
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "x@example.com", ANTON, "Hallo"
+    message.set_content("Nur so")
+    mail = ox.deliver(ANTON, message.as_bytes())
+    with pytest.raises(ItemRefused):
+        source.reply(inbox, mail, Reply.ACCEPTED)
+    invites = ox.deliver(ANTON, invitation(next(_uids)))
+    with pytest.raises(ItemRefused):
+        source.reply(inbox, invites, Reply.NONE)
+    cancels = ox.deliver(ANTON, invitation(next(_uids), "CANCEL"))
+    with pytest.raises(ItemRefused):
+        source.reply(inbox, cancels, Reply.ACCEPTED)
+    with pytest.raises(ItemRefused):
+        source.reply(FolderRef(3, "1", ContentType.TASKS), "1", Reply.ACCEPTED)
+
+
+# -- moving --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(source):
+    made = source.create_folder(None, f"Kalender {next(_uids)}", ContentType.CALENDAR)
+    ref = FolderRef(4, made.id, ContentType.CALENDAR)
+    yield ref
+    with suppress(UsmError):
+        source.delete_folder(ref)
+
+
+def test_an_appointment_moves_to_another_calendar(source, folder, other):
+    written = created(source, folder, plain(location="Raum 7"))
+    moved = source.move(folder, written.id, other)
+    assert written.id not in source.listing(folder, None).stamps
+    assert source.listing(other, None).stamps == {moved.id: moved.stamp}
+    assert fields_of(source, other, moved.id)["location"] == "Raum 7"
+    with pytest.raises((ItemGone, ItemRefused)):
+        source.move(folder, written.id, other)
+
+
+def test_a_series_stays_where_ox_moves_none(source, folder, other):
+    written = created(source, folder, weekly())
+    with pytest.raises(ItemRefused):
+        source.move(folder, written.id, other)
+    assert written.id in source.listing(folder, None).stamps
+    assert source.listing(other, None).stamps == {}
