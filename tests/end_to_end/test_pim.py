@@ -173,6 +173,19 @@ def test_a_series_of_tasks_goes_both_ways(phone: Phone, web: WebUser) -> None:
     assert rule.text_of("Tasks:Start") == "2026-12-01T00:00:00.000Z"
 
 
+def test_a_task_of_a_series_that_is_done_is_followed_by_the_next(phone: Phone) -> None:
+    folder = opened(phone, TASKS)
+    weekly = [("Type", "1"), ("Interval", "1"), ("DayOfWeek", "4")]
+    server_id = phone.add_item(folder, task("Bins", start=DAY, due=DAY, recurrence=weekly))
+    when = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    phone.change_item(folder, server_id, task("Bins", start=DAY, due=DAY, completed=when, recurrence=weekly))
+    phone.sync_all(folder, body_type=1)
+    there = [item for item in phone.items(folder).values() if item.text_of("Tasks:Subject") == "Bins"]
+    assert sorted(
+        (item.text_of("Tasks:Complete"), (item.text_of("Tasks:DueDate") or "")[:10]) for item in there
+    ) == [("0", "2026-12-08"), ("1", "2026-12-01")]
+
+
 # -- notes ---------------------------------------------------------------------------------------------------
 
 
