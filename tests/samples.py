@@ -70,6 +70,35 @@ _CONTACT: Final[Mapping[str, Sequence[Any]]] = {
     "picture": (PNG, GIF),
 }
 
+_RULES: Final = (
+    Recurrence(Pattern.DAILY),
+    Recurrence(Pattern.DAILY, interval=3, count=5),
+    Recurrence(Pattern.WEEKLY, weekdays=(4,), interval=2, until=date(2031, 6, 30)),
+    Recurrence(Pattern.WEEKLY, weekdays=(0, 2, 4), count=10),
+    Recurrence(Pattern.MONTHLY_BY_DAY, day=28),
+    Recurrence(Pattern.MONTHLY_BY_WEEKDAY, weekdays=(4,), week=4),
+    Recurrence(Pattern.MONTHLY_BY_WEEKDAY, weekdays=(4,), week=LAST, count=3),
+    Recurrence(Pattern.YEARLY_BY_DAY, day=28, month=3),
+    Recurrence(Pattern.YEARLY_BY_WEEKDAY, weekdays=(4,), week=4, month=3),
+    Recurrence(Pattern.WEEKLY, weekdays=(4,), interval=2, first_weekday=6),
+)
+
+_INVITATION: Final = {
+    "subject": "Invitation",
+    "location": "Room 1",
+    "start": START,
+    "end": START + timedelta(hours=1),
+    "time_zone": "Europe/Berlin",
+    "organizer": Address("berta@example.org", "Berta Beispiel"),
+    "reminder": 15,
+}
+_MEETINGS: Final = (
+    Meeting(MeetingMessage.REQUEST, "uid-1", {"start": START, "end": START + timedelta(hours=1)}),
+    *(Meeting(message, "uid-2", _INVITATION) for message in MeetingMessage),
+    *(Meeting(MeetingMessage.REQUEST, "uid-3", {**_INVITATION, "recurrence": rule}) for rule in _RULES),
+    Meeting(MeetingMessage.CANCELLATION, "uid-4", _INVITATION, START),
+)
+
 _MAIL: Final[Mapping[str, Sequence[Any]]] = {
     "subject": LINES,
     **dict.fromkeys(("sender", "from", "to", "cc", "bcc", "reply_to"), _MAILS),
@@ -89,25 +118,11 @@ _MAIL: Final[Mapping[str, Sequence[Any]]] = {
             Attachment("4", "m.eml", 10, "message/rfc822"),
         ),
     ),
-    "meeting": (
-        Meeting(MeetingMessage.REQUEST, "uid-1", {"start": START, "end": START + timedelta(hours=1)}),
-    ),
+    "meeting": _MEETINGS,
     "add_attachments": ((Upload("1", "a.txt", b"text", "text/plain"),),),
     "remove_attachments": (("2",),),
     "send": (True,),
 }
-
-_RULES: Final = (
-    Recurrence(Pattern.DAILY),
-    Recurrence(Pattern.DAILY, interval=3, count=5),
-    Recurrence(Pattern.WEEKLY, weekdays=(4,), interval=2, until=date(2031, 6, 30)),
-    Recurrence(Pattern.WEEKLY, weekdays=(0, 2, 4), count=10),
-    Recurrence(Pattern.MONTHLY_BY_DAY, day=28),
-    Recurrence(Pattern.MONTHLY_BY_WEEKDAY, weekdays=(4,), week=4),
-    Recurrence(Pattern.MONTHLY_BY_WEEKDAY, weekdays=(4,), week=LAST, count=3),
-    Recurrence(Pattern.YEARLY_BY_DAY, day=28, month=3),
-    Recurrence(Pattern.YEARLY_BY_WEEKDAY, weekdays=(4,), week=4, month=3),
-)
 
 _CALENDAR: Final[Mapping[str, Sequence[Any]]] = {
     "subject": LINES,

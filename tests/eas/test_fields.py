@@ -12,8 +12,8 @@ import pytest
 from app.eas.folders import CLASSES as CLASS_NAMES
 from app.eas.folders import SINCE
 from app.eas.versions import Version
-from app.usm.content import FIELDS
-from app.usm.model import ContentType, Folder, FolderRole
+from app.usm.content import FIELDS, Address, Attendee, Meeting, MeetingMessage
+from app.usm.model import Attachment, Body, BodyKind, ContentType, Folder, FolderRole
 from app.wbxml import Element
 from tests.eas.phone import Phone, Reply, World, tree
 from tests.samples import BASE, NEEDED, SAMPLES
@@ -111,3 +111,42 @@ def changed(added_item: Element) -> Element:
 def shown(found: list[Element], failed: Element) -> str:
     name = failed.text_of("AirSync:ServerId")
     return next(repr(each) for each in found if each.text_of("AirSync:ServerId") == name)
+
+
+NASTY = "a\x00b\x0bc\x1bd\x7fe\x85f\ud800g\ufffeh\uffffi\U0010ffffj"
+"""Whatever a source lets through by mistake: what XML cannot carry must not reach a document."""
+
+
+def nasty(content: ContentType, field: str) -> Any:
+    kind = FIELDS[content][field]
+    if kind is Body:
+        return Body(BodyKind.HTML, f"<p>{NASTY}</p>", native=BodyKind.HTML)
+    if field == "categories" or field == "children":
+        return (NASTY, NASTY)
+    if kind is tuple and field in ("sender", "from", "to", "cc", "bcc", "reply_to"):
+        return (Address(f"{NASTY}@example.org", NASTY),)
+    if field == "organizer":
+        return Address(f"{NASTY}@example.org", NASTY)
+    if field == "attendees":
+        return (Attendee(f"{NASTY}@example.org", NASTY, comment=NASTY),)
+    if field == "attachments":
+        return (Attachment("2", NASTY, 1, NASTY, NASTY),)
+    if field == "meeting":
+        return Meeting(MeetingMessage.REQUEST, NASTY, {**BASE[ContentType.CALENDAR], "location": NASTY})
+    return NASTY if kind is str and field != "time_zone" else None
+
+
+@pytest.mark.parametrize("version", [Version.V12_1, Version.V16_1], ids=lambda version: version.text)
+@pytest.mark.parametrize("content", FIELDS, ids=str)
+def test_what_xml_cannot_carry_reaches_no_phone(content: ContentType, version: Version) -> None:
+    if version < SINCE.get(content, version):
+        pytest.skip("the version has no such class")
+    phone = device(content, version)
+    fields = {field: value for field in FIELDS[content] if (value := nasty(content, field)) is not None}
+    phone.world.source.put("f", {**BASE[content], **fields})
+    for number in (1, 2):
+        wish = ("Options", ("AirSyncBase:BodyPreference", ("Type", number)))
+        reply = phone.sync("f", wish, key="0") and phone.sync("f", wish)
+        assert len(added(reply)) == 1
+        for element in reply.everything():
+            assert not set(element.text) & set("\x00\x0b\x1b\ud800\ufffe\uffff"), element
