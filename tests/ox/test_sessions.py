@@ -210,7 +210,7 @@ def test_rights_that_could_not_be_asked_for_are_asked_for_by_the_next_request(pr
 @pytest.mark.parametrize("code", ["SES-0203", "SES-0206", "SES-0205", "SES-0009", "SES-0202"])
 def test_a_forgotten_session_is_renewed_unseen(provider, ox, code):
     source = provider.open(ANTON, PHONE)
-    answers = iter([error(code, "TRY_AGAIN"), {"data": [["7", 0, 32]]}, {"data": []}])
+    answers = iter([error(code, "TRY_AGAIN"), {"data": [["7", 0, 32, 0]]}, {"data": []}])
     ox.on("mail?all", lambda seen: next(answers))
     assert source.listing(INBOX, None).stamps == {"7": "32"}
     first, second = ox.made("mail?all")

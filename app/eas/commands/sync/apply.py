@@ -16,6 +16,9 @@ from app.eas.status import ITEM, SyncStatus
 from app.usm.model import ChangeKind, ClientChange, ExchangeResult, Outcome
 from app.wbxml.element import Element
 
+SMS: Final = "SMS"
+"""Class of a text message in a folder of mail (MS-ASCMD 2.2.3.27)."""
+
 _SPOKEN_OF: Final = ("Add", "Fetch")
 """Commands that are answered even when they succeed; of the others silence is success (MS-ASCMD 2.2.3.7.2)."""
 
@@ -74,6 +77,11 @@ def _slot(job: Job, command: Command) -> Slot:
 
 
 def _understand_add(job: Job, command: Command, slot: Slot) -> None:
+    if command.item_class == SMS:
+        slot.status = (
+            SyncStatus.CONVERSION
+        )  # some devices send them unasked (quirk 42), and there is no place for them
+        return
     try:
         fields = CLASSES[job.folder.content].read_new(command.data, job.view)
     except ConversionError:
