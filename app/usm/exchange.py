@@ -19,6 +19,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import cast
 
 from app.usm import brakes, decide, held, hierarchy, holding, keys, window
 from app.usm.errors import (
@@ -313,9 +314,8 @@ class Exchange:
                 return self._conflict(change)
             case decide.Action.GONE:
                 return self._gone(change)
-            case decide.Action.NOTHING:
-                self._held.pop(step.item_id, None)
-                return Outcome.DONE, step.item_id
+        self._held.pop(step.item_id, None)  # NOTHING
+        return Outcome.DONE, step.item_id
 
     def _already(self, done: Entry, item_id: str) -> tuple[Outcome, str]:
         if done.spent:
@@ -381,12 +381,11 @@ class Exchange:
         self._source_has(written.id, written.stamp)
 
     def _source_has(self, item_id: str, stamp: str | None) -> None:
-        stamps = self._listing.stamps
-        if isinstance(stamps, dict):
-            if stamp is None:
-                stamps.pop(item_id, None)
-            else:
-                stamps[item_id] = stamp
+        stamps = cast(dict[str, str], self._listing.stamps)
+        if stamp is None:
+            stamps.pop(item_id, None)
+        else:
+            stamps[item_id] = stamp
 
     def _forget(self, item_id: str) -> None:
         self._held.pop(item_id, None)

@@ -135,6 +135,14 @@ def test_what_is_let_through_is_deleted_with_the_next_request(world: World) -> N
     assert ask(world, CONTACTS, told.key).key == told.key
 
 
+def test_what_is_dropped_stays(world: World) -> None:
+    key, items = filled(world, CONTACTS, 40)
+    key = ask(world, CONTACTS, key, *deletions(items[:30])).key
+    assert decided(world, let_through=False) == 30
+    assert ask(world, CONTACTS, key).changes == ()
+    assert holding.held_back(world.store, world.session().id) == []
+
+
 def test_a_source_that_fails_meanwhile_is_asked_again(world: World) -> None:
     key, items = filled(world, CONTACTS, 40)
     key = ask(world, CONTACTS, key, *deletions(items[:30])).key
@@ -216,6 +224,7 @@ def test_a_device_that_waits_is_woken_once_by_a_sudden_emptiness(world: World) -
 
 
 def test_what_cannot_be_converted_is_told(world: World) -> None:
+    world.source.put(CONTACTS, {"name": "m"})
     item = world.source.put(CONTACTS, {"name": "n"})
     world.source.unreadable.add(item)
     ask(world, CONTACTS, ask(world, CONTACTS, "0").key)

@@ -597,3 +597,22 @@ def test_the_newest_key_of_a_folder_is_known(world: World) -> None:
     assert world.session().key(number) == "0"
     key = start(world)
     assert world.session().key(number) == key
+
+
+def test_a_repeated_add_whose_item_goes_at_that_very_moment_can_be_tried_again(world: World) -> None:
+    key = start(world)
+    made = ask(world, CONTACTS, key, add("c1", last_name="Neu")).results[0].item_id
+
+    def go(name: str) -> None:
+        if name == "update":
+            world.source.drop(CONTACTS, made)
+
+    world.source.before = go
+    again = ask(world, CONTACTS, key, add("c1", last_name="Neuer"))
+    assert again.results[0].outcome is Outcome.FAILED
+
+
+def test_an_item_that_the_device_does_not_hold_cannot_be_changed(world: World) -> None:
+    key = start(world)
+    item = world.source.put(CONTACTS, {"last_name": "Meier"})
+    assert ask(world, CONTACTS, key, change(item, last_name="x")).results[0].outcome is Outcome.GONE

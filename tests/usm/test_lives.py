@@ -26,7 +26,7 @@ from tests.usm.conftest import INBOX, World
 from tests.usm.lives import HORIZON, OLD, Fate, Faults, FolderWish, Phone
 from tests.usm.mutants import PLANTS, QUICK, Plant
 
-LIVES = int(os.environ.get("USM_LIVES", "150"))
+LIVES = int(os.environ.get("USM_LIVES", "100"))
 PHONES = ("phone", "tablet")
 FATES = st.one_of(
     st.sampled_from([Fate("answered"), Fate("request lost"), Fate("answer lost")]),

@@ -307,6 +307,49 @@ def test_what_was_moved_before_the_source_failed_is_noted(world: World) -> None:
     assert len(world.source.items[TRIPS]) == 2
 
 
+def test_a_repeated_move_tells_what_happened_to_the_item_since(world: World) -> None:
+    item = world.source.put(INBOX, {"subject": "a"})
+    keys = in_sync(world, INBOX, TRIPS)
+    _, moved = move(world, item, INBOX, TRIPS)  # its answer is lost
+    world.source.touch(TRIPS, moved, {"subject": "b"})
+    keys[TRIPS] = ask(world, TRIPS, keys[TRIPS]).key  # a change of what the device does not have
+    assert move(world, item, INBOX, TRIPS) == (MoveOutcome.DONE, moved)
+    told = ask(world, TRIPS, keys[TRIPS])
+    assert [change.payload.fields for change in told.changes] == [{"subject": "b"}]
+    world.source.drop(TRIPS, moved)
+    ask(world, TRIPS, told.key)
+    assert move(world, item, INBOX, TRIPS)[0] is MoveOutcome.GONE
+    [gone] = ask(world, INBOX, keys[INBOX]).changes
+    assert (gone.kind, gone.item_id) == (ChangeKind.DELETE, item)
+
+
+def test_rounds_that_told_of_a_move_that_crashed_tell_the_rest(world: World) -> None:
+    item = world.source.put(INBOX, {"subject": "a"})
+    keys = in_sync(world, INBOX, TRIPS)
+    world.source.after = at("move")
+    with pytest.raises(Crash):
+        move(world, item, INBOX, TRIPS)
+    world.source.after = never
+    assert [change.kind for change in ask(world, TRIPS, keys[TRIPS]).changes] == [ChangeKind.ADD]
+    assert move(world, item, INBOX, TRIPS)[0] is MoveOutcome.GONE
+    assert [change.kind for change in ask(world, INBOX, keys[INBOX]).changes] == [ChangeKind.DELETE]
+
+
+def test_an_item_that_leaves_no_trace_is_not_found_after_a_crash(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = world.source.put(INBOX, {"subject": "a"})
+    world.number(INBOX)
+    monkeypatch.setattr(world.source, "traces", lambda folder, ids: {})
+    world.source.after = at("move")
+    with pytest.raises(Crash):
+        move(world, item, INBOX, TRIPS)
+    world.source.after = never
+    world.clock.advance(61)
+    assert move(world, item, INBOX, TRIPS)[0] is MoveOutcome.GONE
+    assert len(world.source.items[TRIPS]) == 1
+
+
 def test_an_item_that_came_back_moves_again(world: World) -> None:
     item = world.source.put(CONTACTS, {"last_name": "a"})
     world.source.tree.append(Folder("32", None, "Private", ContentType.CONTACTS))
@@ -466,6 +509,9 @@ def test_single_items_files_and_bytes_are_read(world: World) -> None:
     assert b"".join(session.attachment(number, item, "2").chunks) == b"data"
     assert list(session.read(number, [item, "99"], ())) == [item]
     assert session.senders() == ["anton@example.org"]
+    assert session.default_folder(ContentType.CONTACTS) == session.folder(world.number(CONTACTS))
+    assert session.default_folder(ContentType.TASKS) is None
+    assert session.tells_organizers is world.source.tells_organizers
     session.empty(number, subfolders=True)
     assert world.source.items[INBOX] == {}
     assert TRIPS not in world.source.items
