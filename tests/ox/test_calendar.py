@@ -631,6 +631,32 @@ def test_guests_come_and_go_and_those_who_stay_keep_their_replies(provider, sour
     assert "attendees" not in fields_of(source, folder, written.id)
 
 
+def test_who_is_invited_changes_the_reminder_but_not_the_guests(provider, source, folder):
+    written = created(source, folder, plain(attendees=GUESTS))
+    berta = opened(provider, BERTA)
+    hers = default_calendar(berta)
+    changed = berta.update(hers, written.id, {"reminder": 45, "attendees": GUESTS[1:]}, None)
+    assert changed.altered
+    assert fields_of(berta, hers, written.id)["reminder"] == 45
+    now = fields_of(source, folder, written.id)
+    assert invited(now) == {(each.mail, AttendeeRole.REQUIRED) for each in GUESTS}
+    assert "reminder" not in now
+
+
+def test_those_who_are_invited_hear_of_it_by_mail(provider, source, folder):
+    berta = opened(provider, BERTA)
+    role = FolderRole.INBOX
+    inbox = FolderRef(2, next(each.id for each in berta.folders() if each.role is role), ContentType.MAIL)
+    before = set(berta.listing(inbox, None).stamps)
+    written = created(source, folder, plain(attendees=GUESTS))
+    heard = set(berta.listing(inbox, None).stamps)
+    assert len(heard - before) <= 1
+    source.update(folder, written.id, {"start": FIRST + DAY, "end": FIRST + DAY + HOUR}, None)
+    assert len(set(berta.listing(inbox, None).stamps) - heard) == len(heard - before)
+    source.update(folder, written.id, {"reminder": 5}, None)
+    assert len(set(berta.listing(inbox, None).stamps) - heard) == len(heard - before)
+
+
 def test_the_same_guests_in_another_order_change_nothing(source, folder):
     written = created(source, folder, plain(attendees=GUESTS))
     again = source.update(folder, written.id, {"attendees": GUESTS[::-1]}, written.stamp)

@@ -38,6 +38,8 @@ _FILE: Final = (1, 803, 804, 805)
 """Id, name, size and type of a file."""
 _STATE: Final = (mapping.ID, mapping.LAST_MODIFIED)
 _PLACE: Final = (mapping.ID, mapping.START, mapping.SERIES, mapping.POSITION, mapping.DATE_POSITION)
+_MATTERS: Final = frozenset({"title", "location", "note", "start_date", "recurrence_type"})
+"""What those who are invited must hear of; OX tells nobody without being told to."""
 _SETTLED: Final[Mapping[str, Any]] = {"ignore_conflicts": True}
 
 
@@ -214,6 +216,8 @@ class Legacy:
         attendees = fields.get("attendees")
         if "attendees" in fields and not same_attendees(attendees, event.fields.get("attendees")):
             body |= self._participants(attendees or (), event.raw)
+        if event.fields.get("organized") and body.keys() & _MATTERS:
+            body["notification"] = True
         return body
 
     def _participants(self, attendees: Sequence[Attendee], before: Mapping[str, Any]) -> dict[str, Any]:

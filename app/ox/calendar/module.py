@@ -27,7 +27,7 @@ from app.ox.calendar.invitation import Invitation, find
 from app.ox.calendar.legacy import Legacy
 from app.ox.client import Answer, Call
 from app.ox.errors import Rejected, Unsupported
-from app.ox.mapping.calendar_event import Event, Head, Series, by_rule
+from app.ox.mapping.calendar_event import Event, Head, Series, by_rule, same_attendees
 from app.ox.module import Context, Found, in_parts
 from app.usm.content import Occurrence, Reply, Upload
 from app.usm.errors import (
@@ -331,11 +331,12 @@ class Calendar:
         own = {name: value for name, value in fields.items() if name not in ("exceptions", "uid")}
         if master.repeats and "recurrence" not in master.fields and own.get("recurrence") is None:
             own.pop("recurrence", None)  # a rule that no device can be told
+        altered = _without_guests_of_others(master, own)
         untitled = "subject" in own and not own["subject"]
         if untitled:
             own["subject"] = mending.UNTITLED
         stored = api.change(folder, master, own, force)
-        altered = stored.altered or untitled
+        altered |= stored.altered or untitled
         rest = {
             name: fields[name]
             for name in ("exceptions", "add_attachments", "remove_attachments")
@@ -427,7 +428,10 @@ class Calendar:
         own = {name: value for name, value in fields.items() if name not in _FIXED}
         if "subject" in own and not own["subject"]:
             own["subject"] = mending.UNTITLED
-        fixed = any(fields[name] != master.fields.get(name) for name in ("sensitivity",) if name in fields)
+        guests = _without_guests_of_others(master, own)
+        fixed = guests or any(
+            fields[name] != master.fields.get(name) for name in ("sensitivity",) if name in fields
+        )
         exception = series.exception(original)
         if exception is not None:
             stored = api.change(folder, exception, own, force=False)
@@ -512,6 +516,14 @@ def _stamp(item_id: str, modified: Mapping[str, int]) -> str:
 def _stamp_of(series: Series) -> str:
     events = (series.master, *series.exceptions)
     return _stamp(series.master.id, {event.id: event.modified for event in events})
+
+
+def _without_guests_of_others(master: Event, fields: dict[str, Any]) -> bool:
+    """Who comes to a meeting is its organizer's to say; some devices leave their owner out of those who do. Whether
+    anything was left out of ``fields``."""
+    if "attendees" not in fields or master.fields.get("organized") is not False:
+        return False
+    return not same_attendees(fields.pop("attendees"), master.fields.get("attendees"))
 
 
 def _check(series: Series, stamp: str | None) -> None:
