@@ -24,7 +24,8 @@ def message(seen):
 
 
 def test_a_listing_is_one_call_newest_first(canned, canned_source):
-    canned.on("mail?all", {"data": [["9", 3000, 0, 0], ["8", 2000, 33, 3], ["7", 1000, 34, 0], ["6", None, None, None]]})
+    rows = [["9", 3000, 0, 0], ["8", 2000, 33, 3], ["7", 1000, 34, 0], ["6", None, None, None]]
+    canned.on("mail?all", {"data": rows})
     listing = canned_source().listing(INBOX, None)
     assert list(listing.stamps.items()) == [("9", "0"), ("8", "33.3"), ("6", "0")]
     assert len(canned.calls) == 1
