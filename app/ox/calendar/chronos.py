@@ -35,7 +35,8 @@ _PREFIX: Final = "cal://0/"
 """What stands before the number of a folder of the user's own account."""
 _STATE: Final = ("id", "timestamp", "lastModified")
 _FEW: Final = ",".join(_STATE)
-_QUIET: Final[Mapping[str, str]] = {"checkConflicts": "false"}
+_AS_THE_WEB: Final[Mapping[str, str]] = {"checkConflicts": "false", "sendInternalNotifications": "true"}
+"""Nothing stands in the way of an appointment, and those who are invited hear of it, colleagues by mail as well."""
 
 
 class Chronos:
@@ -122,7 +123,7 @@ class Chronos:
         if fields.get("attendees"):
             body |= mapping.attendees_of(fields["attendees"], {}, self._user.user_id, self._user.mail)
         body = {name: value for name, value in body.items() if value is not None} | {"uid": uid}
-        params = {"folder": _folder(folder), **_QUIET}
+        params = {"folder": _folder(folder), **_AS_THE_WEB}
         return self._store("new", body, params, lambda draft: draft)
 
     def change(self, folder: str, event: Event, fields: Mapping[str, Any], force: bool) -> Stored:
@@ -154,13 +155,13 @@ class Chronos:
     def move(self, folder: str, item_id: str, target: str) -> None:
         """See the protocol."""
         params = {"folder": _folder(folder), "id": item_id, "targetFolder": _folder(target)}
-        self._client.put(_MODULE, "move", {}, {**params, "timestamp": FORCE, **_QUIET})
+        self._client.put(_MODULE, "move", {}, {**params, "timestamp": FORCE, **_AS_THE_WEB})
 
     def confirm(
         self, folder: str, event: Event, reply: Reply, comment: str, original: datetime | None
     ) -> None:
         """See the protocol."""
-        params = {"folder": _folder(folder), "id": event.id, "timestamp": FORCE, **_QUIET}
+        params = {"folder": _folder(folder), "id": event.id, "timestamp": FORCE, **_AS_THE_WEB}
         if original is not None:
             params |= self._named(event, original)
         attendee: dict[str, Any] = {"entity": self._user.user_id, "partStat": mapping.REPLIES[reply]}
@@ -223,7 +224,7 @@ class Chronos:
         named: Mapping[str, str],
         force: bool = False,
     ) -> Stored:
-        params = {"folder": _folder(folder), "id": event.id, **_QUIET, **named}
+        params = {"folder": _folder(folder), "id": event.id, **_AS_THE_WEB, **named}
         params["timestamp"] = FORCE if force else str(event.modified)
         stored = self._store("update", body, params, lambda draft: {"event": draft})
         return stored if stored.id else replace(stored, id=event.id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -202,6 +203,7 @@ def until_day(text: str, clock: Clock) -> date:
 # -- how it goes on ------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def last_day(text: str, first: date, clock: Clock) -> date | None:
     """The day of the last occurrence, ``None`` for a series without end or one that cannot be followed."""
     parts = parsed(text)
