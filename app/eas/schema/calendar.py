@@ -50,6 +50,7 @@ MAX_UID: Final = 300
 MAX_EXCEPTIONS: Final = 1000
 MAX_REMINDER: Final = 999_999_999
 DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
 HALF_DAY: Final = timedelta(hours=12)
 SLOT: Final = timedelta(minutes=30)
 FURTHEST_EAST: Final = timedelta(hours=13)
@@ -659,14 +660,16 @@ class _Clocks:
 
     def on_time(self, original: datetime) -> datetime:
         """When an occurrence begins, by the clocks of the series. Devices that move a series leave the names of its
-        exceptions as they were (quirk 15): then the day counts."""
+        exceptions as they were (quirk 15): then the day counts, but for those that err by the hour of summer time."""
         place = time_zone.find(self.zone)
         if place is None or self.start is None:
             return original
-        begins, local = self.start.astimezone(place).time(), original.astimezone(place)
-        if local.time() == begins:
-            return original
-        return datetime.combine(local.date(), begins, place).astimezone(UTC)
+        begins, day = self.start.astimezone(place).time(), original.astimezone(place).date()
+        near = [
+            datetime.combine(day + days * DAY, begins, place).astimezone(UTC)
+            for days in (0, -1, 1)  # its own day first
+        ]
+        return next((moment for moment in near if abs(moment - original) <= HOUR), near[0])
 
     def occurrence(self, element: Element) -> Occurrence:
         """One Exception."""

@@ -695,6 +695,7 @@ def test_a_moved_occurrence_comes_back_in_every_zone(
 ) -> None:
     local = begin.replace(microsecond=0, second=0, tzinfo=ZoneInfo(zone))
     start, original = local.astimezone(UTC), (local + days * DAY).astimezone(UTC)
+    following = (local + (days + 1) * DAY).astimezone(UTC)
     move = timedelta(minutes=shift)
     if all_day:
         start, original, move = (
@@ -702,10 +703,11 @@ def test_a_moved_occurrence_comes_back_in_every_zone(
             midnight(start.date()) + days * DAY,
             shift // 1000 * DAY,
         )
+        following = original + DAY
     entry = Occurrence(original, fields={"start": original + move, "end": original + move + 2 * DAY})
     fields = {
         "start": start, "end": start + DAY, "all_day": all_day, "time_zone": zone,
-        "recurrence": Recurrence(Pattern.DAILY), "exceptions": (entry, Occurrence(original + DAY, deleted=True)),
+        "recurrence": Recurrence(Pattern.DAILY), "exceptions": (entry, Occurrence(following, deleted=True)),
     }  # fmt: skip
     for version in Version:
         sent = [
@@ -763,6 +765,19 @@ def test_an_exception_named_by_a_wrong_time_is_that_of_its_day() -> None:
         Occurrence(MONDAYS[4], deleted=True),
         Occurrence(MONDAYS[5], deleted=True),
     )
+
+
+def test_a_name_that_errs_by_the_hour_of_summer_time_is_that_of_the_next_day() -> None:
+    night = ("StartTime", "20260301T230000Z"), ("EndTime", "20260302T000000Z")
+    berlin = ("Timezone", time_zone.write("Europe/Berlin", START))
+    names = ("20260401T220000Z", "20260402T210000Z", "20260403T230000Z")
+    entries = [("Exception", ("ExceptionStartTime", name), ("Deleted", 1)) for name in names]
+    found = changed(berlin, *night, ("Recurrence", ("Type", 0)), ("Exceptions", *entries))["exceptions"]
+    assert [entry.original.isoformat() for entry in found] == [
+        "2026-04-01T22:00:00+00:00",
+        "2026-04-02T22:00:00+00:00",
+        "2026-04-03T22:00:00+00:00",
+    ]
 
 
 def test_a_whole_day_in_a_series_of_times_is_one_in_the_zone_of_the_series() -> None:
