@@ -411,7 +411,9 @@ class Exchange:
     def _occurrence_gone(self, change: ClientChange) -> tuple[Outcome, str]:
         """It, or its whole series: the device gets what there is. Of what should go, that is as wanted."""
         self._send_again(change.item_id)
-        return (Outcome.DONE if change.kind is ChangeKind.DELETE else Outcome.GONE), change.item_id
+        not_held = change.item_id in self._listing.stamps and change.item_id not in self._held
+        done = change.kind is ChangeKind.DELETE and not not_held
+        return (Outcome.DONE if done else Outcome.GONE), change.item_id
 
     def _send_again(self, item_id: str) -> None:
         if held.on_device(self._held.get(item_id)):

@@ -18,12 +18,13 @@ is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from app.usm import held
+from app.usm.decide import MERGED
 from app.usm.deeds import Deed, Deeds
 from app.usm.errors import Busy, FolderGone, ItemError, ItemFailed, ItemGone, SourceUnavailable, UsmError
 from app.usm.model import FolderRef, Move, MoveOutcome, MoveResult, SessionId, UsmSettings, Written
@@ -210,6 +211,7 @@ class Mover:
                 self._own_up(task)
 
     def _move_all(self, folder: FolderRef, target: FolderRef, tasks: Sequence[_Task]) -> None:
+        outdated = self._outdated(folder)
         begun = {
             task.item_id: Deed(self._deeds.now(), what=str(target.number), trace=trace)
             for task, trace in zip(tasks, self._traces(folder, tasks), strict=True)
@@ -224,8 +226,25 @@ class Mover:
                     del begun[task.item_id]
                 self._follow(folder, target, tasks, moved, begun)
                 raise
-            self._answer(task.move, outcome, moved[task.item_id].id if task.item_id in moved else "")
+            if (written := moved.get(task.item_id)) is not None and outdated(written, task.item_id):
+                moved[task.item_id] = replace(written, altered=True)
+            self._answer(task.move, outcome, "" if written is None else written.id)
         self._follow(folder, target, tasks, moved, begun)
+
+    def _outdated(self, folder: FolderRef) -> Callable[[Written, str], bool]:
+        """Tells whether the device holds an older version of a moved item than the source has. A message's stamp stays
+        when it moves; that of all else is new in any case, and has to be looked up before."""
+        known = self._state(folder.number)
+        before: Mapping[str, str] = {}
+        if known and folder.content not in MERGED:
+            with suppress(FolderGone):
+                before = self._source.listing(folder, None).stamps
+
+        def outdated(written: Written, item_id: str) -> bool:
+            now = before.get(item_id, written.stamp)
+            return known is not _NO_STATE and known.get(item_id) != now
+
+        return outdated
 
     def _traces(self, folder: FolderRef, tasks: Sequence[_Task]) -> list[str]:
         try:

@@ -167,6 +167,14 @@ def test_a_series_that_changes_at_the_very_moment_is_a_conflict(world: World) ->
     assert [entry.kind for entry in result.changes] == [ChangeKind.CHANGE]
 
 
+def test_a_series_that_the_device_does_not_hold_cannot_be_changed(world: World) -> None:
+    _, key = series(world)
+    other = world.source.put(CONTACTS, {"subject": "new"})
+    result = ask(world, key, delete(other, MONDAY), want_changes=False)
+    assert [answer.outcome for answer in result.results] == [Outcome.GONE]
+    assert exceptions(world, other) == ()
+
+
 # -- drafts ------------------------------------------------------------------------------------------------------
 
 

@@ -350,6 +350,18 @@ def test_an_item_that_leaves_no_trace_is_not_found_after_a_crash(
     assert len(world.source.items[TRIPS]) == 1
 
 
+@pytest.mark.parametrize(("source", "target"), [(INBOX, TRIPS), (CONTACTS, "32")])
+def test_an_item_changed_before_it_moved_is_told_as_it_is(world: World, source: str, target: str) -> None:
+    world.source.tree.append(Folder("32", None, "Private", ContentType.CONTACTS))
+    world.source.items["32"] = {}
+    item = world.source.put(source, {"subject": "a"})
+    keys = in_sync(world, source, target)
+    world.source.touch(source, item, {"subject": "b"})
+    _, moved = move(world, item, source, target)
+    [told] = ask(world, target, keys[target]).changes
+    assert (told.kind, told.item_id, told.payload.fields) == (ChangeKind.CHANGE, moved, {"subject": "b"})
+
+
 def test_an_item_that_came_back_moves_again(world: World) -> None:
     item = world.source.put(CONTACTS, {"last_name": "a"})
     world.source.tree.append(Folder("32", None, "Private", ContentType.CONTACTS))

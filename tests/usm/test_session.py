@@ -6,9 +6,9 @@ import pytest
 
 from app.usm.errors import AccessDenied, NotEnabled
 from app.usm.manager import Manager
-from app.usm.model import Cost, Credentials, Device, SessionId
+from app.usm.model import Cost, Credentials, Device, ExchangeRequest, SessionId
 from tests.fakes.source import ANTON
-from tests.usm.conftest import World
+from tests.usm.conftest import INBOX, World
 
 
 def test_a_session_is_one_user_on_one_device_over_one_protocol(world: World) -> None:
@@ -41,3 +41,13 @@ def test_wrong_passwords_and_users_without_the_right_are_told_apart(world: World
 
 def test_a_password_is_never_printed() -> None:
     assert "hunter2" not in repr(Credentials("anton", "hunter2"))
+
+
+def test_a_folder_that_the_device_empties_is_empty_at_once(world: World) -> None:
+    session = world.session()
+    number = world.number(INBOX)
+    for count in range(30):
+        world.source.put(INBOX, {"subject": str(count)})
+    key = session.exchange(ExchangeRequest(number, session.exchange(ExchangeRequest(number, "0")).key)).key
+    session.empty(number, subfolders=False)
+    assert len(session.exchange(ExchangeRequest(number, key)).changes) == 30
