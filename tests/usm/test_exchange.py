@@ -616,3 +616,17 @@ def test_an_item_that_the_device_does_not_hold_cannot_be_changed(world: World) -
     key = start(world)
     item = world.source.put(CONTACTS, {"last_name": "Meier"})
     assert ask(world, CONTACTS, key, change(item, last_name="x")).results[0].outcome is Outcome.GONE
+
+
+def test_a_source_that_fails_while_nothing_was_done_leaves_no_word(world: World) -> None:
+    world.source.put(CONTACTS, {"last_name": "Meier"})
+    key = start(world)
+
+    def down(name: str) -> None:
+        if name == "read":
+            raise SourceUnavailable("down")
+
+    world.source.before = down
+    with pytest.raises(SourceUnavailable):
+        ask(world, CONTACTS, key)
+    assert world.store.journal(world.session().id, world.number(CONTACTS)) is None

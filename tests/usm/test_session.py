@@ -6,7 +6,7 @@ import pytest
 
 from app.usm.errors import AccessDenied, NotEnabled
 from app.usm.manager import Manager
-from app.usm.model import Cost, Credentials, Device, ExchangeRequest, SessionId
+from app.usm.model import ContentType, Cost, Credentials, Device, ExchangeRequest, SessionId
 from tests.fakes.source import ANTON
 from tests.usm.conftest import INBOX, World
 
@@ -51,3 +51,9 @@ def test_a_folder_that_the_device_empties_is_empty_at_once(world: World) -> None
     key = session.exchange(ExchangeRequest(number, session.exchange(ExchangeRequest(number, "0")).key)).key
     session.empty(number, subfolders=False)
     assert len(session.exchange(ExchangeRequest(number, key)).changes) == 30
+
+
+def test_a_folder_can_begin_before_the_hierarchy_does(world: World) -> None:
+    session = world.session()
+    [ref] = world.store.number_folders(session.id, [(INBOX, ContentType.MAIL)])
+    assert session.exchange(ExchangeRequest(ref.number, "0")).key != "0"

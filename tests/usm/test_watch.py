@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.usm import watch
 from app.usm.errors import FolderGone, SourceUnavailable
 from app.usm.model import ExchangeRequest, WatchOutcome, WatchResult
 from tests.usm.conftest import CONTACTS, INBOX, World
@@ -106,3 +107,16 @@ def test_what_the_device_was_told_already_does_not_end_the_wait_again(world: Wor
     assert world.session().watch(numbers, 60, {}, told=[numbers[1]]).outcome is WatchOutcome.TIMEOUT
     world.waiter.events = [lambda: frozenset({INBOX})]
     assert world.session().watch(numbers, 60, {}, told=[numbers[1]]).folders == (numbers[1],)
+
+
+def test_no_time_to_wait_is_no_wait(world: World) -> None:
+    number = world.number(CONTACTS)
+    world.session().exchange(ExchangeRequest(number, "0"))
+    assert world.session().watch([number], 0, {}).outcome is WatchOutcome.TIMEOUT
+
+
+def test_a_folder_never_synchronised_lacks_nothing(world: World) -> None:
+    session = world.session()
+    folder = session.folder(world.number(CONTACTS))
+    world.source.put(CONTACTS, {"last_name": "Meier"})
+    assert not watch.differs(session.id, folder, world.source, world.store, world.settings, None, 0)
