@@ -26,7 +26,7 @@ from tests.usm.conftest import INBOX, World
 from tests.usm.lives import HORIZON, OLD, Fate, Faults, FolderWish, Phone
 from tests.usm.mutants import PLANTS, QUICK, Plant
 
-LIVES = int(os.environ.get("USM_LIVES", "100"))
+LIVES = int(os.environ.get("USM_LIVES", "400"))
 PHONES = ("phone", "tablet")
 FATES = st.one_of(
     st.sampled_from([Fate("answered"), Fate("request lost"), Fate("answer lost")]),
@@ -75,11 +75,11 @@ class Lives(RuleBasedStateMachine):
         self.born.add(name)
         self.world.source.put(self._folder(data), {"born": name}, OLD if old else HORIZON)
 
-    @rule(data=st.data(), text=st.sampled_from("abc"))
-    def source_changes(self, data: st.DataObject, text: str) -> None:
+    @rule(data=st.data(), text=st.sampled_from("abc"), name=st.sampled_from(["text", "note"]))
+    def source_changes(self, data: st.DataObject, text: str, name: str) -> None:
         folder = self._folder(data)
         if (item := self._item(data, folder)) is not None:
-            self.world.source.touch(folder, item, {"text": text})
+            self.world.source.touch(folder, item, {name: text})
 
     @rule(data=st.data())
     def source_deletes(self, data: st.DataObject) -> None:

@@ -199,4 +199,4 @@ class Promises(RuleBasedStateMachine):
 
 
 TestPromises = Promises.TestCase
-TestPromises.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestPromises.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
