@@ -117,22 +117,28 @@ class Mover:
             return _Task(move, move.folder, move.item_id)
         folder, _, item_id = deed.result.partition(":")
         if int(folder) == move.target:
-            self._answer_again(move, item_id, deed.trace)
+            self._answer_again(move, item_id, deed)
             return None
         return _Task(move, int(folder), item_id)
 
-    def _answer_again(self, move: Move, item_id: str, stamp: str) -> None:
+    def _answer_again(self, move: Move, item_id: str, deed: Deed) -> None:
         """Between the lost answer and this one the device may have been told of the item in the target, which it
-        did not have yet: if it was changed, it gets it once more; if it was deleted, it is gone for this move too."""
-        states = self._state(move.target)
-        now = states.get(item_id)
-        outcome = MoveOutcome.DONE if states is _NO_STATE or now is not None else MoveOutcome.GONE
+        did not have yet: if it was changed, it gets it once more; if it was deleted, or the target was begun since so
+        that the device has got it there, it is gone for this move too."""
+        stamp, now = deed.trace, self._state(move.target).get(item_id)
+        generation = self._generation(move.target)
+        same = generation == deed.what and (now is not None or not generation)
+        outcome = MoveOutcome.DONE if same else MoveOutcome.GONE
         with self._locked(move.folder, move.target):
             if outcome is MoveOutcome.GONE:
                 self._store.amend(self._session, {move.folder: {move.item_id: held.WRONG}})
             elif now is not None and now != stamp:
                 self._store.amend(self._session, {move.target: {item_id: held.WRONG}})
         self._answer(move, outcome, item_id if outcome is MoveOutcome.DONE else "")
+
+    def _generation(self, folder: int) -> str:
+        heads = self._store.heads(self._session, folder)
+        return "" if heads is None else heads.generation
 
     def _state(self, folder: int) -> Mapping[str, str]:
         heads = self._store.heads(self._session, folder)
@@ -279,11 +285,12 @@ class Mover:
         notes: dict[str, Deed | None] = {
             _name(folder.number, item): None for item in begun if item not in moved
         }
+        generation = self._generation(target.number) if moved else ""
         for task in tasks:
             if (written := moved.get(task.item_id)) is not None:
                 stamp = held.WRONG if written.altered else written.stamp
                 result = _name(target.number, written.id)
-                deed = Deed(self._deeds.now(), done=True, trace=stamp, result=result)
+                deed = Deed(self._deeds.now(), True, generation, stamp, result)
                 notes[task.name] = notes[_name(task.move.folder, task.move.item_id)] = deed
         if not moved:
             self._deeds.note(notes)

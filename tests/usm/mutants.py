@@ -117,7 +117,7 @@ def an_item_found_after_a_crash_is_not_noted(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_repeated_move_does_not_look_at_the_target(patch: pytest.MonkeyPatch) -> None:
-    def again(self: Mover, move: Move, item_id: str, stamp: str) -> None:
+    def again(self: Mover, move: Move, item_id: str, deed: Deed) -> None:
         self._answer(move, MoveOutcome.DONE, item_id)
 
     patch.setattr(Mover, "_answer_again", again)

@@ -323,6 +323,15 @@ def test_a_repeated_move_tells_what_happened_to_the_item_since(world: World) -> 
     assert (gone.kind, gone.item_id) == (ChangeKind.DELETE, item)
 
 
+def test_a_target_begun_after_the_move_has_told_of_the_item(world: World) -> None:
+    item = world.source.put(INBOX, {"subject": "a"})
+    keys = in_sync(world, INBOX)
+    move(world, item, INBOX, TRIPS)  # its answer is lost
+    in_sync(world, TRIPS)
+    assert move(world, item, INBOX, TRIPS)[0] is MoveOutcome.GONE
+    assert [change.kind for change in ask(world, INBOX, keys[INBOX]).changes] == [ChangeKind.DELETE]
+
+
 def test_rounds_that_told_of_a_move_that_crashed_tell_the_rest(world: World) -> None:
     item = world.source.put(INBOX, {"subject": "a"})
     keys = in_sync(world, INBOX, TRIPS)
