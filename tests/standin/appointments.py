@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from tests.standin.client import FAR_FUTURE, Client
+from tests.standin.client import FAR_FUTURE, Client, Server
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -39,6 +39,21 @@ def calendar_folder(ox: Client, title: str = "Contract calendar") -> Iterator[st
     assert "error" not in made, made
     yield str(made["data"])
     ox.put("folders", "delete", [str(made["data"])], timestamp=2**62, tree=0)
+
+
+@contextmanager
+def session(server: Server, login: str = "") -> Iterator[Client]:
+    """A session of a user, of the one under test unless told."""
+    client = server.client(login)
+    assert client.session, client.answer
+    yield client
+    client.send("GET", "login", "logout")
+
+
+def empty(ox: Client, folder: str) -> None:
+    """Take everything out of a calendar."""
+    answer = ox.put("folders", "clear", [folder], tree=0)
+    assert answer["data"] == [], answer
 
 
 def new(ox: Client, folder: Any, **fields: Any) -> tuple[Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,35 +16,50 @@ from tests.standin.appointments import (
     day,
     delete,
     deliver,
+    empty,
     get,
     invitations,
     new,
     own_calendar,
     sent_outside,
+    session,
     starts,
     update,
     user_id,
 )
-from tests.standin.client import FAR_FUTURE, Client
+from tests.standin.client import FAR_FUTURE, Client, Server
 
 _SOURCE = "com.openexchange.mail.ical"
 _CONVERSION = "com.openexchange.mail.conversion"
 _EXTERNAL = "chefin@example.com"
 
 
-@pytest.fixture
-def calendar(ox: Client) -> Iterator[str]:
-    """An empty calendar, gone afterwards."""
+@pytest.fixture(scope="module")
+def ox(server: Server) -> Iterator[Client]:
+    """A session of the user under test."""
+    with session(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def kept_calendar(ox: Client) -> Iterator[str]:
+    """A calendar for the tests of the module."""
     with calendar_folder(ox) as folder:
         yield folder
 
 
 @pytest.fixture
-def berta(ox: Client) -> Iterator[Client]:
+def calendar(ox: Client, kept_calendar: str) -> Iterator[str]:
+    """An empty calendar."""
+    yield kept_calendar
+    empty(ox, kept_calendar)
+
+
+@pytest.fixture(scope="module")
+def berta(server: Server) -> Iterator[Client]:
     """A colleague."""
-    client = ox.server.client("berta@example.org")
-    yield client
-    client.send("GET", "login", "logout")
+    with session(server, "berta@example.org") as client:
+        yield client
 
 
 def _people(berta: Client) -> list[dict[str, Any]]:
@@ -102,8 +118,8 @@ def _arrived(ox: Client, method: str, *events: str) -> str:
     return deliver(ox, "anton@example.org", _mail(method, *events))
 
 
-def _uid(calendar: str, ox: Client) -> str:
-    return f"besuch-{calendar}-{ox.session}@example.com"
+def _uid() -> str:
+    return f"besuch-{uuid.uuid4()}@example.com"
 
 
 def _resolved(ox: Client, uid: str) -> int:
@@ -232,7 +248,7 @@ def test_an_invitation_of_a_colleague_is_answered_by_its_mail(
 def test_an_invitation_from_outside_is_stored_with_the_answer(
     ox: Client, calendar: str, action: str, reply: int, status: str
 ) -> None:
-    uid = _uid(calendar, ox)
+    uid = _uid()
     mail = _arrived(ox, "REQUEST", _event(uid, summary=f"Besuch {uid}"))
     analysis = _itip(ox, "analyze", mail)["data"][0]
     assert set(analysis["actions"]) & {"accept", "accept_and_ignore_conflicts"}
@@ -259,7 +275,7 @@ def test_an_invitation_from_outside_is_stored_with_the_answer(
 
 
 def test_a_newer_request_changes_what_is_stored_and_an_older_one_does_not(ox: Client, calendar: str) -> None:
-    uid = _uid(calendar, ox)
+    uid = _uid()
     identity = _itip(ox, "accept", _arrived(ox, "REQUEST", _event(uid, sequence=1)))["data"][0]["id"]
     newer = _arrived(ox, "REQUEST", _event(uid, sequence=2, start="20310324T110000"))
     assert _itip(ox, "analyze", newer)["data"][0]["changes"][0]["type"] == "update"
@@ -273,7 +289,7 @@ def test_a_newer_request_changes_what_is_stored_and_an_older_one_does_not(ox: Cl
 
 
 def test_a_series_with_an_exception_comes_as_one_message(ox: Client, calendar: str) -> None:
-    uid = _uid(calendar, ox)
+    uid = _uid()
     deleted = "EXDATE;TZID=Europe/Berlin:20310327T090000"
     series = _event(uid, "RRULE:FREQ=DAILY;COUNT=4", deleted, summary=f"Besuch {uid}")
     moved = _event(
@@ -323,7 +339,7 @@ def test_an_answer_from_outside_is_noted_by_the_action_update(
 
 
 def test_a_zone_by_another_name_is_read_by_its_definition(ox: Client, calendar: str) -> None:
-    uid = _uid(calendar, ox)
+    uid = _uid()
     zone = "\r\n".join(
         ["BEGIN:VTIMEZONE", "TZID:Pacific Custom", "BEGIN:STANDARD", "DTSTART:16010101T000000",
          "TZOFFSETFROM:-0800", "TZOFFSETTO:-0800", "END:STANDARD", "END:VTIMEZONE"]
@@ -335,7 +351,7 @@ def test_a_zone_by_another_name_is_read_by_its_definition(ox: Client, calendar: 
 
 
 def test_a_part_that_is_no_calendar_is_refused(ox: Client, calendar: str) -> None:
-    mail = _arrived(ox, "REQUEST", _event(_uid(calendar, ox)))
+    mail = _arrived(ox, "REQUEST", _event(_uid()))
     assert _itip(ox, "accept", mail, part="1")["code"] == "SVL-0010"
     assert _itip(ox, "accept", mail, part="7")["code"] == "MSG-0034"
     assert _itip(ox, "accept", "999999")["code"] == "MSG-0032"

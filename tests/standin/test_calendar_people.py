@@ -14,32 +14,54 @@ from tests.standin.appointments import (
     calendar_folder,
     day,
     delete,
+    empty,
     get,
     new,
     own_calendar,
+    session,
     starts,
     update,
     updates,
     user_id,
 )
-from tests.standin.client import FAR_FUTURE, Client
+from tests.standin.client import FAR_FUTURE, Client, Server
 
 _READ, _ALL = 1 | 2 << 7, 2 | 2 << 7 | 2 << 14 | 2 << 21
 
 
-@pytest.fixture
-def calendar(ox: Client) -> Iterator[str]:
-    """An empty calendar, gone afterwards."""
+@pytest.fixture(scope="module")
+def ox(server: Server) -> Iterator[Client]:
+    """A session of the user under test."""
+    with session(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def kept_calendar(ox: Client) -> Iterator[str]:
+    """A calendar for the tests of the module."""
     with calendar_folder(ox) as folder:
         yield folder
 
 
 @pytest.fixture
-def berta(ox: Client) -> Iterator[Client]:
+def calendar(ox: Client, kept_calendar: str) -> Iterator[str]:
+    """An empty calendar."""
+    yield kept_calendar
+    empty(ox, kept_calendar)
+
+
+@pytest.fixture(scope="module")
+def berta(server: Server) -> Iterator[Client]:
     """A colleague."""
-    client = ox.server.client("berta@example.org")
-    yield client
-    client.send("GET", "login", "logout")
+    with session(server, "berta@example.org") as client:
+        yield client
+
+
+@pytest.fixture
+def shared(ox: Client) -> Iterator[str]:
+    """An empty calendar to be shared, gone afterwards."""
+    with calendar_folder(ox, "Contract shared") as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -292,36 +314,36 @@ def test_a_conflict_with_somebody_else_tells_whom_it_concerns(
         assert [each["id"] for each in mine[0]["participants"]] == [user_id(berta)]
 
 
-def test_a_shared_calendar_to_read_is_read_and_not_written(ox: Client, calendar: str, berta: Client) -> None:
-    identity, _ = new(ox, calendar)
-    private, _ = new(ox, calendar, title="Privat", private_flag=True, start_date=at("2031-03-25 09:00"))
-    _share(ox, calendar, [{"entity": user_id(berta), "group": False, "bits": _READ}])
-    assert get(berta, calendar, identity)["title"] == "Contract"
-    span = {"folder": calendar, "start": day("2031-03-24"), "end": day("2031-03-27"), "columns": "1,200"}
+def test_a_shared_calendar_to_read_is_read_and_not_written(ox: Client, shared: str, berta: Client) -> None:
+    identity, _ = new(ox, shared)
+    private, _ = new(ox, shared, title="Privat", private_flag=True, start_date=at("2031-03-25 09:00"))
+    _share(ox, shared, [{"entity": user_id(berta), "group": False, "bits": _READ}])
+    assert get(berta, shared, identity)["title"] == "Contract"
+    span = {"folder": shared, "start": day("2031-03-24"), "end": day("2031-03-27"), "columns": "1,200"}
     assert berta.get("calendar", "all", **span)["data"] == [[identity, "Contract"]]
     hidden = berta.get("calendar", "all", showPrivate="true", **span)["data"]
     assert hidden == [[identity, "Contract"], [private, None]]
-    assert "error" in berta.get("calendar", "get", id=private, folder=calendar)
+    assert "error" in berta.get("calendar", "get", id=private, folder=shared)
     start = at("2031-03-26 09:00")
     made = berta.put(
-        "calendar", "new", {"folder_id": calendar, "title": "x", "start_date": start, "end_date": start}
+        "calendar", "new", {"folder_id": shared, "title": "x", "start_date": start, "end_date": start}
     )
     assert made["code"] == _code(ox, "APP-0063", "CAL-4031")
-    assert update(berta, calendar, identity, {"title": "x"})["code"] == _code(ox, "APP-0058", "CAL-4031")
-    refused = delete(berta, calendar, identity)
+    assert update(berta, shared, identity, {"title": "x"})["code"] == _code(ox, "APP-0058", "CAL-4031")
+    refused = delete(berta, shared, identity)
     assert refused["code"] == _code(ox, "APP-0013", "CAL-4032")
     assert refused["categories"] == "PERMISSION_DENIED"
 
 
-def test_what_is_made_in_a_shared_calendar_is_its_owners(ox: Client, calendar: str, berta: Client) -> None:
-    _share(ox, calendar, [{"entity": user_id(berta), "group": False, "bits": _ALL}])
-    identity, _ = new(berta, calendar, alarm=10)
-    shown = get(ox, calendar, identity)
+def test_what_is_made_in_a_shared_calendar_is_its_owners(ox: Client, shared: str, berta: Client) -> None:
+    _share(ox, shared, [{"entity": user_id(berta), "group": False, "bits": _ALL}])
+    identity, _ = new(berta, shared, alarm=10)
+    shown = get(ox, shared, identity)
     assert _replies(shown) == {user_id(ox): 1}
     assert (shown["created_by"], shown["alarm"]) == (user_id(berta), 10)
-    update(berta, calendar, identity, {"title": "Von Berta"})
-    assert get(ox, calendar, identity)["title"] == "Von Berta"
-    assert delete(berta, calendar, identity)["data"] == []
+    update(berta, shared, identity, {"title": "Von Berta"})
+    assert get(ox, shared, identity)["title"] == "Von Berta"
+    assert delete(berta, shared, identity)["data"] == []
 
 
 def test_an_appointment_in_a_public_folder_is_seen_there_only(ox: Client, berta: Client) -> None:

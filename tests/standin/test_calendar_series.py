@@ -15,22 +15,38 @@ from tests.standin.appointments import (
     calendar_folder,
     day,
     delete,
+    empty,
     get,
     new,
+    session,
     starts,
     update,
     updates,
 )
-from tests.standin.client import Client
+from tests.standin.client import Client, Server
 
 _PATTERN = ("recurrence_type", "interval", "days", "day_in_month", "month", "until", "occurrences")
 
 
-@pytest.fixture
-def calendar(ox: Client) -> Iterator[str]:
-    """An empty calendar, gone afterwards."""
+@pytest.fixture(scope="module")
+def ox(server: Server) -> Iterator[Client]:
+    """A session of the user under test."""
+    with session(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def kept_calendar(ox: Client) -> Iterator[str]:
+    """A calendar for the tests of the module."""
     with calendar_folder(ox) as folder:
         yield folder
+
+
+@pytest.fixture
+def calendar(ox: Client, kept_calendar: str) -> Iterator[str]:
+    """An empty calendar."""
+    yield kept_calendar
+    empty(ox, kept_calendar)
 
 
 def _code(ox: Client, old: str, new_one: str) -> str:

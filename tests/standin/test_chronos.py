@@ -15,9 +15,11 @@ from tests.standin.appointments import (
     at,
     calendar_folder,
     calendar_lines,
+    empty,
     invitations,
     own_calendar,
     sent_outside,
+    session,
     user_id,
 )
 from tests.standin.client import FAR_FUTURE, Client, Server
@@ -32,19 +34,32 @@ def server(stand_ins: Callable[[int], StandIn]) -> Server:
     return Server(stand_in.url, "anton@example.org", stand_in.password, 8, stand_in.root)
 
 
-@pytest.fixture
-def calendar(ox: Client) -> Iterator[str]:
-    """An empty calendar, gone afterwards."""
+@pytest.fixture(scope="module")
+def ox(server: Server) -> Iterator[Client]:
+    """A session of the user under test."""
+    with session(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def kept_calendar(ox: Client) -> Iterator[str]:
+    """A calendar for the tests of the module."""
     with calendar_folder(ox) as folder:
         yield folder
 
 
 @pytest.fixture
-def berta(ox: Client) -> Iterator[Client]:
+def calendar(ox: Client, kept_calendar: str) -> Iterator[str]:
+    """An empty calendar."""
+    yield kept_calendar
+    empty(ox, kept_calendar)
+
+
+@pytest.fixture(scope="module")
+def berta(server: Server) -> Iterator[Client]:
     """A colleague."""
-    client = ox.server.client("berta@example.org")
-    yield client
-    client.send("GET", "login", "logout")
+    with session(server, "berta@example.org") as client:
+        yield client
 
 
 def _time(text: str, zone: str = "Europe/Berlin") -> dict[str, str]:

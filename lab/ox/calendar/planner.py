@@ -298,7 +298,9 @@ class Planner:
         member = event.member(user_id)
         if member is None:
             raise self._fault("no attendee", user_id)
-        answered = replace(member, reply=reply, message=member.message if message is None else message)
+        # Whoever answers sees the appointment, even after having deleted it.
+        kept = member.message if message is None else message
+        answered = replace(member, reply=reply, message=kept, hidden=False)
         if not isinstance(alarms, _Same):
             answered = replace(answered, alarms=tuple(alarms))
         after = _with_member(event, user_id, lambda _: answered)
@@ -598,11 +600,13 @@ class Planner:
             after = gone
             if self.generation.number < 8:
                 after = replace(each, members=tuple(one for one in each.members if one.user != owner))
-            saved = store.save(self.connection, self._cid, self.user.id, each, after)
-            self.stamp = saved.last_modified
+            if after.members:
+                self.stamp = store.save(self.connection, self._cid, self.user.id, each, after).last_modified
+            else:
+                self.stamp = store.remove(self.connection, self._cid, each)
             self.deleted.append(each)
             if each.id == event.id:
-                self._reply(replace(gone, last_modified=saved.last_modified), owner)
+                self._reply(replace(gone, last_modified=self.stamp), owner)
 
     # What others are told
 
