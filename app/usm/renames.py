@@ -64,14 +64,14 @@ def carry_over(
     below: Sequence[FolderRef],
     there: set[str],
 ) -> None:
-    """The folder's number goes to its new id, and with it those of the folders whose ids begin with its own.
-    ``below``: folders that may be such; ``there``: the ids that the source has."""
+    """The folder's number goes to its new id, and with it those of the folders whose ids begin with its own and a
+    separator, whatever the source has for one. ``below``: folders that may be such; ``there``: the ids that the source
+    has."""
     renamed = {folder.number: folder_id}
     for child in below:
-        if child.number != folder.number and child.id.startswith(folder.id):
-            moved = folder_id + child.id.removeprefix(folder.id)
-            if moved in there:
-                renamed[child.number] = moved
+        rest = child.id.removeprefix(folder.id)
+        if rest and rest != child.id and not rest[0].isalnum() and folder_id + rest in there:
+            renamed[child.number] = folder_id + rest
     for number, new_id in renamed.items():
         store.rename_folder(session, number, new_id)
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from app.usm import renames
 from app.usm.errors import (
     FolderGone,
     ItemConflict,
@@ -15,7 +16,7 @@ from app.usm.errors import (
     StoreUnavailable,
     UnknownSyncKey,
 )
-from app.usm.model import HIERARCHY, ChangeKind, ContentType, ExchangeRequest, FolderRole
+from app.usm.model import HIERARCHY, ChangeKind, ContentType, ExchangeRequest, FolderRef, FolderRole
 from tests.usm.conftest import CONTACTS, INBOX, World
 
 MAIL = ContentType.MAIL
@@ -366,6 +367,19 @@ def test_a_folder_below_that_went_elsewhere_does_not_follow(world: World, key: s
     told = kinds(world, child.key)
     assert (ChangeKind.CHANGE, number) in told
     assert (ChangeKind.DELETE, child.number) in told
+
+
+def test_a_neighbour_whose_name_begins_alike_does_not_follow() -> None:
+    told: dict[int, str] = {}
+
+    class Store:
+        def rename_folder(self, session: object, number: int, folder_id: str) -> None:
+            told[number] = folder_id
+
+    gone = [FolderRef(1, "A/Trips", MAIL), FolderRef(2, "A/Trips24", MAIL), FolderRef(3, "A/Trips/24", MAIL)]
+    there = {"A/Old", "A/Old24", "A/Old/24"}
+    renames.carry_over(None, Store(), gone[0], "A/Old", gone, there)  # type: ignore[arg-type]
+    assert told == {1: "A/Old", 3: "A/Old/24"}
 
 
 def test_identities_are_asked_for_only_when_a_known_folder_is_gone(world: World, key: str) -> None:

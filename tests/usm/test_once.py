@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.usm import deeds
-from app.usm.content import Reply
+from app.usm.content import Reply, Upload
 from app.usm.deeds import Kind
 from app.usm.errors import (
     Busy,
@@ -19,8 +19,10 @@ from app.usm.errors import (
     SourceUnavailable,
     StoreUnavailable,
 )
+from app.usm.journal import digest_of
 from app.usm.model import (
     ChangeKind,
+    ClientChange,
     ContentType,
     ExchangeRequest,
     ExchangeResult,
@@ -536,3 +538,12 @@ def test_single_items_files_and_bytes_are_read(world: World) -> None:
     session.empty(number, subfolders=True)
     assert world.source.items[INBOX] == {}
     assert TRIPS not in world.source.items
+
+
+def test_a_change_with_another_file_is_another_change() -> None:
+    def change(data: bytes) -> ClientChange:
+        upload = Upload("1", "plan.pdf", data)
+        return ClientChange(ChangeKind.ADD, client_id="a", fields={"add_attachments": (upload,)})
+
+    assert digest_of(change(b"one")) == digest_of(change(b"one"))
+    assert digest_of(change(b"one")) != digest_of(change(b"two"))
