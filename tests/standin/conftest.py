@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -17,9 +17,9 @@ _REAL = os.environ.get("OX_URL", "")
 _GENERATIONS = [int(os.environ.get("OX_GENERATION", "7"))] if _REAL else sorted(GENERATIONS)
 
 
-@pytest.fixture(scope="session")
-def stand_ins() -> Iterator[Callable[[int], StandIn]]:
-    """Generation → a running stand-in with the small seed."""
+@contextmanager
+def several() -> Iterator[Callable[[int], StandIn]]:
+    """Generation → a stand-in with the small seed, started when it is asked for first."""
     running: dict[int, StandIn] = {}
     with ExitStack() as stack:
 
@@ -29,6 +29,13 @@ def stand_ins() -> Iterator[Callable[[int], StandIn]]:
                 running[generation] = stack.enter_context(StandIn(generation=generation, options=options))
             return running[generation]
 
+        yield of
+
+
+@pytest.fixture(scope="session")
+def stand_ins() -> Iterator[Callable[[int], StandIn]]:
+    """Stand-ins that all tests of the session write to."""
+    with several() as of:
         yield of
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,16 @@ from lab.ox.process import StandIn
 from lab.ox.seed import Expected, expected, mails, people
 from lab.ox.seed.populate import populate
 from tests.standin.client import Client, Server
+from tests.standin.conftest import several
 
 _LOGINS = ["anton@example.org", "emil@example.org", "gustav@example.org"]
+
+
+@pytest.fixture(scope="module")
+def stand_ins() -> Iterator[Callable[[int], StandIn]]:
+    """Stand-ins that no other tests have written to."""
+    with several() as of:
+        yield of
 
 
 def _client(stand_ins: Callable[[int], StandIn], login: str) -> Client:
