@@ -20,9 +20,10 @@ import pytest
 from pyinfra.api.command import FunctionCommand
 
 from lab.testing import LabHosts
-from tasks import proxy, report, scripts
+from tasks import balancer, proxy, report, scripts
+from tasks.nodes import Node, NodeState
 from tests.deploy.fakes import FakeHost, defaults, on, plain
-from tests.deploy.hosts import NODES, PATH, PYINFRA
+from tests.deploy.hosts import NODES, PATH, PYINFRA, exists
 from tests.packaging.deb import PROJECT
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -99,8 +100,14 @@ class Web:
     def due(self, **settings: Any) -> list[Any]:
         """What the step would do on web1 as it is now."""
         web = FakeHost("web1", ["web"], defaults(proxy_port=PORT, **settings))
+        drained = {name: exists(self.hosts, name, balancer.DRAINED) for name in NODES}
         members = [
-            FakeHost(name, ["ox"], defaults(proxy_port=PORT, address=self.hosts.lab.plan.host(name).address))
+            FakeHost(
+                name,
+                ["ox"],
+                defaults(proxy_port=PORT, address=self.hosts.lab.plan.host(name).address),
+                {NodeState: Node(running=True, drained=drained[name])},
+            )
             for name in NODES
         ]
         told = self.script("apache-state", "8008").stdout
@@ -120,7 +127,9 @@ class Web:
         if isinstance(command, FunctionCommand):
             return plain(command)
         words = [str(getattr(bit, "obj", bit)) for bit in command.bits]
-        done = self.hosts.run("web1", *words, stdin=command.connector_arguments["_stdin"], check=False)
+        done = self.hosts.run(
+            "web1", *words, stdin=command.connector_arguments.get("_stdin", ""), check=False
+        )
         return done.stdout + done.stderr if done.returncode else ""
 
     def sh(self, script: str, check: bool = True) -> str:
