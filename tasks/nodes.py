@@ -5,8 +5,10 @@ The answer is kept until something is done on the node (:func:`forget`), so that
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
+from gevent.lock import BoundedSemaphore
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import NoGroupError
 from pyinfra.api.facts import FactBase
@@ -115,14 +117,22 @@ _known: dict[str, Node] = {}
 """By name, because ``host`` of pyinfra stands for another host at each moment."""
 
 
+_asking: defaultdict[str, BoundedSemaphore] = defaultdict(BoundedSemaphore)
+"""Hosts are worked on side by side, and want to know of the same node at the same time: one asks, the others wait."""
+
+
 def state_of(node: Host) -> Node:
     """The state of a node, as it was after the last thing that this run did there."""
-    if node.name not in _known:
-        data = node.data
-        _known[node.name] = node.get_fact(
-            NodeState, package=data.package_name, service=data.service_name, parking=data.updatetasks_parking
-        )
-    return _known[node.name]
+    with _asking[node.name]:
+        if node.name not in _known:
+            data = node.data
+            _known[node.name] = node.get_fact(
+                NodeState,
+                package=data.package_name,
+                service=data.service_name,
+                parking=data.updatetasks_parking,
+            )
+        return _known[node.name]
 
 
 def forget(node: Host) -> None:
