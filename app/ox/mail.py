@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,8 +24,8 @@ from app.ox.access import leaf
 from app.ox.client import Answer, Call
 from app.ox.errors import Scope, TooLarge
 from app.ox.mail_drafts import Drafts, mark
+from app.ox.mapping import conversation, mail_draft
 from app.ox.mapping import mail as mapping
-from app.ox.mapping import mail_draft
 from app.ox.mapping.mail_meeting import LARGEST, is_calendar, meeting_of
 from app.ox.mapping.values import instant
 from app.ox.module import Context, Found, in_parts
@@ -54,6 +54,9 @@ _log = logging.getLogger(__name__)
 
 _MODULE: Final = "mail"
 _LISTED: Final = (mapping.ID, mapping.RECEIVED, mapping.FLAGS, mapping.COLOR)
+_LINKS: Final = ("Message-ID", "References", "In-Reply-To")
+_LINKED: Final = (*_LISTED, -1, -2, -3)
+"""The columns of a listing with these header fields, which have no numbers of their own."""
 _FLAGGED: Final = (mapping.ID, mapping.FLAGS, mapping.COLOR)
 _SENDERS: Final = ("modules/mail/addresses", "mail/addresses")
 _NEWEST: Final = {
@@ -64,6 +67,27 @@ _NEWEST: Final = {
     "right_hand_limit": 1,
 }
 _VIEWS: Final[Mapping[BodyKind, str]] = {BodyKind.TEXT: "text", BodyKind.HTML: "raw"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A message as a listing tells of it."""
+
+    id: str
+    received: datetime | None
+    stamp: str
+
+    def is_before(self, since: datetime | None) -> bool:
+        return since is not None and self.received is not None and self.received < since
+
+
+def _listed(row: Mapping[int, Any]) -> _Listed | None:
+    """``None`` for a message that is marked as deleted."""
+    flags = row[mapping.FLAGS]
+    if isinstance(flags, int) and flags & mapping.DELETED:
+        return None
+    stamp = mapping.stamp(flags, row[mapping.COLOR])
+    return _Listed(str(row[mapping.ID]), instant(row[mapping.RECEIVED]), stamp)
 
 
 class Mail:
@@ -81,21 +105,27 @@ class Mail:
     def listing(self, folder: str, since: datetime | None) -> Listing:
         """Newest first; messages that are marked as deleted are not told of."""
         params = {"folder": folder, "columns": _joined(_LISTED), "sort": mapping.RECEIVED, "order": "desc"}
-        answer = self._client.get(_MODULE, "all", params)
-        stamps, outside = {}, set()
-        for row in answer.rows(_LISTED):
-            item_id, received, flags = (
-                str(row[mapping.ID]),
-                instant(row[mapping.RECEIVED]),
-                row[mapping.FLAGS],
-            )
-            if isinstance(flags, int) and flags & mapping.DELETED:
-                continue
-            if since is not None and received is not None and received < since:
-                outside.add(item_id)
-            else:
-                stamps[item_id] = mapping.stamp(flags, row[mapping.COLOR])
-        return Listing(stamps, frozenset(outside))
+        rows = self._client.get(_MODULE, "all", params).rows(_LISTED)
+        messages = [found for found in map(_listed, rows) if found is not None]
+        stamps = {each.id: each.stamp for each in messages if not each.is_before(since)}
+        return Listing(stamps, frozenset(each.id for each in messages if each.id not in stamps))
+
+    def conversations(self, folder: str, since: datetime) -> Listing:
+        """The same, where an older message of a conversation that has a newer one is not outside. Still one call; OX
+        reads some header fields of all messages for it, so it is asked for only where a device wants that."""
+        columns = ",".join((*map(str, _LISTED), *_LINKS))
+        params = {"folder": folder, "columns": columns, "sort": mapping.RECEIVED, "order": "desc"}
+        messages, names = [], {}
+        for row in self._client.get(_MODULE, "all", params).rows(_LINKED):
+            found = _listed(row)
+            if found is not None:
+                messages.append(found)
+                names[found.id] = conversation.name(*(str(row[link] or "") for link in (-1, -2, -3)))
+        alive = {names[each.id] for each in messages if not each.is_before(since)} - {None}
+        stamps = {
+            each.id: each.stamp for each in messages if not each.is_before(since) or names[each.id] in alive
+        }
+        return Listing(stamps, frozenset(each.id for each in messages if each.id not in stamps))
 
     def read(self, folder: str, ids: Sequence[str], bodies: Sequence[BodyKind]) -> Found:
         """One call for many messages; one more for each that is wanted as MIME: all of them when MIME comes first

@@ -76,8 +76,10 @@ class OxSource:
         ids = [folder.id for folder in folders if folder.content is ContentType.MAIL]
         return self._folders.identities(ids)
 
-    def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
+    def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
         """See the port."""
+        if conversations and since is not None and folder.content is ContentType.MAIL:
+            return self._mail().conversations(folder.id, since)
         return self._module(folder).listing(folder.id, since)
 
     def read(

@@ -15,7 +15,7 @@ A data source maps its columns to these names (``app/ox/mapping``), a protocol m
 ``tuple[Attendee]``     :class:`Attendee` in order
 ``Recurrence``          :class:`Recurrence`
 ``tuple[Occurrence]``   :class:`Occurrence`, the earliest first
-``bytes``               a picture (JPEG, PNG, GIF)
+``bytes``               a picture (JPEG, PNG, GIF), or what the field's own words say
 ======================  ==========================================================================
 
 Of an appointment that lasts whole days, ``start`` and ``end`` are midnights in UTC that stand for days: the end is the
@@ -239,6 +239,8 @@ MAIL_FIELDS: Final[Mapping[str, type]] = {
     "forwarded": bool,
     "draft": bool,
     "message_id": str,
+    "conversation": str,
+    "conversation_index": bytes,
     "size": int,
     "categories": tuple,
     "body": Body,
@@ -251,9 +253,11 @@ MAIL_FIELDS: Final[Mapping[str, type]] = {
     "send": bool,
 }
 """A message. Address fields hold ``tuple[Address]``; ``importance`` is 0 low, 1 normal, 2 high; ``size`` is in
-bytes. A device may change ``read``, ``flagged`` and ``categories``; of a draft also ``to``, ``cc``, ``bcc``,
-``reply_to``, ``subject``, ``importance`` and ``body``. ``add_attachments`` (``tuple[Upload]``),
-``remove_attachments`` (ids) and ``send`` (the draft goes out now, and is none any more) are only ever written."""
+bytes. ``conversation`` is the same text for all messages of a conversation, and for no other; ``conversation_index``
+tells its place in it, 5 bytes of its time and 5 more for each answer (MS-ASCON 2.2.2.4). A device may change ``read``,
+``flagged`` and ``categories``; of a draft also ``to``, ``cc``, ``bcc``, ``reply_to``, ``subject``, ``importance`` and
+``body``. ``add_attachments`` (``tuple[Upload]``), ``remove_attachments`` (ids) and ``send`` (the draft goes out now,
+and is none any more) are only ever written."""
 
 CALENDAR_FIELDS: Final[Mapping[str, type]] = {
     "subject": str,

@@ -160,7 +160,7 @@ class Exchange:
         return int(self._clock.now().timestamp())
 
     def _look(self) -> Listing:
-        listing = self._source.listing(self._folder, self._request.since)
+        listing = self._source.listing(self._folder, self._request.since, self._request.conversations)
         listing = self._believed(listing)
         # A copy: what the device's own changes do to the source is noted in it as they are made.
         limited = window.bounded(listing, self._settings.max_objects)

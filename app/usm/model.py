@@ -265,7 +265,8 @@ class ExchangeRequest:
     """What a device asks of one folder.
 
     ``folder``: its number. ``key``: the sync key the device holds, ``"0"`` to begin. ``window``: at most so many
-    server changes. ``since``: only items from then on (UTC), ``None`` for all. ``bodies``: the body forms the
+    server changes. ``since``: only items from then on (UTC), ``None`` for all; with ``conversations`` also the older
+    messages of a conversation that has a newer one. ``bodies``: the body forms the
     device can take, best first. ``render`` turns an item into the protocol's form; when it raises
     :class:`~app.usm.errors.ItemUnreadable` or :class:`ValueError`, the item is skipped and recorded.
     ``fetch``: ids of items wanted again in full.
@@ -277,6 +278,7 @@ class ExchangeRequest:
     want_changes: bool = True
     window: int = 100
     since: datetime | None = None
+    conversations: bool = False
     bodies: tuple[BodyKind, ...] = ()
     conflict: ConflictRule = ConflictRule.SERVER_WINS
     deletes_as_moves: bool = True

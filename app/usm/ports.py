@@ -77,8 +77,9 @@ class DataSource(Protocol):
         of which the source cannot tell is absent. At most one call."""
         ...
 
-    def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
-        """Ids and stamps of all items of a folder; costs one call. Raises ``FolderGone``."""
+    def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
+        """Ids and stamps of all items of a folder; costs one call. With ``conversations`` an older message of a
+        conversation that has one within the time span is not outside. Raises ``FolderGone``."""
         ...
 
     def read(

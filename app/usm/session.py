@@ -167,7 +167,7 @@ class Session:
         heads = self._store.heads(self.id, folder)
         return keys.START if heads is None else keys.text(heads.generation, heads.newest.counter)
 
-    def estimate(self, folder: int, key: str, since: datetime | None) -> int:
+    def estimate(self, folder: int, key: str, since: datetime | None, conversations: bool = False) -> int:
         """How many changes a request with this key would get. Raises ``UnknownSyncKey``, ``FolderGone``."""
         ref = self.folder(folder)
         heads = self._kept(self._store.heads(self.id, folder))
@@ -177,7 +177,15 @@ class Session:
         kept = keys.head(position, heads)
         now = int(self._clock.now().timestamp())
         return watch.count(
-            self.id, ref, self._source, self._store, self._settings, since, now, counter=kept.counter
+            self.id,
+            ref,
+            self._source,
+            self._store,
+            self._settings,
+            since,
+            now,
+            counter=kept.counter,
+            conversations=conversations,
         )
 
     def watch(
@@ -186,15 +194,24 @@ class Session:
         seconds: float,
         since: Mapping[int, datetime | None],
         told: Collection[int] = (),
+        conversations: Collection[int] = (),
     ) -> WatchResult:
-        """Wait until one of these folders has something for the device. ``since``: number → oldest wanted moment.
+        """Wait until one of these folders has something for the device. ``since``: number → oldest wanted moment;
+        ``conversations``: folders of which whole conversations are wanted.
 
         Folders never synchronised are left out of account; of those in ``told`` the device knows already that they
         changed, so that only what is new in them ends the wait. Raises ``FolderGone``, ``SourceUnavailable``.
         """
         refs = [self.folder(number) for number in folders]
         waiting = watch.Watch(
-            self.id, self._source, self._store, self._waiter, self._clock, self._settings, since
+            self.id,
+            self._source,
+            self._store,
+            self._waiter,
+            self._clock,
+            self._settings,
+            since,
+            conversations,
         )
         return waiting.run(refs, seconds, told)
 

@@ -20,9 +20,10 @@ def differs(
     settings: UsmSettings,
     since: datetime | None,
     now: int,
+    conversations: bool = False,
 ) -> bool:
     """Whether the device lacks anything of this folder. One that was never synchronised lacks nothing yet."""
-    return count(session, folder, source, store, settings, since, now) > 0
+    return count(session, folder, source, store, settings, since, now, conversations=conversations) > 0
 
 
 def count(
@@ -34,13 +35,15 @@ def count(
     since: datetime | None,
     now: int,
     counter: int | None = None,
+    conversations: bool = False,
 ) -> int:
-    """How many changes the device lacks against one of its keys, by default the newest. ``now``: seconds since 1970."""
+    """How many changes the device lacks against one of its keys, by default the newest. ``now``: seconds since 1970;
+    ``conversations``: see :meth:`app.usm.ports.DataSource.listing`."""
     heads = store.heads(session, folder.number)
     if heads is None:
         return 0
     held = store.stamps(session, folder.number, heads.newest.counter if counter is None else counter)
-    listing = source.listing(folder, since)
+    listing = source.listing(folder, since, conversations)
     if brakes.is_sudden(held, listing, settings):
         emptied = Record.loads(store.journal(session, folder.number)).emptied
         if not emptied:
@@ -63,6 +66,7 @@ class Watch:
         clock: Clock,
         settings: UsmSettings,
         since: Mapping[int, datetime | None],
+        conversations: Collection[int] = (),
     ) -> None:
         self._session = session
         self._source = source
@@ -71,6 +75,7 @@ class Watch:
         self._clock = clock
         self._settings = settings
         self._since = since
+        self._conversations = conversations
 
     def run(self, folders: Sequence[FolderRef], seconds: float, told: Collection[int] = ()) -> WatchResult:
         """Wait at most so long. Raises ``SourceUnavailable`` only if the source fails right at the start.
@@ -109,6 +114,7 @@ class Watch:
                 self._settings,
                 self._since.get(folder.number),
                 int(self._clock.now().timestamp()),
+                folder.number in self._conversations,
             )
         ]
 

@@ -179,12 +179,12 @@ class MemorySource:
         except KeyError:
             raise FolderGone(f"no folder {folder.id!r}") from None
 
-    def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
+    def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
         self._called("listing")
         stored = self._items(folder)
-        outside = frozenset(
-            item for item, entry in stored.items() if since and entry.received and entry.received < since
-        )
+        old = {item for item, entry in stored.items() if since and entry.received and entry.received < since}
+        alive = {stored[item].fields.get("conversation") for item in stored.keys() - old if conversations}
+        outside = frozenset(item for item in old if stored[item].fields.get("conversation", "") not in alive)
         newest_first = sorted(stored, key=int, reverse=True)
         return Listing({item: stored[item].stamp for item in newest_first if item not in outside}, outside)
 

@@ -42,6 +42,36 @@ def test_what_is_too_old_lies_outside(canned, canned_source):
     assert listing.outside == {"2"}
 
 
+def test_an_older_message_of_a_living_conversation_is_not_outside(canned, canned_source):
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    now, before = int(since.timestamp() * 1000), int(since.timestamp() * 1000) - 1
+    rows = [
+        ["5", now, 0, 0, "<e@x>", "<a@x>\r\n <b@x>", "<b@x>"],
+        ["4", before, 0, 0, "<d@x>", None, "<a@x>"],
+        ["3", before, 2, 0, "<c@x>", None, "<a@x>"],
+        ["2", before, 0, 0, "<a@x>", None, None],
+        ["1", before, 0, 0, "<z@x>", None, None],
+        ["0", before, 0, 0, None, None, None],
+    ]
+    canned.on("mail?all", {"data": rows})
+    listing = canned_source().listing(INBOX, since, conversations=True)
+    assert (list(listing.stamps), listing.outside) == (["5", "4", "2"], {"1", "0"})
+    assert canned.calls[0].params["columns"] == "600,610,611,102,Message-ID,References,In-Reply-To"
+    assert len(canned.calls) == 1
+
+
+def test_without_a_filter_conversations_cost_nothing(canned, canned_source):
+    canned.on("mail?all", {"data": [["1", 0, 0, 0]]})
+    assert set(canned_source().listing(INBOX, None, conversations=True).stamps) == {"1"}
+    assert canned.calls[0].params["columns"] == "600,610,611,102"
+
+
+def test_a_listing_of_conversations_that_is_none_is_no_empty_folder(canned, canned_source):
+    canned.on("mail?all", {"data": {}})
+    with pytest.raises(SourceUnavailable):
+        canned_source().listing(INBOX, datetime(2026, 1, 1, tzinfo=UTC), conversations=True)
+
+
 def test_reading_is_one_call_that_marks_nothing_as_read(canned, canned_source):
     canned.on("mail?get", message)
     items = canned_source().read(INBOX, ["1", "2", "3"], (TEXT,))

@@ -65,6 +65,8 @@ def test_all_fields_of_an_ordinary_message():
         "received": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
         "importance": 2,
         "message_id": "<1@example.org>",
+        "conversation": "<1@example.org>",
+        "conversation_index": bytes.fromhex("9db1ded53e"),
         "size": 1234,
         "read": True,
         "flagged": True,

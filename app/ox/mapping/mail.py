@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from email.utils import getaddresses
 from typing import Any, Final
 
-from app.ox.mapping import values
+from app.ox.mapping import conversation, values
 from app.usm import charsets
 from app.usm.content import Address
 from app.usm.model import Attachment, Body, BodyKind
@@ -102,7 +102,7 @@ def fields_of(
         "subject": values.line(message.get("subject")),
         "received": values.instant(message.get("received_date")) or values.instant(message.get("sent_date")),
         "importance": _importance(message.get("priority")),
-        "message_id": values.line(message.get("message_id") or headers.get("message-id")),
+        **_conversation(message, headers),
         "size": message.get("size") if isinstance(message.get("size"), int) else None,
         "categories": category(message.get("color_label")),
         "attachments": tuple(_attachments(message))[:most_attachments] or None,
@@ -113,6 +113,16 @@ def fields_of(
         **_protection(message, headers),
     }
     return {field: value for field, value in found.items() if value is not None}
+
+
+def _conversation(message: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    message_id = values.line(message.get("message_id") or headers.get("message-id"))
+    moment = values.instant(message.get("sent_date")) or values.instant(message.get("received_date"))
+    return {
+        "message_id": message_id,
+        "conversation": conversation.name(message_id, headers.get("references"), headers.get("in-reply-to")),
+        "conversation_index": conversation.index(headers.get("thread-index"), moment),
+    }
 
 
 def _headers(message: Mapping[str, Any]) -> dict[str, str]:
