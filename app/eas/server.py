@@ -25,7 +25,7 @@ from app.eas.memory import Memory
 from app.eas.request import Command, parse
 from app.eas.settings import EasSettings
 from app.eas.status import MALFORMED, ROOTS, Common
-from app.eas.versions import COMMANDS, Version
+from app.eas.versions import ADVERTISED, COMMANDS
 from app.usm.errors import (
     AccessDenied,
     Busy,
@@ -140,7 +140,7 @@ class ActiveSync:
 
 
 def _versions() -> str:
-    return ",".join(version.text for version in Version)
+    return ",".join(version.text for version in ADVERTISED)
 
 
 def _offer() -> dict[str, str]:

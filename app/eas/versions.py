@@ -15,6 +15,8 @@ from typing import Final
 class Version(IntEnum):
     """A protocol version that is served."""
 
+    V2_5 = 25
+    V12_0 = 120
     V12_1 = 121
     V14_0 = 140
     V14_1 = 141
@@ -27,7 +29,11 @@ class Version(IntEnum):
         return f"{self.value // 10}.{self.value % 10}"
 
 
+OLDEST: Final = min(Version)
 NEWEST: Final = max(Version)
+
+ADVERTISED: Final = tuple(version for version in Version if version >= Version.V12_1)
+"""What OPTIONS tells devices; older versions are understood already."""
 
 BY_TEXT: Final[Mapping[str, Version]] = {version.text: version for version in Version}
 
@@ -53,7 +59,7 @@ class CommandRule:
 
     name: str
     code: int | None
-    since: Version = Version.V12_1
+    since: Version = OLDEST
     until: Version = NEWEST
 
     def exists_in(self, version: Version) -> bool:
@@ -70,6 +76,9 @@ COMMANDS: Final[Mapping[str, CommandRule]] = {
         CommandRule("SmartReply", 3),
         CommandRule("GetAttachment", 4, until=Version.V12_1),
         CommandRule("GetHierarchy", None, until=Version.V12_1),
+        CommandRule("CreateCollection", None, until=Version.V2_5),
+        CommandRule("DeleteCollection", None, until=Version.V2_5),
+        CommandRule("MoveCollection", None, until=Version.V2_5),
         CommandRule("FolderSync", 9),
         CommandRule("FolderCreate", 10),
         CommandRule("FolderDelete", 11),
@@ -78,16 +87,16 @@ COMMANDS: Final[Mapping[str, CommandRule]] = {
         CommandRule("GetItemEstimate", 14),
         CommandRule("MeetingResponse", 15),
         CommandRule("Search", 16),
-        CommandRule("Settings", 17),
+        CommandRule("Settings", 17, since=Version.V12_0),
         CommandRule("Ping", 18),
-        CommandRule("ItemOperations", 19),
+        CommandRule("ItemOperations", 19, since=Version.V12_0),
         CommandRule("Provision", 20),
         CommandRule("ResolveRecipients", 21),
         CommandRule("ValidateCert", 22),
         CommandRule("Find", 23, since=Version.V16_1),
     )
 }
-"""Every command of the standard from 12.1 on, whether it is served here or not."""
+"""Every command of the standard, whether it is served here or not."""
 
 BY_CODE: Final[Mapping[int, CommandRule]] = {
     rule.code: rule for rule in COMMANDS.values() if rule.code is not None

@@ -30,7 +30,7 @@ from app.eas.errors import ConversionError
 from app.eas.folders import SINCE
 from app.eas.options import HTML, MIME, PLAIN, Options, Preference
 from app.eas.schema.classes import CLASSES, View
-from app.eas.versions import COMMANDS, Version
+from app.eas.versions import ADVERTISED, COMMANDS, Version
 from app.usm.content import FIELDS
 from app.usm.model import ContentType, Device, Item
 from app.wbxml.element import Element
@@ -182,7 +182,7 @@ def place(content: ContentType, field: str) -> Place:
     since: Version | None = None
     taken = False
     without = {**BASE[content], **NEEDED.get((content, field), {})}
-    for version in (each for each in Version if each >= SINCE.get(content, each)):
+    for version in (each for each in ADVERTISED if each >= SINCE.get(content, each)):
         for sample in SAMPLES[content][field]:
             try:
                 before = rendered(content, without, version)
@@ -299,7 +299,7 @@ How to read the tables of fields:
 * *OX* is the name in OX's HTTP API, its column in brackets. A calendar has two: of the old module, and of the new one.
 * *Tags* are those by which a device sees the field; *since* is the first version that has them.
 * *Direction*: → goes to the device, ← is also taken from it, – is not shown to devices (it is kept as it is in OX).
-""".format(versions=", ".join(version.text for version in Version))
+""".format(versions=", ".join(version.text for version in ADVERTISED))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -307,14 +307,21 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [*("| " + " | ".join(line) + " |" for line in lines), ""]
 
 
+def _existing() -> list[str]:
+    """The commands of the versions that are advertised."""
+    return [name for name, rule in COMMANDS.items() if any(map(rule.exists_in, ADVERTISED))]
+
+
 def _commands(exercised: Sequence[str]) -> list[str]:
     rows = []
-    for name, rule in COMMANDS.items():
+    for name in _existing():
+        rule = COMMANDS[name]
         marks = [
-            "" if not rule.exists_in(version) else "yes" if name in ENTRIES else "no" for version in Version
+            "" if not rule.exists_in(version) else "yes" if name in ENTRIES else "no"
+            for version in ADVERTISED
         ]
         rows.append([name, *marks, "yes" if name in exercised else ""])
-    head = ["command", *(version.text for version in Version), "tested"]
+    head = ["command", *(version.text for version in ADVERTISED), "tested"]
     return ["## Commands", "", "Empty: the version has no such command.", "", *_table(head, rows)]
 
 
@@ -353,7 +360,7 @@ def share(exercised: Sequence[str]) -> tuple[int, int]:
     commands of the standard."""
     seen = set(exercised)
     tags = [tag for page, tags in standard().items() if in_use(page, seen) for tag in tags]
-    everything = [*tags, *COMMANDS]
+    everything = [*tags, *_existing()]
     return sum(each in seen for each in everything), len(everything)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from app.eas.errors import ConversionError
 from app.eas.schema.text import safe, with_lf
-from app.eas.versions import Version
+from app.eas.versions import OLDEST, Version
 from app.wbxml.element import Element
 
 MAX_TEXTS: Final = 300
@@ -46,7 +46,7 @@ class Row:
     tag: str
     field: str
     kind: Kind
-    since: Version = Version.V12_1
+    since: Version = OLDEST
     ghosted: bool = False
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.eas.options import Options
-from app.eas.versions import Version
+from app.eas.versions import ADVERTISED, Version
 from app.usm.content import Pattern, Recurrence
 from app.usm.model import ContentType
 from tests.eas.calendars import CALENDAR, HOUR, MEETING, START, calendar_phone
@@ -19,7 +19,7 @@ INSTANCE = ("AirSyncBase:InstanceId", "20260309T090000Z")
 TIMES = (("Calendar:StartTime", "20260302T090000Z"), ("Calendar:EndTime", "20260302T100000Z"))
 
 
-@pytest.fixture(params=list(Version), ids=lambda version: version.text)
+@pytest.fixture(params=ADVERTISED, ids=lambda version: version.text)
 def phone(request: pytest.FixtureRequest) -> Phone:
     return calendar_phone(Version(request.param))
 
