@@ -20,7 +20,7 @@ from enum import IntEnum
 from hashlib import blake2b
 from typing import Final
 
-from app.usm.journal import Record
+from app.usm.journal import Record, noted
 from app.usm.model import SessionId
 from app.usm.ports import Clock, StateStore, Tokens
 
@@ -68,7 +68,7 @@ class Deeds:
             store.begin(session, kind, tokens.text()[:16], Record(0, {}).dumps())
         self._counter = 1 if heads is None else heads.newest.counter
         kept = {} if heads is None else store.stamps(session, kind, self._counter)
-        self._deeds = {name: Deed(**json.loads(text)) for name, text in kept.items()}
+        self._deeds = {name: noted(Deed, json.loads(text)) for name, text in kept.items()}
 
     def get(self, name: str) -> Deed | None:
         """The deed of this name, if it is remembered."""

@@ -322,6 +322,8 @@ class Exchange:
             return Outcome.DONE, item_id
         item_id = done.item_id or item_id
         self._held[item_id] = done.stamp
+        if done.echo:  # the answer that brought it may be the one that was lost
+            self._again.add(item_id)
         return Outcome.DONE, item_id
 
     def _create(self, change: ClientChange) -> tuple[Outcome, str]:
@@ -331,7 +333,8 @@ class Exchange:
         self._asking = name
         written = _with_names(change, self._source.create(self._folder, change.fields, entry.uid))
         self._asking = ""
-        self._done[name] = found(replace(entry, digest=digest_of(change)), written.id, written.stamp)
+        entry = replace(entry, digest=digest_of(change), echo=written.altered)
+        self._done[name] = found(entry, written.id, written.stamp)
         if written.id:
             self._now_held(written)
         return Outcome.DONE, written.id
@@ -359,7 +362,10 @@ class Exchange:
         name = name_of(change)
         uid = self._done[name].uid if name in self._done else ""
         replaced = written.id != step.item_id
-        self._done[name] = Entry(digest_of(change), uid, step.item_id, written.stamp, spent=replaced)
+        echo = step.echo or written.altered
+        self._done[name] = Entry(
+            digest_of(change), uid, step.item_id, written.stamp, spent=replaced, echo=echo and not replaced
+        )
         if replaced:  # the device drops its item, and gets the new one as any other
             self._source_has(step.item_id, None)
             if written.id:

@@ -15,17 +15,21 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as fields_of
 from hashlib import blake2b
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from app.usm.content import Upload
 from app.usm.model import ChangeKind, ClientChange, SessionId
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One change that was done or begun. ``digest``: of its content; ``stamp``: the item's stamp afterwards; ``spent``:
-    the device's item was there no more afterwards (a draft that was sent, or that the source keeps as a new one)."""
+    the device's item was there no more afterwards (a draft that was sent, or that the source keeps as a new one);
+    ``echo``: the source has it otherwise than the device, which must get it back."""
 
     digest: str
     uid: str = ""
@@ -33,6 +37,7 @@ class Entry:
     stamp: str = ""
     asked: int = 0
     spent: bool = False
+    echo: bool = False
 
     @property
     def is_intent(self) -> bool:
@@ -77,7 +82,7 @@ class Record:
         since, count = data.get("deleted", (0, 0))
         return cls(
             data["base"],
-            {name: Entry(**entry) for name, entry in data["entries"].items()},
+            {name: noted(Entry, entry) for name, entry in data["entries"].items()},
             (since, count),
             tuple(data.get("released", ())),
             data.get("emptied", 0),
@@ -86,6 +91,12 @@ class Record:
     def for_base(self, base: int) -> Mapping[str, Entry]:
         """The entries, if they belong to requests that stood on this key."""
         return self.entries if self.base == base else {}
+
+
+def noted(kind: type[T], data: Mapping[str, Any]) -> T:
+    """A dataclass of what was noted of it. What a node of a newer release has noted besides is left out."""
+    known = {each.name for each in fields_of(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in data.items() if name in known})
 
 
 def _short(entry: Entry) -> dict[str, Any]:

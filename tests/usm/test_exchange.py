@@ -301,6 +301,17 @@ def test_flags_changed_on_both_sides_are_merged(world: World) -> None:
     assert ask(world, INBOX, result.key).changes == ()
 
 
+def test_what_was_merged_comes_again_when_the_answer_was_lost(world: World) -> None:
+    mail = world.source.put(INBOX, {"read": False, "flagged": False})
+    key = ask(world, INBOX, start(world, INBOX)).key
+    world.source.touch(INBOX, mail, {"flagged": True})
+    ask(world, INBOX, key, change(mail, read=True))
+    result = ask(world, INBOX, key, change(mail, read=True))
+    assert result.results[0].outcome is Outcome.DONE
+    assert result.changes[0].payload.fields == {"read": True, "flagged": True}
+    assert ask(world, INBOX, result.key).changes == ()
+
+
 def test_an_item_nobody_knows_cannot_be_changed_or_deleted(world: World) -> None:
     result = ask(world, CONTACTS, start(world), change("77", last_name="x"), delete("78"))
     assert [entry.outcome for entry in result.results] == [Outcome.GONE, Outcome.GONE]
@@ -555,6 +566,15 @@ def test_two_items_under_one_name_are_not_mixed_up(world: World) -> None:
 def test_what_the_source_altered_comes_back_to_the_device(world: World) -> None:
     world.source.alters = True
     result = ask(world, CONTACTS, start(world), add("c1", last_name="Neu"))
+    assert kinds(result) == [(ChangeKind.CHANGE, result.results[0].item_id)]
+    assert ask(world, CONTACTS, result.key).changes == ()
+
+
+def test_what_the_source_altered_comes_again_when_the_answer_was_lost(world: World) -> None:
+    world.source.alters = True
+    key = start(world)
+    ask(world, CONTACTS, key, add("c1", last_name="Neu"))
+    result = ask(world, CONTACTS, key, add("c1", last_name="Neu"))
     assert kinds(result) == [(ChangeKind.CHANGE, result.results[0].item_id)]
     assert ask(world, CONTACTS, result.key).changes == ()
 

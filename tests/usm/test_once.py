@@ -19,7 +19,7 @@ from app.usm.errors import (
     SourceUnavailable,
     StoreUnavailable,
 )
-from app.usm.journal import digest_of
+from app.usm.journal import Entry, Record, digest_of
 from app.usm.model import (
     ChangeKind,
     ClientChange,
@@ -547,3 +547,9 @@ def test_a_change_with_another_file_is_another_change() -> None:
 
     assert digest_of(change(b"one")) == digest_of(change(b"one"))
     assert digest_of(change(b"one")) != digest_of(change(b"two"))
+
+
+def test_what_a_node_of_a_newer_release_noted_besides_is_passed_over() -> None:
+    record = Record(3, {"item:7": Entry("d", item_id="7", stamp="v1", echo=True)})
+    newer = record.dumps().replace('"echo":true', '"echo":true,"unheard":[1]')
+    assert Record.loads(newer) == record
