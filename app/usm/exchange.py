@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 
-from app.usm import brakes, decide, held, hierarchy, holding, keys, window
+from app.usm import brakes, decide, held, hierarchy, holding, keys, silence, window
 from app.usm.errors import (
     ItemConflict,
     ItemError,
@@ -125,6 +125,8 @@ class Exchange:
             for item in self._again & self._held.keys():
                 self._held[item] = held.WRONG
             changes, more = self._collect() if request.want_changes else ([], False)
+            if not changes:
+                self._explain_silence()
             fetched = self._fetch()
         except UsmError as error:
             self._leave_word(error)
@@ -461,6 +463,13 @@ class Exchange:
             elif (change := self._render(kind, item_id, items)) is not None:
                 changes.append(change)
         return changes, more
+
+    def _explain_silence(self) -> None:
+        """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either."""
+        level = logging.INFO if silence.is_empty_handed(self._held) else logging.DEBUG
+        if _log.isEnabledFor(level):
+            why = silence.reason(self._request, self._held, self._listing)
+            _log.log(level, "folder %s of %s: nothing sent: %s", self._folder.id, self._session, why)
 
     def _pending(self) -> list[tuple[ChangeKind, str]]:
         return list(decide.pending(self._held, self._listing, self._now()))
