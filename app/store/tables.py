@@ -22,6 +22,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKeyConstraint,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -39,6 +40,7 @@ VERSION_TABLE: Final = "usmSchemaVersion"
 
 PROTOCOL_LENGTH: Final = 32
 DEVICE_LENGTH: Final = 128
+STANDING_LENGTH: Final = 16
 FIELD_LENGTH: Final = 128
 
 HEAD_BLOCK: Final = -1
@@ -90,11 +92,15 @@ sessions: Final = Table(
     Column("device", _identifier(DEVICE_LENGTH), nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("last_used", BigInteger, nullable=False),
+    Column("standing", _identifier(STANDING_LENGTH), nullable=True),
+    Column("decided", BigInteger, nullable=True),
     PrimaryKeyConstraint("cid", "id"),
     UniqueConstraint("cid", "user", "protocol", "device", name="USMSession_device"),
+    Index("USMSession_decided", "decided"),
     **_INNODB,
 )
-"""Who syncs: one user on one device over one protocol."""
+"""Who syncs: one user on one device over one protocol. ``standing``: what an administrator decided of the device, and
+when (``decided``); see :mod:`app.usm.devices`."""
 
 fields: Final = Table(
     "USMSessionFields",

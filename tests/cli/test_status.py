@@ -37,7 +37,7 @@ def seen(etc: Path, *devices: tuple[int, str, int]) -> None:
     with sqlite3.connect(etc / "state.sqlite") as connection:
         for number, (user, device, moment) in enumerate(devices, 1):
             values = (1, number, user, "EAS", device, moment, moment)
-            connection.execute("INSERT INTO USMSession VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            connection.execute("INSERT INTO USMSession VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)", values)
     connection.close()
 
 

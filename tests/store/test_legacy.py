@@ -181,7 +181,7 @@ def test_what_was_saved_and_dropped_comes_back_as_it_was(two_schemas: Installati
     assert two_schemas.picture() == [{}, {}]
     assert two_schemas.numbers() == [33, 33]
     two_schemas.migrate()
-    two_schemas.sql("INSERT INTO USMSession VALUES (1, 9, 3, 'EAS', 'new phone', 0, 0)")
+    two_schemas.sql("INSERT INTO USMSession VALUES (1, 9, 3, 'EAS', 'new phone', 0, 0, NULL, NULL)")
     done = restore(two_schemas.places, two_schemas.folder, silent)
     assert set(done.values()) == {"restored"}
     assert two_schemas.picture() == before
@@ -660,7 +660,7 @@ def test_our_own_tables_make_room_for_another_product_and_come_back(installation
     for statement in legacy.drop_statements():
         installation.sql(statement)
     installation.migrate()
-    installation.sql("INSERT INTO USMSession VALUES (1, 9, 3, 'EAS', 'phone', 0, 0)")
+    installation.sql("INSERT INTO USMSession VALUES (1, 9, 3, 'EAS', 'phone', 0, 0, NULL, NULL)")
     installation.sql("INSERT INTO USMSessionFields VALUES (1, 9, 'EAS.Feld', 'ä')")
     before = installation.sql("SHOW TABLES")
     save(installation.places, installation.folder, silent)
