@@ -6,35 +6,25 @@ OX: no device knows them, and one that got them as persons would destroy them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
-from app.ox import mending
+from app.ox import mending, pictures
 from app.ox.client import FORCE, Answer, Call
-from app.ox.errors import Refusal, Rejected, TooLarge, Unsupported
+from app.ox.errors import Refusal, Rejected
 from app.ox.mapping import contact as mapping
 from app.ox.mending import Draft
 from app.ox.module import Context, Found, in_parts, json_id
 from app.ox.objects import Objects, id_of, stamp_of
-from app.usm.errors import ItemConflict, ItemError, ItemGone, ItemUnreadable
+from app.usm.errors import ItemConflict, ItemGone, ItemUnreadable
 from app.usm.model import BodyKind, ContentType, Download, Item, Listing, Written
 
 _MODULE: Final = "contacts"
 _NO_PICTURE: Final = "CON-0158"
 """What OX says of a picture whose kind it does not know."""
 _LISTED: Final = (mapping.ID, mapping.LAST_MODIFIED, mapping.IS_LIST)
-
-_PICTURE_TYPES: Final = (
-    (b"\xff\xd8", "image/jpeg"),
-    (b"\x89PNG", "image/png"),
-    (b"GIF8", "image/gif"),
-    (b"BM", "image/bmp"),
-)
-_IMAGE_URL: Final = re.compile(r"/(image/[^?#]*)\?([^#]*)")
 
 
 class Contacts:
@@ -85,16 +75,8 @@ class Contacts:
         return Item(id_of(row), stamp_of(row), ContentType.CONTACTS, fields)
 
     def _picture(self, url: Any) -> bytes | None:
-        """The picture behind an ``image1_url``. Only its part from ``image/`` on is used: host and prefix are those
-        that a browser needs."""
-        found = _IMAGE_URL.search(url) if isinstance(url, str) else None
-        if found is None:
-            return None
-        try:
-            picture = self._client.download(found[1], dict(parse_qsl(found[2])), self._settings.picture_bytes)
-        except (ItemError, TooLarge, Unsupported):
-            return None  # a contact without its picture is better than no contact
-        return picture if _picture_type(picture) else None
+        """A contact without its picture is better than no contact."""
+        return pictures.fetch(self._client, url, self._settings.picture_bytes)
 
     # -- writing ---------------------------------------------------------------------------------------------
 
@@ -168,7 +150,7 @@ class Contacts:
     def _send(self, action: str, draft: Draft, params: Mapping[str, str]) -> Answer:
         if not draft.picture:
             return self._client.put(_MODULE, action, draft.body, params)
-        content_type = _picture_type(draft.picture)
+        content_type = pictures.content_type(draft.picture)
         if content_type is None:
             raise Rejected.because(Refusal(_NO_PICTURE, "", "a picture must be JPEG, PNG, GIF or BMP"))
         file = (f"picture.{content_type.removeprefix('image/')}", draft.picture, content_type)
@@ -186,7 +168,3 @@ def _renamed(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, 
         return {}
     now = mapping.display_name({**named, **fields})
     return {"display_name": now} if now and now != shown else {}
-
-
-def _picture_type(picture: bytes) -> str | None:
-    return next((name for magic, name in _PICTURE_TYPES if picture.startswith(magic)), None)

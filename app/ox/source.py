@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
 from app.ox import folders, tracing
+from app.ox.availability import Availability
 from app.ox.calendar.module import Calendar
 from app.ox.client import Answer, Call
 from app.ox.contacts import Contacts
+from app.ox.directory import Directory
 from app.ox.errors import Unsupported
+from app.ox.infostore import Infostore
+from app.ox.item_search import ItemSearch
 from app.ox.mail import Mail
+from app.ox.mail_search import MailSearch
 from app.ox.module import Context, Module
 from app.ox.notes import Notes
 from app.ox.tasks import Tasks
@@ -31,6 +36,7 @@ from app.usm.model import (
     User,
     Written,
 )
+from app.usm.queries import BusyTime, Condition, Document, Hit, Hits, Person, Resolved
 
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
     ContentType.MAIL: Mail,
@@ -43,6 +49,8 @@ MODULES: Final[Mapping[ContentType, type[Module]]] = {
 
 MADE_AT_NEED: Final = frozenset((ContentType.NOTES,))
 """Content whose folder is there for devices before OX has it."""
+
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class OxSource:
@@ -202,6 +210,51 @@ class OxSource:
         """See the port."""
         self._folders.delete(folder)
 
+    def search(self, folders: Sequence[FolderRef], condition: Condition | None, most: int) -> Hits:
+        """See the port. Messages cost a call for every twenty folders, other contents one or two each."""
+        mails = MailSearch(self._context, condition)
+        found = list(mails.run([each for each in folders if each.content is ContentType.MAIL]))
+        if condition is not None:
+            others = ItemSearch(
+                self._context, condition, self._modules.get(ContentType.NOTES), self._has_chronos
+            )
+            for content in self._modules.keys() - {ContentType.MAIL}:
+                places = [each for each in folders if each.content is content]
+                if places:
+                    found += others.run(content, places)
+        found.sort(key=_newest, reverse=True)
+        return Hits(tuple(found[:most]), len(found), mails.complete)
+
+    def people(self, text: str) -> Sequence[Person]:
+        """See the port; one call."""
+        return Directory(self._context).people(text)
+
+    def resolve(self, names: Sequence[str]) -> Resolved:
+        """See the port."""
+        return Directory(self._context).resolve(names)
+
+    def picture(self, person: Person) -> bytes | None:
+        """See the port; one call for a person with a picture."""
+        return Directory(self._context).picture(person)
+
+    def busy(self, mails: Sequence[str], start: datetime, end: datetime) -> Mapping[str, Sequence[BusyTime]]:
+        """See the port; nobody's, to a user without a calendar."""
+        if ContentType.CALENDAR not in self._modules:
+            return {}
+        return Availability(self._context, self._has_chronos()).busy(mails, start, end)
+
+    def documents(self, path: Sequence[str]) -> Sequence[Document]:
+        """See the port; a call for each step of the path."""
+        return Infostore(self._context).documents(path)
+
+    def document(self, path: Sequence[str]) -> Download:
+        """See the port; the same and one more."""
+        return Infostore(self._context).document(path)
+
+    def _has_chronos(self) -> bool:
+        calendar = self._modules.get(ContentType.CALENDAR)
+        return isinstance(calendar, Calendar) and calendar.is_chronos
+
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """See the port; one call, the first time on an old OX two."""
         known = [folder for folder in folders if folder.content in self._modules]
@@ -241,6 +294,10 @@ class OxSource:
         if module is None:
             raise FolderGone(f"user {self.user.login} has no {folder.content}")
         return module
+
+
+def _newest(hit: Hit) -> tuple[datetime, str]:
+    return hit.when or _BEGINNING, hit.item_id
 
 
 def _good(answers: Sequence[Answer | UsmError]) -> list[Answer] | None:

@@ -25,6 +25,7 @@ from app.usm.model import (
     User,
     Written,
 )
+from app.usm.queries import BusyTime, Condition, Document, Hits, Person, Resolved
 
 
 class Clock(Protocol):
@@ -193,6 +194,39 @@ class DataSource(Protocol):
 
     def delete_folder(self, folder: FolderRef) -> None:
         """Delete a folder with all that is in it. Raises ``FolderGone``, ``ItemRefused``."""
+        ...
+
+    def search(self, folders: Sequence[FolderRef], condition: Condition | None, most: int) -> Hits:
+        """The items of these folders that meet a condition (``None``: all), the newest first, at most so many. A folder
+        that is gone is left out; so is one that cannot be searched in reasonable time."""
+        ...
+
+    def people(self, text: str) -> Sequence[Person]:
+        """Those in the directory of whom each of these words begins a name or an address, by their names; nobody where
+        the user may not see the directory, or the text is too short for a search."""
+        ...
+
+    def resolve(self, names: Sequence[str]) -> Resolved:
+        """The same for several names, over the directory and the user's own contacts, distribution lists among them.
+        A name that is somebody's mail address means nobody else. At most one call."""
+        ...
+
+    def picture(self, person: Person) -> bytes | None:
+        """The picture of somebody who was found, ``None`` without one."""
+        ...
+
+    def busy(self, mails: Sequence[str], start: datetime, end: datetime) -> Mapping[str, Sequence[BusyTime]]:
+        """When those who have these addresses are not free within a span; somebody whose calendar the source does not
+        know, or does not tell of, is absent."""
+        ...
+
+    def documents(self, path: Sequence[str]) -> Sequence[Document]:
+        """A file or folder of the user's documents by the names that lead to it, and what a folder holds, folders
+        first. Raises ``ItemGone``, ``ItemRefused``."""
+        ...
+
+    def document(self, path: Sequence[str]) -> Download:
+        """The newest version of a file. Raises ``ItemGone``, ``ItemRefused``, ``ItemUnreadable`` for one too large."""
         ...
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:

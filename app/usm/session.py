@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from app.usm import deeds, hierarchy, keys, renames, sending, watch
+from app.usm import deeds, hierarchy, keys, renames, searching, sending, watch
 from app.usm.content import Reply
 from app.usm.deeds import Deeds, Kind
 from app.usm.errors import FolderGone, UnknownSyncKey
@@ -43,6 +43,7 @@ from app.usm.model import (
 )
 from app.usm.moving import Mover
 from app.usm.ports import Clock, DataSource, Heads, StateStore, Tokens, Waiter
+from app.usm.queries import BusyTime, Document, Hits, Person, Resolved, Search
 from app.usm.replying import Answer
 
 _LONG_AGO: Final = 1
@@ -260,6 +261,39 @@ class Session:
                 self._store.write_journal(self.id, folder, replace(journal, emptied=_LONG_AGO).dumps())
             self._source.empty(ref, subfolders)
         self._waiter.announce(self.id.context_id, self.id.user_id, [ref.id])
+
+    # -- searching -------------------------------------------------------------------------------------------
+
+    def search(self, search: Search) -> Hits:
+        """The items that meet a search, the newest first; see :mod:`app.usm.searching`. Raises ``UnknownSyncKey`` where
+        the device never asked for its folders, ``FolderGone`` for one that it has not."""
+        heads = self._kept(self._store.heads(self.id, HIERARCHY))
+        held = self._store.stamps(self.id, HIERARCHY, heads.newest.counter)
+        return searching.find(self._source, self._known(), held, search)
+
+    def people(self, text: str) -> Sequence[Person]:
+        """Those in the directory whom a text means; see :meth:`app.usm.ports.DataSource.people`."""
+        return self._source.people(text)
+
+    def resolve(self, names: Sequence[str]) -> Resolved:
+        """Those whom names may mean; see :meth:`app.usm.ports.DataSource.resolve`."""
+        return self._source.resolve(names)
+
+    def picture(self, person: Person) -> bytes | None:
+        """The picture of somebody who was found."""
+        return self._source.picture(person)
+
+    def busy(self, mails: Sequence[str], start: datetime, end: datetime) -> Mapping[str, Sequence[BusyTime]]:
+        """When people are not free; see :meth:`app.usm.ports.DataSource.busy`."""
+        return self._source.busy(mails, start, end)
+
+    def documents(self, path: Sequence[str]) -> Sequence[Document]:
+        """A file or folder of the user's documents, and what a folder holds. Raises ``ItemGone``, ``ItemRefused``."""
+        return self._source.documents(path)
+
+    def document(self, path: Sequence[str]) -> Download:
+        """A file of the user's documents. Raises ``ItemGone``, ``ItemRefused``, ``ItemUnreadable``."""
+        return self._source.document(path)
 
     # -- what happens once -------------------------------------------------------------------------------------
 

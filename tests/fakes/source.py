@@ -33,6 +33,7 @@ from app.usm.model import (
     User,
     Written,
 )
+from tests.fakes.searching import Searchable
 
 ANTON = User(1, 3, "anton@example.org", "anton@example.org", "Anton")
 
@@ -54,7 +55,7 @@ class _Stored:
         """Stays when the item moves, as a Message-ID does."""
 
 
-class MemorySource:
+class MemorySource(Searchable):
     """``DataSource`` over dictionaries. ``before``/``after`` are called with the method's name around each call.
 
     ``unreadable`` holds ids of items that :meth:`read` cannot convert; ``readonly`` ids of folders that take nothing,
@@ -67,6 +68,7 @@ class MemorySource:
     """
 
     def __init__(self, user: User = ANTON, folders: Sequence[Folder] = STANDARD_FOLDERS) -> None:
+        super().__init__()
         self.user = user
         self.tree: list[Folder] = list(folders)
         self.items: dict[str, dict[str, _Stored]] = {folder.id: {} for folder in folders}
@@ -207,7 +209,7 @@ class MemorySource:
         if folder.id in self.readonly:
             raise ItemRefused(f"folder {folder.id!r} is read-only")
         if fields.get("send"):
-            self.sent.append(Outgoing(b"", mark=uid))
+            self.sent.append(Outgoing(str(fields.get("born", "")).encode(), mark=uid))
             self.after("create")
             return Written("", "")
         item_id, stamp = str(self._tick()), f"v{self._last}"
@@ -240,7 +242,7 @@ class MemorySource:
             return Written(item_id, item.stamp)
         if fields.get("send"):
             del self._items(folder)[item_id]
-            self.sent.append(Outgoing(b"", mark=item.trace))
+            self.sent.append(Outgoing(str(item.fields.get("born", "")).encode(), mark=item.trace))
             self.after("update")
             return Written("", "")
         for name, value in fields.items():

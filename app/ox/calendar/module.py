@@ -109,14 +109,18 @@ class Calendar:
         """A hash of it."""
         return self._api().fingerprint(answers)
 
-    def _api(self) -> Api:
+    @property
+    def is_chronos(self) -> bool:
+        """Which of the two modules there is; the first time in a process one call."""
         traits = self._context.traits
         if self._context.access.legacy:
-            newer = False
-        else:
-            if traits.chronos is None:
-                traits.chronos = self._has_chronos()
-            newer = traits.chronos
+            return False
+        if traits.chronos is None:
+            traits.chronos = self._has_chronos()
+        return traits.chronos
+
+    def _api(self) -> Api:
+        newer = self.is_chronos
         if newer not in self._apis:
             self._apis[newer] = Chronos(self._context) if newer else Legacy(self._context)
         return self._apis[newer]
