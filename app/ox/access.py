@@ -67,7 +67,8 @@ def identify(client: OxClient, login: str, answer: Mapping[str, Any]) -> Access:
     context_id = _number(answer.get("context_id")) or _number(leaf(client, "context_id"))
     if not user_id or not context_id:
         raise SourceUnavailable(f"OX does not say which user and context {login} is")
-    return Access(User(context_id, user_id, login, _sender(client, contents)), contents, legacy)
+    user = User(context_id, user_id, login, _sender(client, contents), _name(client))
+    return Access(user, contents, legacy)
 
 
 def check(client: OxClient, access: Access) -> Access:
@@ -141,6 +142,18 @@ def _sender(client: OxClient, contents: frozenset[ContentType]) -> str:
         if isinstance(address, str) and "@" in address:
             return address
     return ""
+
+
+def _name(client: OxClient) -> str:
+    """What the user is called, for the From of messages; ``""`` where OX does not tell."""
+    try:
+        data = client.get("user", "get", scope=Scope.READ).data
+    except (Unsupported, ItemError):
+        return ""
+    entry = data if isinstance(data, dict) else {}
+    parts = (str(entry.get(name) or "").split() for name in ("display_name", "first_name", "last_name"))
+    shown, first, last = (" ".join(words) for words in parts)
+    return shown or f"{first} {last}".strip()
 
 
 def _number(value: Any) -> int:

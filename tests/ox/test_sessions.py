@@ -100,7 +100,8 @@ def test_each_device_has_a_session_of_its_own(provider, ox):
 
 
 def test_the_cost_of_logging_in_counts(provider):
-    assert provider.open(ANTON, PHONE).cost.calls == 3
+    assert provider.open(ANTON, PHONE).cost.calls == 4
+    assert provider.open(ANTON, PHONE).cost.calls == 0
 
 
 @pytest.mark.parametrize(
@@ -416,6 +417,25 @@ def test_an_ox_without_capabilities_is_asked_by_its_config_tree(clock):
     ox.on("config/mail/defaultaddress", {"data": "anton@example.org"})
     source = OxSourceProvider(SETTINGS, clock, ox).open(ANTON, PHONE)
     assert (source.user.context_id, source.user.user_id, source.user.mail) == (42, 5, "anton@example.org")
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ({"data": {"display_name": "Anton  Ärmel", "first_name": "A."}}, "Anton Ärmel"),
+        ({"data": {"first_name": "Anton", "last_name": "Ärmel"}}, "Anton Ärmel"),
+        ({"data": {"display_name": None, "last_name": "Ärmel"}}, "Ärmel"),
+        ({"data": []}, ""),
+        (error("USR-0010"), ""),
+        (Reply(status=404), ""),
+    ],
+)
+def test_a_user_is_called_as_ox_does(clock, answer, name):
+    ox = standard().on("user?get", answer)
+    provider = OxSourceProvider(SETTINGS, clock, ox)
+    assert provider.open(ANTON, PHONE).user.name == name
+    assert provider.open(ANTON, PHONE).user.name == name
+    assert len(ox.made("user?get")) == 1
 
 
 @pytest.mark.parametrize("usm", [{"module": True}, {"module": True, "eas": False}, {"eas": True}, None])
