@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from app.usm.errors import (
     AccessDenied,
+    AccountBlocked,
     FolderGone,
     ItemConflict,
     ItemFailed,
@@ -26,6 +27,7 @@ from app.usm.errors import (
     ItemRefused,
     ItemUnreadable,
     NotEnabled,
+    PasswordExpired,
     SourceUnavailable,
     UsmError,
 )
@@ -127,13 +129,13 @@ BY_CODE: Final[Mapping[str, _Maker]] = {
     "SES-0204": _later(MUCH_LATER),
     "SES-0207": _later(MUCH_LATER),
     "SES-0208": _later(LATER),
-    "LGI-0001": AccessDenied,
+    "LGI-0001": AccountBlocked,
     "LGI-0002": _later(LATER),
     "LGI-0003": _later(LATER),
     "LGI-0005": _later(LATER),
     "LGI-0006": AccessDenied,
     "LGI-0010": _later(LATER),
-    "LGI-0011": AccessDenied,
+    "LGI-0011": PasswordExpired,
     "LGI-0013": NotEnabled,
     "LGI-0014": NotEnabled,
     "LGI-0016": _later(MUCH_LATER),

@@ -2,6 +2,8 @@
 
     UsmError
     ├── AccessDenied            name or password refused by the source
+    │   ├── AccountBlocked      the password may be right: the account is locked
+    │   └── PasswordExpired     the password was right, and must be changed
     ├── NotEnabled              a known user who may not synchronise
     ├── SourceUnavailable       the source does not answer now: try again later
     ├── StoreUnavailable        the state does not answer now: try again later
@@ -27,6 +29,14 @@ class UsmError(Exception):
 
 class AccessDenied(UsmError):
     """The source refused the name or the password."""
+
+
+class AccountBlocked(AccessDenied):
+    """The account is locked: no password opens it now."""
+
+
+class PasswordExpired(AccessDenied):
+    """The password is no longer good and has to be changed, elsewhere."""
 
 
 class NotEnabled(UsmError):

@@ -44,10 +44,12 @@ class FolderRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a person typed in."""
+    """What a person typed in, or was given: with ``is_token`` the password is an OAuth access token (RFC 6750), and the
+    login only what the device says of its user."""
 
     login: str
     password: str = field(repr=False)
+    is_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
