@@ -20,7 +20,7 @@ import logging
 import math
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from app.notify.bus import Announcement, Arrival, Bus, LocalBus, News
@@ -39,6 +39,9 @@ _EARLY = 0.02
 
 _STEP = 0.05
 """Seconds between the moments at which requests end when the service stops."""
+
+_MARGIN = 15.0
+"""Seconds between a request's look at what was decided of its device and its parking; clocks may differ as well."""
 
 _SPREAD = 0.1
 """The time between two looks grows by at most this share of it."""
@@ -301,6 +304,23 @@ class Hub:
     ) -> None:
         """See :class:`app.usm.ports.Waiter`."""
         self._bus.publish(Announcement(context_id, user_id, tuple(folders), by))
+
+    def summon(self, session: SessionId) -> None:
+        """See :class:`app.usm.ports.Waiter`: as if the device had come anew."""
+        self._bus.publish(Arrival(session, self.clock.now().timestamp()))
+
+    def summon_parked(self, look: Callable[[Collection[int]], Iterable[tuple[SessionId, float]]]) -> None:
+        """Summon the parked devices of which ``look`` tells, given their contexts, and at which moment (seconds since
+        1970) there was something new for them. Whoever began to wait well after that knows it."""
+        with self.guard:
+            contexts = {session.context_id for session in self._places}
+        if not contexts:
+            return
+        for session, moment in look(contexts):
+            with self.guard:
+                place = self._places.get(session)
+            if place is not None and place.arrived < moment + _MARGIN:
+                self.summon(session)
 
     def close(self, seconds: float = 0.0, per_second: float = math.inf) -> None:
         """The service stops: every parked request ends, and later ones at once.

@@ -165,8 +165,10 @@ def _stored(row: Row[Any]) -> StoredSession:
 
 
 def unused(connection: Connection, before: int) -> list[tuple[int, int]]:
-    """(context, number) of all sessions that were last used before a moment."""
-    query = select(sessions.c.cid, sessions.c.id).where(sessions.c.last_used < before)
+    """(context, number) of all sessions that were last used before a moment. What was decided of a device stays."""
+    query = select(sessions.c.cid, sessions.c.id).where(
+        sessions.c.last_used < before, sessions.c.standing.is_(None)
+    )
     return [(row.cid, row.id) for row in connection.execute(query)]
 
 
@@ -175,7 +177,10 @@ def remove_unused(connection: Connection, numbers: Sequence[tuple[int, int]], be
     return sum(
         connection.execute(
             delete(sessions).where(
-                sessions.c.cid == cid, sessions.c.id == number, sessions.c.last_used < before
+                sessions.c.cid == cid,
+                sessions.c.id == number,
+                sessions.c.last_used < before,
+                sessions.c.standing.is_(None),
             )
         ).rowcount
         for cid, number in numbers

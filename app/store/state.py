@@ -15,25 +15,25 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, null, or_, select, update
 
-from app.store import layers
+from app.store import devices, layers
 from app.store import sessions as session_rows
 from app.store.database import Database, Databases
 from app.store.locks import digest
 from app.store.sessions import StoredSession
-from app.store.tables import FIELD_LENGTH, HEAD_BLOCK, JOURNAL_BLOCK, fields, folders, storage
+from app.store.tables import FIELD_LENGTH, HEAD_BLOCK, JOURNAL_BLOCK, fields, folders, sessions, storage
 from app.usm.errors import Busy, StoreUnavailable, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
-from app.usm.ports import Head, Heads
+from app.usm.ports import Head, Heads, Remembered
 
 T = TypeVar("T")
 
@@ -304,9 +304,9 @@ class SqlStateStore:
     # --- fields
 
     def fields(self, session: SessionId) -> dict[str, str]:
-        """What a protocol remembers of a session."""
-        query = session_rows.joined(session, fields, fields.c.field, fields.c.value)
-        return {row.field: row.value for row in self._read(session, query) if row.field is not None}
+        """What a protocol remembers of a session, and its standing, by one statement."""
+        query = session_rows.joined(session, fields, sessions.c.standing, fields.c.field, fields.c.value)
+        return devices.fields_of(self._read(session, query))
 
     def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
         """Set these fields, remove those that are ``None``; the others stay. A name has at most 128 characters."""
@@ -315,6 +315,38 @@ class SqlStateStore:
                 raise ValueError(f"the field name {name[:40]!r}... is longer than {FIELD_LENGTH} characters")
         if fields:
             self._write(session, lambda connection, number: _set_fields(connection, session, number, fields))
+
+    # --- devices
+
+    def remembered(
+        self, context_id: int, user_id: int | None, about: Collection[str]
+    ) -> Sequence[Remembered]:
+        """All devices of a user, of the context without one, by user, protocol and id; see the port."""
+        return self._databases.database(context_id).read(
+            lambda connection: devices.remembered(connection, context_id, user_id, about)
+        )
+
+    def decide(
+        self, session: SessionId, standing: str | None, instead_of: Collection[str] | None = None
+    ) -> bool:
+        """Keep what was decided of a device, also of one never seen; see the port."""
+        now = self._milliseconds()
+        return self._write(
+            session,
+            lambda connection, number: devices.decide(
+                connection, session.context_id, number, standing, instead_of, now
+            ),
+        )
+
+    def decided(self, contexts: Collection[int], since: datetime) -> Sequence[tuple[SessionId, datetime]]:
+        """Of which devices of these contexts something was decided since a moment, and when. One statement a schema."""
+        moment = int(since.timestamp() * 1000)
+        databases = {id(each): each for each in map(self._databases.database, contexts)}
+        return [
+            found
+            for database in databases.values()
+            for found in database.read(partial(devices.decided, since=moment))
+        ]
 
     # --- for the administrator
 
@@ -340,8 +372,8 @@ class SqlStateStore:
         )
 
     def purge(self, unused_for: timedelta) -> int:
-        """Drop all sessions, of all schemas, that were not used for so long; how many there were. Schemas whose
-        tables are missing or not ours are passed over."""
+        """Drop all sessions, of all schemas, that were not used for so long and of which nothing was decided; how many
+        there were. Schemas whose tables are missing or not ours are passed over."""
         before = int((self._now() - unused_for.total_seconds()) * 1000)
         gone = 0
         for schema in self._databases.schemas():

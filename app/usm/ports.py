@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from app.usm.content import Reply
 from app.usm.model import (
@@ -261,6 +261,22 @@ class Heads:
     older: Head | None = None
 
 
+STANDING: Final = "usm.standing"
+"""The field of a session that tells what was decided of its device; only :meth:`StateStore.decide` writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A device that is kept, and since when; moments in UTC. ``last_used`` may lag behind by an hour; ``decided``: when
+    its standing was, ``None`` without one. ``fields``: as of :meth:`StateStore.fields`, only those that were asked for."""
+
+    id: SessionId
+    created: datetime
+    last_used: datetime
+    decided: datetime | None
+    fields: Mapping[str, str]
+
+
 class StateStore(Protocol):
     """What outlives a process. Every method may raise ``StoreUnavailable``; each write is one transaction."""
 
@@ -323,11 +339,28 @@ class StateStore(Protocol):
         ...
 
     def fields(self, session: SessionId) -> dict[str, str]:
-        """What a protocol remembers of a session (policy key, device information, options ...)."""
+        """What a protocol remembers of a session (policy key, device information, options ...), and its
+        :data:`STANDING` if it has one."""
         ...
 
     def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
         """Set these fields, remove those that are ``None``; the others stay."""
+        ...
+
+    def remembered(self, context_id: int, user_id: int, about: Collection[str]) -> Sequence[Remembered]:
+        """All devices of a user, by protocol and id, each with its standing and those fields whose names begin with
+        one of ``about`` (at least one)."""
+        ...
+
+    def decide(
+        self, session: SessionId, standing: str | None, instead_of: Collection[str] | None = None
+    ) -> bool:
+        """Keep what was decided of a device, also of one never seen; ``None`` takes it back. With ``instead_of`` only
+        if it stands as one of these says now (``""``: nothing was decided); whether it was kept."""
+        ...
+
+    def forget(self, session: SessionId) -> bool:
+        """Drop a session with all that is kept for it, its standing too. Whether there was one."""
         ...
 
 
@@ -354,4 +387,8 @@ class Waiter(Protocol):
         self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None
     ) -> None:
         """Tell everybody who waits for these folders of the user (except ``by``) that they changed."""
+        ...
+
+    def summon(self, session: SessionId) -> None:
+        """End the waits of this session: its device has something to hear that is in no folder."""
         ...

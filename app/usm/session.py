@@ -14,6 +14,7 @@ from typing import Final
 from app.usm import deeds, hierarchy, keys, renames, searching, sending, watch
 from app.usm.content import Reply
 from app.usm.deeds import Deeds, Kind
+from app.usm.devices import Registry
 from app.usm.errors import FolderGone, UnknownSyncKey
 from app.usm.exchange import Exchange, begin
 from app.usm.folder_changes import FolderChanges
@@ -86,6 +87,11 @@ class Session:
     def write_fields(self, fields: Mapping[str, str | None]) -> None:
         """Remember these; ``None`` forgets."""
         self._store.write_fields(self.id, fields)
+
+    @property
+    def registry(self) -> Registry:
+        """This device among those of its user."""
+        return Registry(self.id, self._store, self._clock)
 
     def folders(self, key: str) -> HierarchyResult:
         """What the device's folder hierarchy lacks. Key ``"0"`` starts it over; the folders' numbers and the

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from app.usm.errors import Busy, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
-from app.usm.ports import Head, Heads
+from app.usm.ports import STANDING, Head, Heads, Remembered
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass
@@ -25,6 +29,9 @@ class _Session:
     refs: dict[str, FolderRef] = field(default_factory=dict)
     fields: dict[str, str] = field(default_factory=dict)
     locked: set[int] = field(default_factory=set)
+    created: datetime = EPOCH
+    last_used: datetime = EPOCH
+    decided: datetime | None = None
 
 
 class MemoryStore:
@@ -32,10 +39,13 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._sessions: dict[SessionId, _Session] = {}
+        self.now = lambda: EPOCH
         self.before = lambda name: None
 
     def _session(self, session: SessionId) -> _Session:
-        return self._sessions.setdefault(session, _Session())
+        if session not in self._sessions:
+            self._sessions[session] = _Session(created=self.now(), last_used=self.now())
+        return self._sessions[session]
 
     @contextmanager
     def lock(self, session: SessionId, folder: int) -> Iterator[None]:
@@ -127,7 +137,43 @@ class MemoryStore:
             refs[before.id] = replace(other, id=before.id)
 
     def fields(self, session: SessionId) -> dict[str, str]:
-        return dict(self._session(session).fields)
+        kept = self._sessions.get(session)
+        if kept is None:
+            return {}
+        kept.last_used = self.now()
+        return dict(kept.fields)
+
+    def remembered(self, context_id: int, user_id: int, about: Collection[str]) -> Sequence[Remembered]:
+        wanted = (*about, STANDING)
+        return [
+            Remembered(
+                session,
+                kept.created,
+                kept.last_used,
+                kept.decided,
+                {name: value for name, value in kept.fields.items() if name.startswith(wanted)},
+            )
+            for session, kept in sorted(self._sessions.items(), key=lambda pair: str(pair[0]))
+            if (session.context_id, session.user_id) == (context_id, user_id) and session.device_id
+        ]
+
+    def decide(
+        self, session: SessionId, standing: str | None, instead_of: Collection[str] | None = None
+    ) -> bool:
+        self.before("decide")
+        kept = self._session(session)
+        if instead_of is not None and kept.fields.get(STANDING, "") not in instead_of:
+            return False
+        kept.decided = None if standing is None else self.now()
+        if standing is None:
+            kept.fields.pop(STANDING, None)
+        else:
+            kept.fields[STANDING] = standing
+        return True
+
+    def forget(self, session: SessionId) -> bool:
+        self.before("forget")
+        return self._sessions.pop(session, None) is not None
 
     def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
         self.before("write_fields")

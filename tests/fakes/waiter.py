@@ -20,6 +20,7 @@ class ScriptedWaiter:
         self.events = list(events)
         self.announced: list[tuple[int, int, tuple[str, ...], SessionId | None]] = []
         self.parked: list[tuple[str, ...]] = []
+        self.summoned: list[SessionId] = []
 
     @contextmanager
     def park(
@@ -39,3 +40,6 @@ class ScriptedWaiter:
         self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None
     ) -> None:
         self.announced.append((context_id, user_id, tuple(folders), by))
+
+    def summon(self, session: SessionId) -> None:
+        self.summoned.append(session)

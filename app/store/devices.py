@@ -1,0 +1,88 @@
+"""The devices of a schema as rows: what is remembered of them, and what was decided of them.
+
+A standing lies in the row of its session. Whoever reads a session's fields reads it along, by the same statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, or_, select, update
+
+from app.store.tables import fields, sessions
+from app.usm.model import SessionId
+from app.usm.ports import STANDING, Remembered
+
+
+def fields_of(rows: Sequence[Row[Any]]) -> dict[str, str]:
+    """The fields of one session, and its standing; ``rows`` have ``standing``, ``field`` and ``value``."""
+    found = {row.field: row.value for row in rows if row.field is not None}
+    if rows and rows[0].standing is not None:
+        found[STANDING] = rows[0].standing
+    return found
+
+
+def remembered(
+    connection: Connection, context_id: int, user_id: int | None, about: Collection[str]
+) -> list[Remembered]:
+    """The devices of a user, or of a whole context, by user, protocol and id, with the fields whose names begin with
+    one of ``about``."""
+    of_session = and_(
+        fields.c.cid == sessions.c.cid,
+        fields.c.session == sessions.c.id,
+        or_(*(fields.c.field.startswith(prefix, autoescape=True) for prefix in about)),
+    )
+    query = (
+        select(sessions, fields.c.field, fields.c.value)
+        .select_from(sessions.outerjoin(fields, of_session))
+        .where(sessions.c.cid == context_id)
+        .order_by(sessions.c.user, sessions.c.protocol, sessions.c.device, fields.c.field)
+    )
+    if user_id is not None:
+        query = query.where(sessions.c.user == user_id)
+    return [_remembered(list(rows)) for _, rows in groupby(connection.execute(query), key=lambda row: row.id)]
+
+
+def _remembered(rows: Sequence[Row[Any]]) -> Remembered:
+    row = rows[0]
+    return Remembered(
+        SessionId(row.cid, row.user, row.protocol, row.device),
+        _moment(row.created),
+        _moment(row.last_used),
+        None if row.decided is None else _moment(row.decided),
+        fields_of(rows),
+    )
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def decide(
+    connection: Connection,
+    context_id: int,
+    number: int,
+    standing: str | None,
+    instead_of: Collection[str] | None,
+    now: int,
+) -> bool:
+    """Keep a standing, unless the device stands otherwise than ``instead_of`` says. The row is locked by the caller."""
+    row = and_(sessions.c.cid == context_id, sessions.c.id == number)
+    stands = connection.scalar(select(sessions.c.standing).where(row))
+    if instead_of is not None and (stands or "") not in instead_of:
+        return False
+    values = {"standing": standing, "decided": None if standing is None else now}
+    connection.execute(update(sessions).where(row).values(**values))
+    return True
+
+
+def decided(connection: Connection, since: int) -> list[tuple[SessionId, datetime]]:
+    """Of which devices of the schema something was decided since a moment, and when."""
+    query = select(sessions).where(sessions.c.decided >= since)
+    return [
+        (SessionId(row.cid, row.user, row.protocol, row.device), _moment(row.decided))
+        for row in connection.execute(query)
+    ]
