@@ -108,6 +108,8 @@ _MAIL: Final[Mapping[str, Sequence[Any]]] = {
         ("read", "flagged", "answered", "forwarded", "draft", "signed", "encrypted"), (True, False)
     ),
     "message_id": ("<1@example.org>",),
+    "conversation": ("<1@example.org>", "<größe@example.org>"),
+    "conversation_index": (b"12345", b"12345abcde"),
     "size": (1, 2**31),
     "categories": (("Red",), ("Blue",)),
     "body": (*TEXTS, _HTML),

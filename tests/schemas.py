@@ -4,8 +4,8 @@
 with the path of the element. Beside the schemas it checks that every tag exists in the protocol version spoken.
 Without the schemas beside the checkout (``../shared/data``) it does nothing; ``available`` tells.
 
-The schemas describe 14.0 and later: the ``Class`` that earlier versions have in a ``Collection`` is taken out
-first. An empty answer (nothing new in a Sync, a mail sent) is no document, and right as it is.
+The schemas describe 14.0 and later: the ``Class`` that earlier versions have in a ``Collection``, and the tags that were
+dropped after 2.5, are taken out first. An empty answer (nothing new in a Sync, a mail sent) is no document, and right as it is.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def _xml(root: Element, version: str) -> etree._Element:
         for child in element:
             if version in CLASS_IN_COLLECTION and CLASSES.get(element.name) == child.name:
                 continue
+            if child.name in _legacy():
+                continue  # that it is in no later version is looked at apart
             todo.append((child, etree.SubElement(node, _qualified(child.name))))
     return top
 
@@ -108,6 +110,12 @@ def _tags_of_other_versions(root: Element, version: str) -> list[str]:
 @cache
 def _schema() -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(str(ENTRY)))
+
+
+@cache
+def _legacy() -> frozenset[str]:
+    pages = json.loads(TABLES.read_text()).values()
+    return frozenset(f"{page['name']}:{tag}" for page in pages for tag in page.get("legacy", {}))
 
 
 @cache

@@ -14,10 +14,12 @@ from app.eas.options import Options
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """``supported``: tags that the device named at its first Sync, ``None`` if it named none."""
+    """``supported``: tags that the device named at its first Sync, ``None`` if it named none. ``conversations``:
+    within its time span the device wants whole conversations."""
 
     options: Options = field(default_factory=Options)
     supported: frozenset[str] | None = None
+    conversations: bool = False
 
 
 def recall(folder: int, remembered: Memory) -> Collection | None:
@@ -29,6 +31,7 @@ def recall(folder: int, remembered: Memory) -> Collection | None:
     return Collection(
         Options.loads(value.get("options")),
         frozenset(map(str, supported)) if isinstance(supported, list) else None,
+        value.get("conversations") is True,
     )
 
 
@@ -40,5 +43,6 @@ def keep(folder: int, collection: Collection, remembered: Memory) -> None:
         {
             "options": collection.options.dumps(),
             "supported": None if supported is None else sorted(supported),
+            "conversations": collection.conversations,
         },
     )

@@ -1,17 +1,22 @@
 """What a device wants to see of a collection: Options, sticky per collection (MS-ASCMD 2.2.3.125.5).
 
-A new Options element replaces the former as a whole; without one the former stays in force.
+* A new Options element replaces the former as a whole; without one the former stays in force. A folder of mail may
+  have a second one for text messages (class SMS), of which there are none here: it is checked, and counts for nothing.
+* Up to 2.5 there is no BodyPreference: a device takes plain text, up to a length that Truncation names, and messages
+  as they are where MIMESupport says so. That is the same as two preferences, and is read as such.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from app.eas.errors import Malformed
+from app.eas.errors import Malformed, StatusError
 from app.eas.reading import boolean, in_order, only, required, whole
+from app.eas.status import Common
+from app.eas.versions import NEWEST, Version
 from app.usm.model import BodyKind, ConflictRule, ContentType
 from app.wbxml.element import Element
 
@@ -20,6 +25,10 @@ HTML: Final = 2
 RTF: Final = 3
 MIME: Final = 4
 """Body types (MS-ASAIRS 2.2.2.41)."""
+
+BODY_PREFERENCES: Final = Version.V12_0
+"""From here on a device says which forms of a body it takes, and bodies are in AirSyncBase."""
+BODY_PARTS: Final = Version.V14_1
 
 DAYS: Final[Mapping[int, int]] = {1: 1, 2: 3, 3: 7, 4: 14, 5: 31, 6: 92, 7: 183}
 """FilterType → days back; 0 is everything."""
@@ -49,12 +58,27 @@ MIME_LIMITS: Final[Mapping[int, int | None]] = {
 }
 """MIMETruncation → bytes of MIME data that are sent (MS-ASCMD 2.2.3.110.2)."""
 
+TRUNCATIONS: Final[Mapping[int, int | None]] = {
+    0: 0,
+    1: 512,
+    2: 1024,
+    3: 2048,
+    4: 5120,
+    5: 10240,
+    6: 20480,
+    7: 51200,
+    8: 102400,
+    9: None,
+}
+"""Truncation of 2.5 → bytes of a body that are sent."""
+
 MAX_SIZE: Final = 2**32 - 1
 MAX_PREVIEW: Final = 255
 _PREFERENCE_ORDER: Final = tuple(
     f"AirSyncBase:{name}" for name in ("Type", "TruncationSize", "AllOrNone", "Preview")
 )
-_SMS: Final = "SMS"
+SMS: Final = "SMS"
+"""Class of a text message in a folder of mail (MS-ASCMD 2.2.3.27)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +93,17 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One collection's options. ``mime_limit``: bytes of MIME data, ``None`` for all."""
+    """One collection's options. ``mime_limit``: bytes of MIME data, ``None`` for all; ``part``: the wishes for the
+    part of a message that is its author's own (BodyPart); ``item_class``: the class they are for, ``""`` where they do
+    not say."""
 
     filter: int = 0
     conflict: int = 1
     mime_support: int = 0
     mime_limit: int | None = None
     preferences: tuple[Preference, ...] = ()
+    part: Preference | None = None
+    item_class: str = ""
 
     def preference(self, kind: int) -> Preference | None:
         """The wishes for one body type."""
@@ -110,6 +138,13 @@ class Options:
             return (*kinds, BodyKind.MIME)
         return tuple(kinds)
 
+    def without_bodies(self) -> Options:
+        """The same for an item of which the body is not wanted now, only its preview."""
+        wishes = self.preferences or (Preference(PLAIN),)
+        return replace(
+            self, preferences=tuple(replace(each, size=0, all_or_none=False) for each in wishes), part=None
+        )
+
     def dumps(self) -> dict[str, Any]:
         """As simple values, for :meth:`loads`."""
         return asdict(self)
@@ -119,16 +154,19 @@ class Options:
         """What :meth:`dumps` made; anything else gives the defaults."""
         try:
             entries = tuple(Preference(**entry) for entry in value["preferences"])
-            return cls(**{**value, "preferences": entries})
+            part = value.get("part")
+            return cls(
+                **{**value, "preferences": entries, "part": None if part is None else Preference(**part)}
+            )
         except (TypeError, KeyError):
             return cls()
 
 
-def read(elements: Sequence[Element]) -> Options | None:
+def read(elements: Sequence[Element], version: Version = NEWEST) -> Options | None:
     """The Options elements of one collection; ``None`` when there is none.
 
     Raises ``Malformed`` for two sets of one class, classes other than a folder's own and SMS, two preferences for
-    one body type, and values out of range.
+    one body type, and values out of range; ``StatusError`` 164 for a part of a message in a form that there is not.
     """
     chosen: list[Element] = []
     classes: list[str] = []
@@ -137,11 +175,12 @@ def read(elements: Sequence[Element]) -> Options | None:
         if name in classes:
             raise Malformed(f"two Options for class {name or 'of the folder'!r}")
         classes.append(name)
-        if name != _SMS:
+        if name != SMS:
             chosen.append(element)
     if len(chosen) > 1:
         raise Malformed(f"Options for the classes {', '.join(classes)} in one collection")
-    return _read_one(chosen[0]) if chosen else None
+    found = {_class_of(element): _read_one(element, version) for element in elements}
+    return found[_class_of(chosen[0])] if chosen else None
 
 
 def _class_of(element: Element) -> str:
@@ -149,24 +188,45 @@ def _class_of(element: Element) -> str:
     return "" if child is None else child.text.strip()
 
 
-def _read_one(element: Element) -> Options:
+def _read_one(element: Element, version: Version) -> Options:
     def number(name: str, high: int) -> int | None:
         child = only(element, f"AirSync:{name}")
         return None if child is None else whole(child, 0, high)
 
     conflict = number("Conflict", 1)
     mime_truncation = number("MIMETruncation", 8)
-    preferences = tuple(_preference(child) for child in element.find_all("AirSyncBase:BodyPreference"))
-    types = [entry.type for entry in preferences]
-    if len(set(types)) < len(types):
-        raise Malformed("two BodyPreference elements for one Type")
+    mime_support = number("MIMESupport", 2) or 0
+    if version < BODY_PREFERENCES:
+        truncation = number("Truncation", 9)
+        preferences = _of_2_5(None if truncation is None else TRUNCATIONS[truncation], mime_support)
+    else:
+        preferences = _preferences(element, "AirSyncBase:BodyPreference")
+    parts = _preferences(element, "AirSyncBase:BodyPartPreference") if version >= BODY_PARTS else ()
+    for part in parts:
+        if part.type != HTML:
+            raise StatusError(Common.BODY_PART_TYPE, f"BodyPartPreference of type {part.type}")
     return Options(
         filter=number("FilterType", 8) or 0,
         conflict=1 if conflict is None else conflict,
-        mime_support=number("MIMESupport", 2) or 0,
+        mime_support=mime_support,
         mime_limit=None if mime_truncation is None else MIME_LIMITS[mime_truncation],
         preferences=preferences,
+        part=parts[0] if parts else None,
+        item_class=_class_of(element),
     )
+
+
+def _of_2_5(size: int | None, mime_support: int) -> tuple[Preference, ...]:
+    text = Preference(PLAIN, size)
+    return (text, Preference(MIME, size)) if mime_support else (text,)
+
+
+def _preferences(element: Element, name: str) -> tuple[Preference, ...]:
+    found = tuple(_preference(child) for child in element.find_all(name))
+    types = [entry.type for entry in found]
+    if len(set(types)) < len(types):
+        raise Malformed(f"two {name} elements for one Type")
+    return found
 
 
 def _preference(element: Element) -> Preference:

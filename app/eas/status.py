@@ -24,6 +24,7 @@ class Common(IntEnum):
     SERVER_ERROR = 110
     RETRY_LATER = 111
     USER_NOT_ENABLED = 126
+    DEVICE_BLOCKED = 129
     COMMAND_UNSUPPORTED = 137
     VERSION_UNSUPPORTED = 138
     NOT_FULLY_PROVISIONABLE = 139
@@ -32,8 +33,10 @@ class Common(IntEnum):
     POLICY_REFRESH = 143
     INVALID_POLICY_KEY = 144
     EXTERNALLY_MANAGED = 145
+    BODY_PART_TYPE = 164
     DEVICE_INFORMATION_REQUIRED = 165
     INVALID_ACCOUNT = 166
+    TOO_MANY_DEVICES = 177
 
 
 class Compose(IntEnum):
@@ -64,6 +67,7 @@ class OperationStatus(IntEnum):
     SUCCESS = 1
     PROTOCOL_ERROR = 2
     SERVER_ERROR = 3
+    BAD_LINK = 4
     DENIED = 5
     NOT_FOUND = 6
     BYTE_RANGE = 8
@@ -71,6 +75,7 @@ class OperationStatus(IntEnum):
     TOO_LARGE = 11
     CONVERSION = 14
     INVALID_ATTACHMENT = 15
+    CREDENTIALS = 18
 
 
 class MeetingStatus(IntEnum):
@@ -168,6 +173,60 @@ class PolicyStatus(IntEnum):
     KEY_MISMATCH = 5
 
 
+class SearchStatus(IntEnum):
+    """Of one store of Search, MS-ASCMD 2.2.3.177.13."""
+
+    SUCCESS = 1
+    PROTOCOL_ERROR = 2
+    BAD_LINK = 4
+    DENIED = 5
+    NOT_FOUND = 6
+    TOO_COMPLEX = 8
+    TIMED_OUT = 10
+    HIERARCHY_CHANGED = 11
+    RANGE_EXCEEDED = 12
+    CREDENTIALS = 14
+
+
+class FindStatus(IntEnum):
+    """MS-ASCMD 2.2.3.177.2."""
+
+    SUCCESS = 1
+    PROTOCOL_ERROR = 2
+    HIERARCHY_CHANGED = 3
+    BAD_RANGE = 4
+
+
+class ResolveStatus(IntEnum):
+    """Of ResolveRecipients, of one of its recipients and of the certificates of one, MS-ASCMD 2.2.3.177.12."""
+
+    SUCCESS = 1
+    AMBIGUOUS = 2
+    AMBIGUOUS_IN_PART = 3
+    UNKNOWN = 4
+    PROTOCOL_ERROR = 5
+    NO_CERTIFICATE = 7
+
+
+class AvailabilityStatus(IntEnum):
+    """When somebody is busy, MS-ASCMD 2.2.3.177.12."""
+
+    SUCCESS = 1
+    TOO_MANY_RECIPIENTS = 160
+    LIST_TOO_LONG = 161
+    FAILED = 162
+    NOT_TOLD = 163
+
+
+class PictureStatus(IntEnum):
+    """Of the picture of somebody, MS-ASCMD 2.2.3.177.12 and .13."""
+
+    SUCCESS = 1
+    NONE = 173
+    TOO_LARGE = 174
+    TOO_MANY = 175
+
+
 HTTP_BEFORE_14: Final[Mapping[int, int]] = {
     101: 400,
     102: 400,
@@ -181,6 +240,7 @@ HTTP_BEFORE_14: Final[Mapping[int, int]] = {
     122: 413,
     125: 403,
     126: 403,
+    129: 403,
     132: 403,
     137: 501,
     138: 400,
@@ -193,6 +253,7 @@ HTTP_BEFORE_14: Final[Mapping[int, int]] = {
     145: 403,
     147: 400,
     150: 404,
+    177: 403,
 }
 """Common status → the HTTP status that stands in for it up to 12.1 (MS-ASCMD 2.2.2)."""
 
@@ -237,6 +298,9 @@ MALFORMED: Final[Mapping[str, int]] = {
     "Ping": PingStatus.SYNTAX,
     "Provision": ProvisionStatus.PROTOCOL_ERROR,
     "Settings": SettingsStatus.PROTOCOL_ERROR,
+    "Search": SearchStatus.PROTOCOL_ERROR,
+    "Find": FindStatus.PROTOCOL_ERROR,
+    "ResolveRecipients": ResolveStatus.PROTOCOL_ERROR,
 }
 """Command → Status for a document that breaks the standard."""
 

@@ -43,11 +43,26 @@ STATUS_IN_BODY: Final = Version.V14_0
 CLASS_IN_COLLECTION_UNTIL: Final = Version.V12_1
 """Up to here a Collection carries a Class child, in requests and answers (MS-ASCMD 2.2.3.29)."""
 
+CACHED_REQUESTS: Final = Version.V12_1
+"""From here on a Sync without a body, or with a part of one, means the last one (MS-ASCMD 2.2.1.21.1)."""
+
+TEXT_MESSAGES: Final = Version.V14_0
+"""From here on folders of mail hold text messages (class SMS) as well (MS-ASCMD 2.2.3.27.5)."""
+
 PREVIEW: Final = Version.V14_0
 """Body previews (MS-ASAIRS 2.2.2.35)."""
 
 DEVICE_INFORMATION_IN_PROVISION: Final = Version.V14_1
 """From here on the first Provision request must carry DeviceInformation (MS-ASPROV 3.1.5.1.1)."""
+
+STICKY: Final = Version.V16_0
+"""From here on devices must return cookies (MS-ASHTTP 2.2.1.1.2.4)."""
+
+WAP_POLICY_UNTIL: Final = Version.V2_5
+"""Up to here the policy is a text in XML (MS-ASPROV 2.2.2.24.2)."""
+
+ACCOUNT_WIPE: Final = Version.V16_1
+"""From here on the account alone can be wiped (MS-ASPROV 2.2.2.1)."""
 
 ACCOUNTS: Final = Version.V14_1
 """From here on UserInformation lists accounts, each with its addresses (MS-ASCMD 2.2.3.5)."""

@@ -36,12 +36,12 @@ START: Final = "0"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One collection of the request. ``filter`` is ``None`` where the last Sync's counts."""
+    """One collection of the request. ``filter`` and ``conversation`` are ``None`` where the last Sync's count."""
 
     id: str
     key: str
     filter: int | None
-    conversation: bool
+    conversation: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def _read_one(element: Element) -> Wanted:
         id=identifier(element, "GetItemEstimate:CollectionId"),
         key=identifier(element, "AirSync:SyncKey"),
         filter=None if chosen is None else whole(chosen, 0, 8),
-        conversation=mode is not None and boolean(mode),
+        conversation=None if mode is None else boolean(mode),
     )
 
 
@@ -89,7 +89,8 @@ def do(call: Call, wanted: Wanted) -> Estimate:
         if kept is None or wanted.key == START:
             return Estimate(wanted.id, EstimateStatus.NOT_PRIMED, content=folder.content)
         since = options.since(folder.content, call.clock.now())
-        count = call.session.estimate(folder.number, wanted.key, since)
+        whole = kept.conversations if wanted.conversation is None else wanted.conversation
+        count = call.session.estimate(folder.number, wanted.key, since, whole)
     except FolderGone:
         return Estimate(wanted.id, EstimateStatus.INVALID_COLLECTION)
     except UnknownSyncKey:
@@ -98,7 +99,7 @@ def do(call: Call, wanted: Wanted) -> Estimate:
 
 
 def _options(kept: Collection | None, folder: FolderRef, wanted: Wanted) -> Options:
-    if wanted.conversation and folder.content is not ContentType.MAIL:
+    if wanted.conversation is not None and folder.content is not ContentType.MAIL:
         raise StatusError(
             Common.INVALID_XML, f"ConversationMode on folder {folder.number}, which holds no mail"
         )

@@ -78,7 +78,9 @@ def do(call: Call, request: Request) -> WatchResult:
     since = {
         number: kept.options.since(call.session.folder(number).content, now) for number, kept in known.items()
     }
-    result = call.session.watch(list(known), interval, since, told=ping_guard.silenced(call, known))
+    whole = [number for number, kept in known.items() if kept.conversations]
+    told = ping_guard.silenced(call, known)
+    result = call.session.watch(list(known), interval, since, told=told, conversations=whole)
     ping_guard.note(call, result.folders)
     return result
 

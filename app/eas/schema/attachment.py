@@ -14,7 +14,9 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from app.eas.errors import ConversionError
+from app.eas.options import BODY_PREFERENCES
 from app.eas.schema.text import line
+from app.eas.versions import NEWEST, Version
 from app.usm.content import Attachment, Upload
 from app.wbxml.element import Element
 
@@ -37,23 +39,46 @@ def file_reference(server_id: str, attachment_id: str) -> str:
     return f"{server_id}:{quote(attachment_id, safe='')}"
 
 
-def render(attachments: Sequence[Attachment], server_id: str) -> list[Element]:
-    """The Attachments of an item; none where there are none."""
-    entries = [_element(entry, number, server_id) for number, entry in enumerate(attachments, 1)]
-    return [Element(TAG, children=entries)] if entries else []
+def render(attachments: Sequence[Attachment], server_id: str, version: Version = NEWEST) -> list[Element]:
+    """The Attachments of an item; none where there are none. Up to 2.5 only messages have them, in their own page."""
+    if version < BODY_PREFERENCES:
+        tag, write = "Email:Attachments", _in_page
+    else:
+        tag, write = TAG, _element
+    entries = [write(entry, number, server_id) for number, entry in enumerate(attachments, 1)]
+    return [Element(tag, children=entries)] if entries else []
 
 
-def _element(attachment: Attachment, number: int, server_id: str) -> Element:
+def _name_and_method(attachment: Attachment, number: int) -> tuple[str, str]:
     embedded = attachment.content_type.lower() == "message/rfc822"
     name = line(attachment.name) or f"attachment-{number}"
     if embedded and not name.lower().endswith(".eml"):
         name += ".eml"  # Android and Windows Phone open it by its name (quirk 30)
+    return name, EMBEDDED_MESSAGE if embedded else NORMAL
+
+
+def _in_page(attachment: Attachment, number: int, server_id: str) -> Element:
+    name, method = _name_and_method(attachment, number)
+    return Element(
+        "Email:Attachment",
+        children=[
+            Element("Email:AttMethod", method),
+            Element("Email:AttSize", str(max(attachment.size, 0))),
+            Element("Email:DisplayName", name),
+            Element("Email:AttName", file_reference(server_id, attachment.id)),
+            Element("Email:AttOId", line(attachment.content_id)) if attachment.content_id else None,
+        ],
+    )
+
+
+def _element(attachment: Attachment, number: int, server_id: str) -> Element:
+    name, method = _name_and_method(attachment, number)
     return Element(
         "AirSyncBase:Attachment",
         children=[
             Element("AirSyncBase:DisplayName", name),
             Element("AirSyncBase:FileReference", file_reference(server_id, attachment.id)),
-            Element("AirSyncBase:Method", EMBEDDED_MESSAGE if embedded else NORMAL),
+            Element("AirSyncBase:Method", method),
             Element("AirSyncBase:EstimatedDataSize", str(max(attachment.size, 0))),
             Element("AirSyncBase:ContentId", line(attachment.content_id)) if attachment.content_id else None,
             Element("AirSyncBase:IsInline", "1") if attachment.inline else None,

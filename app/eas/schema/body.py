@@ -1,4 +1,4 @@
-"""AirSyncBase Body: which form a device gets, how much of it, and reading one (MS-ASAIRS 2.2.2.9).
+"""Bodies: which form a device gets, how much of it, and reading one (MS-ASAIRS 2.2.2.9, 2.2.2.10).
 
 Rules
 
@@ -9,16 +9,19 @@ Rules
 * A device may send RTF (clients of old do); it is kept as text.
 * ``Truncated`` is sent only when it is 1 (Windows Phone 8 stops otherwise, quirk 6).
 * MIME goes out as it is, and that of signed or encrypted mail whole (ZP-1154): half a signature is none.
+* Up to 2.5 a body lies in the page of its item, as text; of a message also as MIME (:data:`PAGES`).
+* A BodyPart is the message without what it quotes: as HTML, beside the Body.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from app.eas.errors import ConversionError
-from app.eas.options import HTML, MIME, PLAIN, RTF, Options, Preference
-from app.eas.schema import html, rtf
+from app.eas.options import BODY_PARTS, BODY_PREFERENCES, HTML, MIME, PLAIN, RTF, Options, Preference
+from app.eas.schema import html, quotation, rtf
 from app.eas.schema.text import cut, safe, with_crlf, with_lf
 from app.eas.versions import PREVIEW, Version
 from app.usm.model import Body, BodyKind
@@ -26,6 +29,30 @@ from app.wbxml.element import Element
 
 MOST_FOR_PREVIEW: Final = 65536
 """Characters of a body that are looked at for its preview."""
+
+BODY: Final = "AirSyncBase:Body"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The tags of a body up to 2.5. ``size`` is ``""`` where the page has none; ``rich``: the text in RTF, which is
+    only ever read."""
+
+    text: str
+    truncated: str
+    size: str = ""
+    rich: str = ""
+
+
+CONTACTS: Final = Page(
+    "Contacts:Body", "Contacts:BodyTruncated", "Contacts:BodySize", "Contacts:CompressedRTF"
+)
+CALENDAR: Final = Page("Calendar:Body", "Calendar:BodyTruncated", rich="Calendar:Compressed_RTF")
+EMAIL: Final = Page("Email:Body", "Email:BodyTruncated", "Email:BodySize")
+TASKS: Final = Page("Tasks:Body", "Tasks:BodyTruncated", "Tasks:BodySize", "Tasks:CompressedRTF")
+NOTES: Final = Page("", "")
+"""There are none before 14.0."""
+_EMAIL_MIME: Final = Page("Email:MIMEData", "Email:MIMETruncated", "Email:MIMESize")
 
 _NATIVE_TYPES: Final = {BodyKind.TEXT: PLAIN, BodyKind.HTML: HTML, BodyKind.MIME: HTML}
 
@@ -51,6 +78,46 @@ class _Form:
 def native_type(body: Body) -> int:
     """NativeBodyType: never 0, which stops Outlook (quirk 35)."""
     return _NATIVE_TYPES[body.native]
+
+
+def elements(
+    body: Body, options: Options, version: Version, page: Page, whole: bool = False, native: bool = True
+) -> list[Element]:
+    """All that a device gets of a body. ``page``: where it lies up to 2.5; ``whole``: MIME is not to be cut;
+    ``native``: with the form in which the source keeps it."""
+    if version < BODY_PREFERENCES:
+        return _in_page(body, options, page, whole)
+    kind = Element("AirSyncBase:NativeBodyType", str(native_type(body)))
+    return [render(body, options, version, whole), *([kind] if native else [])]
+
+
+def _in_page(body: Body, options: Options, page: Page, whole: bool) -> list[Element]:
+    preference = _candidates(body, options)[0]
+    form = _form(body, preference, options, whole)
+    tags = _EMAIL_MIME if preference.type == MIME else page
+    data = form.cut()
+    found = [Element(tags.truncated, "1" if len(data) < len(form.data) else "0")]
+    if tags.size:
+        found.insert(0, Element(tags.size, str(len(form.data))))
+    if data:
+        # There is no opaque block in a text of 2.5: bytes that are no text cannot be told.
+        found.append(Element(tags.text, safe(data.decode("utf-8", "replace"))))
+    return found
+
+
+def part(body: Body, options: Options, version: Version) -> list[Element]:
+    """The BodyPart of a message, where the device wants one."""
+    if options.part is None or version < BODY_PARTS:
+        return []
+    if body.kind is BodyKind.MIME:
+        own = Body(BodyKind.HTML)  # what a message says that is only told as a whole lies inside
+    else:
+        own = replace(body, text=quotation.own(body.text, body.kind is BodyKind.HTML))
+    form = _form(own, options.part, options, whole=False)
+    whole = form.fits or not options.part.all_or_none
+    data = form.cut() if whole else None
+    element = _element(form, data, _preview(own, form, data or b"", version))
+    return [Element("AirSyncBase:BodyPart", children=[Element("AirSyncBase:Status", "1"), *element])]
 
 
 def render(body: Body, options: Options, version: Version, whole: bool = False) -> Element:
@@ -116,6 +183,24 @@ def _element(form: _Form, data: bytes | None, preview: str) -> Element:
             Element("AirSyncBase:Preview", preview) if preview else None,
         ],
     )
+
+
+def find(elements: Sequence[Element], page: Page, rich: bool = False) -> Body | None:
+    """The body among the elements of an item, wherever its version has it; see :func:`read`. Raises
+    ``ConversionError``, ``LookupError``."""
+    by_name: Mapping[str, Element] = {element.name: element for element in elements}
+    if BODY in by_name:
+        return read(by_name[BODY], rich)
+    truncated = by_name.get(page.truncated)
+    if truncated is not None and truncated.text.strip() == "1":
+        raise LookupError("the device does not hold the whole body")
+    if page.text in by_name:
+        text = with_lf(by_name[page.text].text)
+    elif page.rich in by_name and by_name[page.rich].text.strip():
+        text = with_lf(rtf.to_text(by_name[page.rich].text))
+    else:
+        raise LookupError("the device says nothing of the body")
+    return Body(BodyKind.TEXT, text) if text.strip() else None
 
 
 def read(element: Element, rich: bool = False) -> Body | None:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parseaddr
@@ -111,21 +112,29 @@ def _write_reminder(tag: str, value: int) -> Element:
 
 def _write_attendees(tag: str, value: Sequence[Attendee]) -> Element | None:
     """Those with an address: the others no device can show (MS-ASCAL 2.2.2.4)."""
-    entries = [_attendee(attendee) for attendee in value if line(attendee.mail)]
+    entries = [
+        Element("Calendar:Attendee", children=[*_name(attendee), *_answer(attendee)])
+        for attendee in value
+        if line(attendee.mail)
+    ]
     return Element(tag, children=entries) if entries else None
 
 
-def _attendee(attendee: Attendee) -> Element:
+def _write_names(tag: str, value: Sequence[Attendee]) -> Element | None:
+    entries = [Element("Calendar:Attendee", children=_name(each)) for each in value if line(each.mail)]
+    return Element(tag, children=entries) if entries else None
+
+
+def _name(attendee: Attendee) -> list[Element]:
     mail = line(attendee.mail)
-    return Element(
-        "Calendar:Attendee",
-        children=[
-            Element("Calendar:Email", mail),
-            Element("Calendar:Name", line(attendee.name) or mail),
-            Element("Calendar:AttendeeStatus", str(REPLIES[attendee.reply])),
-            Element("Calendar:AttendeeType", str(ROLES[attendee.role])),
-        ],
-    )
+    return [Element("Calendar:Email", mail), Element("Calendar:Name", line(attendee.name) or mail)]
+
+
+def _answer(attendee: Attendee) -> list[Element]:
+    return [
+        Element("Calendar:AttendeeStatus", str(REPLIES[attendee.reply])),
+        Element("Calendar:AttendeeType", str(ROLES[attendee.role])),
+    ]
 
 
 def _read_attendees(element: Element) -> tuple[Attendee, ...] | None:
@@ -161,7 +170,20 @@ ROWS: Final[Sequence[Row]] = (
     Row("Calendar:Subject", "subject", TEXT),
     Row("Calendar:Reminder", "reminder", Kind(_write_reminder, _number)),
     Row("Calendar:Categories", "categories", table.texts("Calendar:Category")),
-    Row("Calendar:Attendees", "attendees", Kind(_write_attendees, _read_attendees), ghosted=True),
+    Row(
+        "Calendar:Attendees",
+        "attendees",
+        Kind(_write_names, _read_attendees),
+        until=Version.V2_5,
+        ghosted=True,
+    ),
+    Row(
+        "Calendar:Attendees",
+        "attendees",
+        Kind(_write_attendees, _read_attendees),
+        since=Version.V12_0,
+        ghosted=True,
+    ),
 )
 """The fields that an occurrence can have of its own."""
 BY_TAG: Final = table.by_tag(ROWS)
@@ -258,8 +280,7 @@ def _render(
         *_series(rule, fields.get("exceptions") or (), fields, times, options, version, server_id),
         *_responses(fields, version),
         *_attachments(fields, version, server_id),
-        body.render(note, options, version),
-        Element("AirSyncBase:NativeBodyType", str(body.native_type(note))),
+        *body.elements(note, options, version, body.CALENDAR),
     ]
 
 
@@ -396,9 +417,16 @@ def _exception(
             *(_exception_place(own["location"], version) if "location" in own else ()),
             *_exception_state(own, series, version),
             *(_attachments(own, version, server_id)),
-            body.render(own["body"] or Body(BodyKind.TEXT), options, version) if "body" in own else None,
+            *_exception_body(own, options, version),
         ],
     )
+
+
+def _exception_body(own: Mapping[str, Any], options: Options, version: Version) -> list[Element]:
+    if "body" not in own:
+        return []
+    note = own["body"] or Body(BodyKind.TEXT)
+    return body.elements(note, options, version, body.CALENDAR, native=False)
 
 
 def _exception_times(entry: Occurrence, series: Times, version: Version) -> list[Element]:
@@ -586,6 +614,8 @@ def _checked_end(start: datetime, end: datetime, all_day: bool) -> datetime:
 def _read_own(elements: Sequence[Element], all_day: bool, block: Block | None) -> dict[str, Any]:
     """What a series and an exception of it have in common."""
     fields = table.read(BY_TAG, elements)
+    with suppress(LookupError):
+        fields["body"] = body.find(elements, body.CALENDAR)
     for tag, name in ((_START, "start"), (_END, "end")):
         text = _text(elements, tag).strip()
         if text:
@@ -597,11 +627,6 @@ def _read_own(elements: Sequence[Element], all_day: bool, block: Block | None) -
                 fields["location"] = with_lf(element.text).strip() or None
             case "AirSyncBase:Location":
                 fields["location"] = _read_place(element)
-            case "AirSyncBase:Body":
-                try:
-                    fields["body"] = body.read(element)
-                except LookupError:
-                    continue
             case attachment.TAG:
                 edits = attachment.read(element)
                 if edits.added:

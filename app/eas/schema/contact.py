@@ -12,6 +12,7 @@ What no row can say:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from app.eas.errors import ConversionError
@@ -82,7 +83,6 @@ ROWS: Final[Sequence[Row]] = (
 BY_TAG: Final = table.by_tag(ROWS)
 
 FILE_AS: Final = "Contacts:FileAs"
-NOTE: Final = "AirSyncBase:Body"
 _PAGES: Final = ("Contacts:", "Contacts2:", "AirSyncBase:")
 _NAME_PARTS: Final = ("title", "first_name", "middle_name", "last_name", "suffix")
 _LAST_RESORTS: Final = ("company", "nickname", "email1", "email2", "email3", "mobile_phone", "home_phone")
@@ -96,8 +96,7 @@ def render(fields: Mapping[str, Any], options: Options, version: Version) -> lis
     return [
         Element(FILE_AS, file_as(fields)),
         *table.write(ROWS, fields, version),
-        body.render(note, options, version),
-        Element("AirSyncBase:NativeBodyType", str(body.native_type(note))),
+        *body.elements(note, options, version, body.CONTACTS),
     ]
 
 
@@ -140,9 +139,6 @@ def _read(elements: Sequence[Element], ignores_empty_picture: bool) -> dict[str,
     for element in elements:
         if element.name == FILE_AS and (text := line(with_lf(element.text))):
             fields |= {"display_name": text, "file_as": text}
-        elif element.name == NOTE:
-            try:
-                fields["note"] = body.read(element)
-            except LookupError:
-                continue
+    with suppress(LookupError):
+        fields["note"] = body.find(elements, body.CONTACTS)
     return fields

@@ -20,6 +20,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import getaddresses
+from hashlib import blake2b
 from typing import Any, Final
 
 from app.eas.errors import ConversionError
@@ -46,6 +47,8 @@ FLAG_CLEAR, FLAG_COMPLETE, FLAG_ACTIVE = "0", "1", "2"
 REPLIED, FORWARDED = "1", "3"
 """LastVerbExecuted (MS-ASEMAIL 2.2.2.43)."""
 SEND: Final = "Email2:Send"
+CONVERSATIONS: Final = Version.V14_0
+"""From here on a message tells its conversation."""
 DRAFTS: Final = Version.V16_0
 """From here on devices write drafts."""
 MAX_RECIPIENTS: Final = 5000
@@ -145,7 +148,7 @@ ROWS: Final[Sequence[Row]] = (
     Row("Email:ThreadTopic", "subject", Kind(_write_topic, _never)),
     Row("Email:Importance", "importance", _NUMBER),
     Row("Email:Read", "read", Kind(_write_boolean, _read_boolean)),
-    Row("Email:Flag", "flagged", Kind(_write_flag, _read_flag)),
+    Row("Email:Flag", "flagged", Kind(_write_flag, _read_flag), since=Version.V12_0),
     Row("Email:Categories", "categories", Kind(_CATEGORIES.write, _read_categories), since=Version.V14_0),
     Row("Email2:Sender", "sender", _addresses(MAX_ADDRESSES), since=Version.V14_0),
     Row("Email2:IsDraft", "draft", _BOOLEAN, since=Version.V16_0),
@@ -164,11 +167,12 @@ def render(fields: Mapping[str, Any], options: Options, version: Version, server
         Element("Email:MessageClass", _class(fields, signed, encrypted)),
         *_meeting(fields, version),
         *_last_verb(fields, version),
-        *attachment.render(fields.get("attachments") or (), server_id),
-        body.render(text, options, version, whole=signed or encrypted),
+        *_conversation(fields, version, server_id),
+        *attachment.render(fields.get("attachments") or (), server_id, version),
+        *body.elements(text, options, version, body.EMAIL, whole=signed or encrypted),
+        *body.part(text, options, version),
         Element("Email:InternetCPID", UTF_8),
-        Element("Email:ContentClass", meeting.CONTENT_CLASS if _about(fields) else CONTENT_CLASS),
-        Element("AirSyncBase:NativeBodyType", str(body.native_type(text))),
+        *_content_class(fields, version),
     ]
 
 
@@ -204,6 +208,28 @@ def _about(fields: Mapping[str, Any]) -> str | None:
 
 def _class(fields: Mapping[str, Any], signed: bool, encrypted: bool) -> str:
     return _about(fields) or message_class(signed, encrypted)
+
+
+def _content_class(fields: Mapping[str, Any], version: Version) -> list[Element]:
+    if version < Version.V12_0:
+        return []
+    return [Element("Email:ContentClass", meeting.CONTENT_CLASS if _about(fields) else CONTENT_CLASS)]
+
+
+def _conversation(fields: Mapping[str, Any], version: Version, server_id: str) -> list[Element]:
+    """Of a message without a name, or without a date, the conversation is its own."""
+    if version < CONVERSATIONS:
+        return []
+    name = fields.get("conversation") or server_id
+    return [
+        Element("Email2:ConversationId", conversation_id(name)),
+        Element("Email2:ConversationIndex", fields.get("conversation_index") or bytes(5)),
+    ]
+
+
+def conversation_id(name: str) -> bytes:
+    """ConversationId of the conversation with this name, an opaque block of 16 bytes (MS-ASEMAIL 2.2.2.21)."""
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _meeting(fields: Mapping[str, Any], version: Version) -> list[Element]:

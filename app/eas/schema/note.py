@@ -27,7 +27,6 @@ ROWS: Final[Sequence[Row]] = (
 BY_TAG: Final = table.by_tag(ROWS)
 
 MESSAGE_CLASS: Final = "IPM.StickyNote"
-_BODY: Final = "AirSyncBase:Body"
 _PAGES: Final = ("Notes:", "AirSyncBase:")
 
 
@@ -39,8 +38,7 @@ def render(fields: Mapping[str, Any], options: Options, version: Version) -> lis
         *table.write(ROWS, {**fields, "subject": line(fields.get("subject") or "")}, version),
         Element("Notes:MessageClass", MESSAGE_CLASS),
         *([] if modified is None else [Element("Notes:LastModifiedDate", _compact(modified))]),
-        body.render(text, options, version),
-        Element("AirSyncBase:NativeBodyType", str(body.native_type(text))),
+        *body.elements(text, options, version, body.NOTES),
     ]
 
 
@@ -65,8 +63,6 @@ def _read(elements: Sequence[Element]) -> dict[str, Any]:
         if not element.name.startswith(_PAGES):
             raise ConversionError(f"{element.name} does not belong to a note")
     fields = table.read(BY_TAG, elements)
-    for element in elements:
-        if element.name == _BODY:
-            with suppress(LookupError):
-                fields["body"] = body.read(element, rich=True)
+    with suppress(LookupError):
+        fields["body"] = body.find(elements, body.NOTES, rich=True)
     return fields

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from app.eas.errors import ConversionError
 from app.eas.schema.text import safe, with_lf
-from app.eas.versions import OLDEST, Version
+from app.eas.versions import NEWEST, OLDEST, Version
 from app.wbxml.element import Element
 
 MAX_TEXTS: Final = 300
@@ -40,13 +40,14 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field. ``ghosted``: a device may leave it out of a change without clearing it, whatever it said in
-    Supported (MS-ASCMD 2.2.3.179)."""
+    """One field, in the versions ``since`` to ``until``. ``ghosted``: a device may leave it out of a change without
+    clearing it, whatever it said in Supported (MS-ASCMD 2.2.3.179)."""
 
     tag: str
     field: str
     kind: Kind
     since: Version = OLDEST
+    until: Version = NEWEST
     ghosted: bool = False
 
 
@@ -55,7 +56,7 @@ def write(rows: Iterable[Row], fields: Mapping[str, Any], version: Version) -> l
     elements = []
     for row in rows:
         value = fields.get(row.field)
-        if value is not None and version >= row.since:
+        if value is not None and row.since <= version <= row.until:
             element = row.kind.write(row.tag, value)
             if element is not None:
                 elements.append(element)

@@ -97,7 +97,6 @@ _CLEARED: Final[Mapping[str, str]] = {
 }
 """What a Change clears by leaving it out, besides the rows, and the tag that Supported would name."""
 
-_BODY: Final = "AirSyncBase:Body"
 _PAGES: Final = ("Tasks:", "AirSyncBase:")
 
 
@@ -111,8 +110,7 @@ def render(fields: Mapping[str, Any], options: Options, version: Version) -> lis
         *_write_completion(fields),
         *_write_reminder(fields.get("reminder")),
         *_write_recurrence(fields, version),
-        body.render(text, options, version),
-        Element("AirSyncBase:NativeBodyType", str(body.native_type(text))),
+        *body.elements(text, options, version, body.TASKS),
     ]
 
 
@@ -199,9 +197,8 @@ def _read(elements: Sequence[Element]) -> dict[str, Any]:
     fields |= _read_reminder(by_name)
     if (rule := by_name.get("Tasks:Recurrence")) is not None:
         fields |= _read_recurrence(rule, fields)
-    if (text := by_name.get(_BODY)) is not None:
-        with suppress(LookupError):
-            fields["body"] = body.read(text)
+    with suppress(LookupError):
+        fields["body"] = body.find(elements, body.TASKS)
     return fields
 
 

@@ -102,6 +102,8 @@ def test_every_field_is_known() -> None:
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_a_meeting_comes_and_goes_unchanged(version: Version) -> None:
     expected = {name: value for name, value in MEETING.items() if name not in NEVER_BACK}
+    if version < Version.V12_0:  # who comes as what, and who has answered, is not told yet
+        expected["attendees"] = tuple(Attendee(each.mail, each.name) for each in MEETING["attendees"])
     found = returned(MEETING, version)
     assert {name: value for name, value in found.items() if value is not None} == expected
     assert all(name == "recurrence" for name, value in found.items() if value is None)

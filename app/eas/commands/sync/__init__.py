@@ -10,6 +10,9 @@ from __future__ import annotations
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.commands.sync import cache, collect, prepare, request, response
+from app.eas.errors import StatusError
+from app.eas.status import Common
+from app.eas.versions import CACHED_REQUESTS
 from app.wbxml.element import Element
 
 NAME = "Sync"
@@ -17,7 +20,11 @@ NAME = "Sync"
 
 def handle(call: Call, document: Element | None) -> Answer:
     """Answer one Sync, after as long as its Wait or HeartbeatInterval says."""
-    asked = None if document is None else request.read(document)
+    if document is None and call.version < CACHED_REQUESTS:
+        raise StatusError(
+            Common.INVALID_CONTENT, f"an empty Sync, of which {call.version.text} knows nothing"
+        )
+    asked = None if document is None else request.read(document, call.version)
     wanted = cache.completed(asked, call.memory)
     seconds = prepare.seconds_to_wait(wanted, call)
     prepare.check_size(wanted, call)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Final
 
 from app.eas.commands.sync.prepare import Job
 from app.eas.commands.sync.request import Command
 from app.eas.errors import ConversionError
 from app.eas.folders import item_id, server_id
+from app.eas.options import SMS
 from app.eas.schema.classes import CLASSES
 from app.eas.schema.table import parse_moment
 from app.eas.status import ITEM, SyncStatus
-from app.usm.model import ChangeKind, ClientChange, ExchangeResult, Outcome
+from app.eas.versions import TEXT_MESSAGES
+from app.usm.model import ChangeKind, ClientChange, ContentType, ExchangeResult, Outcome
 from app.wbxml.element import Element
 
-SMS: Final = "SMS"
-"""Class of a text message in a folder of mail (MS-ASCMD 2.2.3.27)."""
+_SMS_ID: Final = "sms-"
+"""How the ids of text messages begin; no source has such."""
 
 _SPOKEN_OF: Final = ("Add", "Fetch")
 """Commands that are answered even when they succeed; of the others silence is success (MS-ASCMD 2.2.3.7.2)."""
@@ -64,7 +67,9 @@ def _slot(job: Job, command: Command) -> Slot:
         _understand_add(job, command, slot)
         return slot
     item = item_id(job.folder.number, command.server_id)
-    if item is None:
+    if item is not None and item.startswith(_SMS_ID):
+        slot.status = SyncStatus.NOT_FOUND if command.verb == "Fetch" else SyncStatus.SUCCESS
+    elif item is None:
         slot.status = SyncStatus.NOT_FOUND
     elif command.verb == "Fetch":
         slot.fetch = item
@@ -78,9 +83,7 @@ def _slot(job: Job, command: Command) -> Slot:
 
 def _understand_add(job: Job, command: Command, slot: Slot) -> None:
     if command.item_class == SMS:
-        slot.status = (
-            SyncStatus.CONVERSION
-        )  # some devices send them unasked (quirk 42), and there is no place for them
+        _swallow(job, command, slot)
         return
     try:
         fields = CLASSES[job.folder.content].read_new(command.data, job.view)
@@ -88,6 +91,16 @@ def _understand_add(job: Job, command: Command, slot: Slot) -> None:
         slot.status = SyncStatus.CONVERSION
     else:
         slot.change = ClientChange(ChangeKind.ADD, client_id=command.client_id, fields=fields)
+
+
+def _swallow(job: Job, command: Command, slot: Slot) -> None:
+    """Some devices send their text messages unasked, and again until they are taken (quirk 42). There is no place for
+    them: they are taken, and forgotten. The id is the same whenever the device sends one again."""
+    if job.view.version < TEXT_MESSAGES or job.folder.content is not ContentType.MAIL:
+        slot.status = SyncStatus.CONVERSION
+        return
+    digest = blake2b(command.client_id.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    slot.server_id = server_id(job.folder.number, _SMS_ID + digest)
 
 
 def _change(job: Job, command: Command, item: str) -> ClientChange | None:
@@ -116,7 +129,8 @@ def settle(job: Job, work: Work, result: ExchangeResult) -> None:
             done = next(results)
             slot.status = _status(slot.command, done.outcome)
             if slot.command.verb == "Add" and slot.status is SyncStatus.SUCCESS:
-                slot.server_id = server_id(job.folder.number, done.item_id)
+                # A draft that was sent at once is in no folder that the device could name.
+                slot.server_id = server_id(job.folder.number, done.item_id) if done.item_id else ""
                 told = CLASSES[job.folder.content].added(slot.change.fields, job.view)
                 slot.payload = Element("AirSync:ApplicationData", children=told) if told else None
         elif slot.fetch is not None:
@@ -147,6 +161,7 @@ def _response(slot: Slot) -> Element:
     return Element(
         f"AirSync:{command.verb}",
         children=[
+            Element("AirSync:Class", SMS) if command.item_class == SMS and slot.server_id else None,
             Element("AirSync:ClientId", command.client_id) if command.verb == "Add" else None,
             Element("AirSync:ServerId", slot.server_id) if slot.server_id else None,
             Element("AirSyncBase:InstanceId", command.instance) if command.instance else None,

@@ -10,18 +10,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from app.eas.call import Call
 from app.eas.commands.sync import apply, prepare
+from app.eas.commands.sync.apply import Slot
 from app.eas.commands.sync.prepare import Job
 from app.eas.commands.sync.request import START, Request
 from app.eas.errors import StatusError
 from app.eas.schema.classes import application_data
 from app.eas.status import SyncStatus
 from app.usm.errors import Busy, FolderGone, SourceUnavailable, StoreUnavailable, UnknownSyncKey
-from app.usm.model import ExchangeRequest, ServerChange, WatchOutcome
+from app.usm.model import ChangeKind, ExchangeRequest, Item, ServerChange, WatchOutcome
 from app.wbxml.element import Element
 
 ALARMS: Final = 3
@@ -71,7 +74,8 @@ def _is_changed(call: Call, jobs: list[Job], seconds: float) -> bool:
     """Wait for it. The keys are still the device's own: what it has not seen, it has not got."""
     now = call.clock.now()
     since = {job.folder.number: job.view.options.since(job.folder.content, now) for job in jobs}
-    result = call.session.watch(list(since), seconds, since)
+    whole = [job.folder.number for job in jobs if job.conversations]
+    result = call.session.watch(list(since), seconds, since, conversations=whole)
     if result.outcome is WatchOutcome.HIERARCHY:
         raise StatusError(SyncStatus.HIERARCHY_CHANGED, "a folder disappeared while waiting")
     return result.outcome is WatchOutcome.CHANGED
@@ -109,16 +113,17 @@ def _exchange(call: Call, job: Job, left: int) -> Reply:
                 want_changes=wants_changes,
                 window=max(window, 1),
                 since=since,
+                conversations=job.conversations,
                 bodies=options.bodies,
                 conflict=options.rule,
                 deletes_as_moves=job.wanted.deletes_as_moves,
                 fetch=work.fetches,
-                render=lambda item: application_data(item, job.view),
+                render=lambda item: _rendered(item, job, since, work.fetches),
             )
         )
         more = result.more
         if job.wants_changes and not wants_changes:
-            more = call.session.estimate(job.folder.number, result.key, since) > 0
+            more = call.session.estimate(job.folder.number, result.key, since, job.conversations) > 0
     except UnknownSyncKey as error:
         if job.wanted.cached:
             raise StatusError(SyncStatus.REQUEST_INCOMPLETE, str(error)) from error
@@ -128,4 +133,22 @@ def _exchange(call: Call, job: Job, left: int) -> Reply:
     except Busy:
         return Reply(job, job.wanted.key, SyncStatus.RETRY)
     apply.settle(job, work, result)
-    return Reply(job, result.key, SyncStatus.SUCCESS, result.changes, apply.responses(work.slots), more)
+    spoken = apply.responses(_without_gone(work.slots, result.changes))
+    return Reply(job, result.key, SyncStatus.SUCCESS, result.changes, spoken, more)
+
+
+def _rendered(item: Item, job: Job, since: datetime | None, fetches: Collection[str]) -> Element:
+    """An item as the device gets it. A message that is there for its conversation's sake alone has no body, but the
+    preview that the device asked for (MS-ASCMD 2.2.3.36.2); by a Fetch it comes in full."""
+    received = item.fields.get("received")
+    older = job.conversations and since is not None and received is not None and received < since
+    view = job.view
+    if older and item.id not in fetches:
+        view = replace(view, options=view.options.without_bodies())
+    return application_data(item, view)
+
+
+def _without_gone(slots: Sequence[Slot], changes: Sequence[ServerChange]) -> list[Slot]:
+    """Without the answers to a Fetch of what this very answer takes away: iOS falls over the two together."""
+    removed = {change.item_id for change in changes if change.kind is ChangeKind.DELETE}
+    return [slot for slot in slots if slot.fetch is None or slot.fetch not in removed]

@@ -6,7 +6,7 @@ request's (BlackBerry, quirk 36); so no other collection may have been worked on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.eas import collection
@@ -14,7 +14,7 @@ from app.eas.call import Call
 from app.eas.collection import Collection
 from app.eas.commands.sync.request import Request, Wanted
 from app.eas.errors import Malformed, StatusError
-from app.eas.folders import exists_in, folder_number
+from app.eas.folders import CLASSES, exists_in, folder_number
 from app.eas.options import INCOMPLETE
 from app.eas.schema.classes import View
 from app.eas.status import SyncStatus
@@ -36,6 +36,8 @@ class Job:
     wanted: Wanted
     folder: FolderRef
     view: View
+    conversations: bool = False
+    """Whether whole conversations are wanted, of messages that are older than the filter too."""
 
     @property
     def wants_changes(self) -> bool:
@@ -108,10 +110,14 @@ def _check_key(call: Call, wanted: Wanted, folder: FolderRef) -> None:
 
 
 def _check_class(wanted: Wanted, folder: FolderRef) -> None:
-    if wanted.conversation and folder.content is not ContentType.MAIL:
+    if wanted.conversation is not None and folder.content is not ContentType.MAIL:
         raise Malformed(f"ConversationMode on folder {folder.number}, which holds no mail")
     chosen = wanted.options
-    if chosen is not None and chosen.filter == INCOMPLETE and folder.content is ContentType.MAIL:
+    if chosen is None:
+        return
+    if chosen.item_class not in ("", CLASSES[folder.content]):
+        raise Malformed(f"Options for class {chosen.item_class[:40]!r} of folder {folder.number}")
+    if chosen.filter == INCOMPLETE and folder.content is ContentType.MAIL:
         raise Malformed(f"FilterType 8 on folder {folder.number}, which holds mail")
 
 
@@ -122,7 +128,9 @@ def _job(call: Call, wanted: Wanted, folder: FolderRef) -> Job:
     if wanted.starts:
         kept = Collection(supported=wanted.supported)
     if wanted.options is not None:
-        kept = Collection(wanted.options, kept.supported)
+        kept = replace(kept, options=wanted.options)
+    if wanted.conversation is not None:
+        kept = replace(kept, conversations=wanted.conversation)
     if kept != last:
         collection.keep(folder.number, kept, call.memory)
     user = call.session.user
@@ -135,7 +143,7 @@ def _job(call: Call, wanted: Wanted, folder: FolderRef) -> Job:
         call.clock.now(),
         Address(user.mail, user.name),
     )
-    return Job(wanted, folder, view)
+    return Job(wanted, folder, view, kept.conversations)
 
 
 def window(wanted: int | None, default: int, call: Call) -> int:

@@ -16,6 +16,7 @@ from app.eas.errors import Malformed
 from app.eas.folders import MAX_ID
 from app.eas.options import Options
 from app.eas.reading import boolean, identifier, in_order, only, whole
+from app.eas.versions import NEWEST, Version
 from app.wbxml.element import Element
 
 START: Final = "0"
@@ -63,7 +64,7 @@ class Wanted:
     deletes_as_moves: bool = True
     get_changes: bool | None = None
     window: int | None = None
-    conversation: bool = False
+    conversation: bool | None = None
     options: Options | None = None
     commands: tuple[Command, ...] = ()
     cached: bool = False
@@ -85,8 +86,8 @@ class Request:
     partial: bool = False
 
 
-def read(root: Element) -> Request:
-    """Raises ``Malformed``."""
+def read(root: Element, version: Version = NEWEST) -> Request:
+    """Raises ``Malformed``, ``StatusError`` 164."""
     collections = only(root, "AirSync:Collections")
     wait = only(root, "AirSync:Wait")
     heartbeat = only(root, "AirSync:HeartbeatInterval")
@@ -96,7 +97,7 @@ def read(root: Element) -> Request:
         raise Malformed("Wait and HeartbeatInterval exclude each other")
     if collections is None and not (partial and (wait, heartbeat, window) != (None, None, None)):
         raise Malformed("Sync names no collections")
-    wanted = tuple(map(_read_collection, [] if collections is None else collections))
+    wanted = tuple(_read_collection(each, version) for each in ([] if collections is None else collections))
     request = Request(
         collections=wanted,
         wait=None if wait is None else whole(wait, 0, MAX_NUMBER),
@@ -118,7 +119,7 @@ def _check(request: Request) -> None:
         raise Malformed(f"{count} commands in one request, {MAX_COMMANDS} are the most")
 
 
-def _read_collection(element: Element) -> Wanted:
+def _read_collection(element: Element, version: Version) -> Wanted:
     if element.name != "AirSync:Collection":
         raise Malformed(f"{element.name} in Collections")
     in_order(element, COLLECTION_ORDER, repeatable=("AirSync:Options",))
@@ -135,8 +136,8 @@ def _read_collection(element: Element) -> Wanted:
         deletes_as_moves=moves is None or boolean(moves),
         get_changes=None if changes is None else boolean(changes),
         window=None if window is None else whole(window, 0, MAX_NUMBER),
-        conversation=conversation is not None and boolean(conversation),
-        options=options.read(element.find_all("AirSync:Options")),
+        conversation=None if conversation is None else boolean(conversation),
+        options=options.read(element.find_all("AirSync:Options"), version),
         commands=() if commands is None else tuple(map(_read_command, commands)),
     )
     if wanted.starts and (wanted.get_changes or wanted.commands):
