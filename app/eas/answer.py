@@ -25,7 +25,8 @@ SHORT_TYPE: Final = "application/vnd.ms-sync"
 class EasResponse:
     """An answer; ``headers`` lack Content-Length and Date, which are the web server's. ``reason`` is for the log.
 
-    ``stream``: the body in pieces, in place of ``body``; it has a size, and is read to its end or closed.
+    ``stream``: the body in pieces, in place of ``body``; it has a size, and is read to its end or closed. ``refused``:
+    the word for why the device itself is not served (:class:`app.eas.errors.Why`), ``""`` where it is.
     """
 
     status: int
@@ -33,6 +34,7 @@ class EasResponse:
     body: bytes = b""
     reason: str = ""
     stream: Download | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,6 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     item_operations.NAME: Entry(_with_document(item_operations.handle)),
     get_attachment.NAME: Entry(get_attachment.handle),
     ping.NAME: Entry(_with_any(ping.handle), needs_policy=False),
-    provision.NAME: Entry(_with_document(provision.handle), needs_policy=False),
+    provision.NAME: Entry(_with_any(provision.handle), needs_policy=False),
 }
 """What is served; OPTIONS tells devices these names and no other."""

@@ -8,7 +8,11 @@ eas.policy.temporary   the key of the policy that went out last
 eas.policy.confirmed   the temporary key that the key in force was given for
 eas.policy.offered     fingerprint of the policy that went out with the temporary key
 eas.policy.applied     fingerprint of the policy that the device acknowledged
+eas.policy.moment      when it did, in seconds since 1970
+eas.wipe.told          when the order to wipe went out last, in seconds since 1970
+eas.wipe.failed        when the device last said that it could not carry it out, in seconds since 1970
 eas.device.<name>      what the device tells of itself, names as in MS-ASCMD 2.2.3.45
+eas.recovery           the password by which the owner opens a locked device (MS-ASCMD 2.2.3.130.2)
 eas.collection.<n>     JSON: sticky options and supported properties of folder number n
 eas.sync               JSON: the cached Sync request
 eas.replies            JSON: what organizers were told lately, by meeting: answer, when (see ``replies``)
@@ -34,7 +38,11 @@ POLICY_TEMPORARY: Final = "eas.policy.temporary"
 POLICY_CONFIRMED: Final = "eas.policy.confirmed"
 POLICY_OFFERED: Final = "eas.policy.offered"
 POLICY_APPLIED: Final = "eas.policy.applied"
+POLICY_MOMENT: Final = "eas.policy.moment"
+WIPE_TOLD: Final = "eas.wipe.told"
+WIPE_FAILED: Final = "eas.wipe.failed"
 DEVICE: Final = "eas.device."
+RECOVERY: Final = "eas.recovery"
 COLLECTION: Final = "eas.collection."
 SYNC: Final = "eas.sync"
 REPLIES: Final = "eas.replies"
@@ -60,6 +68,15 @@ class Memory:
     def get(self, name: str) -> str:
         """The field, ``""`` where there is none."""
         return self._loaded().get(name, "")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered: the device was never seen."""
+        return not self._loaded()
+
+    def learn(self, fields: Mapping[str, str]) -> None:
+        """Take note of what somebody else has just written."""
+        self._loaded().update({name: text for name, text in fields.items() if text})
 
     def value(self, name: str) -> Any:
         """The field read as JSON, ``None`` where there is none or it cannot be read."""

@@ -5,6 +5,8 @@ Rules
 * A setting that the administrator did not name has the value that restricts nothing.
 * When no password is wanted, the other password settings are left out; so is every empty list. An element is
   never sent empty.
+* A device gets what its version knows: 12.0 has no more than the settings of a password and of attachments; 2.5 has
+  a text in XML instead, which says less still (:mod:`app.eas.policy_text`).
 * The fingerprint of the document is kept beside the key: when the administrator changes a setting, devices are
   told to fetch the policy anew.
 """
@@ -16,20 +18,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.eas import memory
+from app.eas import memory, policy_text
 from app.eas.memory import Memory
 from app.eas.settings import EasSettings, Provisioning
 from app.eas.status import Common
+from app.eas.versions import NEWEST, WAP_POLICY_UNTIL, Version
 from app.wbxml.element import Element
 
-TYPE: Final = "MS-EAS-Provisioning-WBXML"
-"""The only policy format from 12.0 on (MS-ASPROV 2.2.2.43)."""
+WBXML_TYPE: Final = "MS-EAS-Provisioning-WBXML"
+WAP_TYPE: Final = "MS-WAP-Provisioning-XML"
+
+HOUR: Final = 3600
+"""Seconds."""
+
+
+def type_of(version: Version) -> str:
+    """The one policy format that a version has (MS-ASPROV 2.2.2.43)."""
+    return WAP_TYPE if version <= WAP_POLICY_UNTIL else WBXML_TYPE
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One setting: the lowest and highest number it takes, and the one that restricts nothing. ``default`` of
-    ``None`` leaves the setting out."""
+    ``None`` leaves the setting out; ``gaps`` are numbers in between that mean nothing; ``since``: the first version
+    that knows it."""
 
     name: str
     low: int
@@ -37,6 +49,8 @@ class Rule:
     default: int | None
     password: bool = False
     """Whether it means something only when a password is wanted."""
+    since: Version = Version.V12_1
+    gaps: tuple[int, ...] = ()
 
     def value(self, text: str) -> int:
         """Raises ``ValueError`` that names setting and value."""
@@ -44,6 +58,8 @@ class Rule:
             number = int(text)
         except ValueError:
             raise ValueError(f"policy setting {self.name} is {text!r}, not a whole number") from None
+        if number in self.gaps:
+            raise ValueError(f"policy setting {self.name} is {number}, which stands for nothing")
         if not self.low <= number <= self.high:
             raise ValueError(
                 f"policy setting {self.name} is {number}, not between {self.low} and {self.high}"
@@ -51,8 +67,8 @@ class Rule:
         return number
 
 
-def _switch(name: str, default: int, password: bool = False) -> Rule:
-    return Rule(name, 0, 1, default, password)
+def _switch(name: str, default: int, password: bool = False, since: Version = Version.V12_1) -> Rule:
+    return Rule(name, 0, 1, default, password, since)
 
 
 _MAX_INTEGER: Final = 2**31 - 1
@@ -60,18 +76,18 @@ _MAX_INTEGER: Final = 2**31 - 1
 RULES: Final[Mapping[str, Rule]] = {
     rule.name: rule
     for rule in (
-        _switch("DevicePasswordEnabled", 0),
-        _switch("AlphanumericDevicePasswordRequired", 0, password=True),
-        _switch("PasswordRecoveryEnabled", 0, password=True),
+        _switch("DevicePasswordEnabled", 0, since=Version.V12_0),
+        _switch("AlphanumericDevicePasswordRequired", 0, password=True, since=Version.V12_0),
+        _switch("PasswordRecoveryEnabled", 0, password=True, since=Version.V12_0),
         _switch("RequireStorageCardEncryption", 0),
-        _switch("AttachmentsEnabled", 1),
-        Rule("MinDevicePasswordLength", 1, 16, None, password=True),
-        Rule("MaxInactivityTimeDeviceLock", 0, 9999, None, password=True),
-        Rule("MaxDevicePasswordFailedAttempts", 4, 16, None, password=True),
-        Rule("MaxAttachmentSize", 0, _MAX_INTEGER, None),
-        _switch("AllowSimpleDevicePassword", 1, password=True),
-        Rule("DevicePasswordExpiration", 0, 730, 0, password=True),
-        Rule("DevicePasswordHistory", 0, 50, 0, password=True),
+        _switch("AttachmentsEnabled", 1, since=Version.V12_0),
+        Rule("MinDevicePasswordLength", 1, 16, None, password=True, since=Version.V12_0),
+        Rule("MaxInactivityTimeDeviceLock", 0, 9999, None, password=True, since=Version.V12_0),
+        Rule("MaxDevicePasswordFailedAttempts", 4, 16, None, password=True, since=Version.V12_0),
+        Rule("MaxAttachmentSize", 0, _MAX_INTEGER, None, since=Version.V12_0),
+        _switch("AllowSimpleDevicePassword", 1, password=True, since=Version.V12_0),
+        Rule("DevicePasswordExpiration", 0, 730, 0, password=True, since=Version.V12_0),
+        Rule("DevicePasswordHistory", 0, 50, 0, password=True, since=Version.V12_0),
         _switch("AllowStorageCard", 1),
         _switch("AllowCamera", 1),
         _switch("RequireDeviceEncryption", 0),
@@ -85,7 +101,7 @@ RULES: Final[Mapping[str, Rule]] = {
         _switch("AllowIrDA", 1),
         _switch("RequireManualSyncWhenRoaming", 0),
         _switch("AllowDesktopSync", 1),
-        Rule("MaxCalendarAgeFilter", 0, 7, 0),
+        Rule("MaxCalendarAgeFilter", 0, 7, 0, gaps=(1, 2, 3)),
         _switch("AllowHTMLEmail", 1),
         Rule("MaxEmailAgeFilter", 0, 5, 0),
         Rule("MaxEmailBodyTruncationSize", -1, _MAX_INTEGER, -1),
@@ -111,6 +127,9 @@ LISTS: Final[Mapping[str, str]] = {
 """Settings with a list, separated by commas in the configuration, and the element of an entry."""
 
 
+LISTS_SINCE: Final = Version.V12_1
+
+
 def check(name: str, text: str) -> None:
     """Raises ``ValueError`` for a setting that does not exist or a value it cannot have."""
     if name in LISTS:
@@ -120,20 +139,38 @@ def check(name: str, text: str) -> None:
     RULES[name].value(text)
 
 
-def document(policy: Mapping[str, str]) -> Element:
-    """The EASProvisionDoc for the settings of the administrator. Raises ``ValueError`` like :func:`check`."""
+def values(policy: Mapping[str, str]) -> dict[str, int]:
+    """The numbers of the settings that mean something, with their defaults. Raises ``ValueError`` like
+    :func:`check`."""
     for name, text in policy.items():
         check(name, text)
-    values = {
+    found = {
         name: rule.value(policy[name]) if name in policy else rule.default for name, rule in RULES.items()
     }
-    has_password = values["DevicePasswordEnabled"] == 1
+    has_password = found["DevicePasswordEnabled"] == 1
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and (has_password or not RULES[name].password)
+    }
+
+
+def document(policy: Mapping[str, str], version: Version = NEWEST) -> Element:
+    """The EASProvisionDoc for the settings of the administrator. Raises ``ValueError`` like :func:`check`."""
     children = [
         Element(f"Provision:{name}", str(value))
-        for name, value in values.items()
-        if value is not None and (has_password or not RULES[name].password)
+        for name, value in values(policy).items()
+        if version >= RULES[name].since
     ]
-    return Element("Provision:EASProvisionDoc", children=children + _lists(policy))
+    lists = _lists(policy) if version >= LISTS_SINCE else []
+    return Element("Provision:EASProvisionDoc", children=children + lists)
+
+
+def data(policy: Mapping[str, str], version: Version) -> Element:
+    """The Data element in which a version gets the policy."""
+    if version <= WAP_POLICY_UNTIL:
+        return Element("Provision:Data", policy_text.document(values(policy)))
+    return Element("Provision:Data", children=[document(policy, version)])
 
 
 def _lists(policy: Mapping[str, str]) -> list[Element]:
@@ -151,8 +188,9 @@ def fingerprint(policy: Mapping[str, str]) -> str:
     return hashlib.sha256(repr(document(policy)).encode()).hexdigest()[:16]
 
 
-def objection(policy_key: str, remembered: Memory, settings: EasSettings) -> Common | None:
-    """Why a device with this key must provision first, ``None`` if it need not (MS-ASPROV 3.1.5.1)."""
+def objection(policy_key: str, remembered: Memory, settings: EasSettings, now: float) -> Common | None:
+    """Why a device with this key must provision first, ``None`` if it need not (MS-ASPROV 3.1.5.1). ``now``: seconds
+    since 1970."""
     if settings.provisioning is Provisioning.OFF:
         return None
     if not policy_key:
@@ -161,5 +199,10 @@ def objection(policy_key: str, remembered: Memory, settings: EasSettings) -> Com
     if policy_key != remembered.get(memory.POLICY_KEY):
         return Common.INVALID_POLICY_KEY
     if remembered.get(memory.POLICY_APPLIED) != fingerprint(settings.policy):
+        return Common.POLICY_REFRESH
+    moment = remembered.get(memory.POLICY_MOMENT)
+    # Where no moment is known it was before this was asked for.
+    taken = int(moment) if moment.isdecimal() else 0
+    if settings.refresh_hours and now >= taken + settings.refresh_hours * HOUR:
         return Common.POLICY_REFRESH
     return None

@@ -18,6 +18,17 @@ provisioning                          provisioning                ``required``: 
                                                                   gets it; ``off``: there is none
 provisioning.allow_non_provisionable  allow_non_provisionable     serve devices that apply the policy in part,
                                                                   or are managed by somebody else
+provisioning.exempt                   exempt                      rules (:mod:`app.eas.admission_rules`): devices that
+                                                                  are never asked to take the policy
+provisioning.refresh_hours            refresh_hours               hours after which a device takes the policy anew;
+                                                                  0: only when it changed
+devices.default, .allow, .quarantine  device_rules                which devices may synchronise
+and .block
+devices.restless                      restless                    rules: those that call themselves a new device again
+                                                                  and again
+devices.max, .max_twins, .expire_days device_limits               how many devices of a user are remembered
+throttle.seconds, .requests,          throttle                    when a device is asked to pause
+.repeats and .parallel
 policy.<Setting>                      policy[<Setting>]           one setting of the policy, by its name in
                                                                   MS-ASPROV 2.2.2; see :mod:`app.eas.policy`
 ====================================  ==========================  ==========================================
@@ -28,6 +39,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from app.eas import throttle
+from app.eas.admission_rules import DeviceRules, Rule
+from app.usm import devices
 
 
 class Provisioning(StrEnum):
@@ -51,6 +66,12 @@ class EasSettings:
     provisioning: Provisioning = Provisioning.REQUIRED
     allow_non_provisionable: bool = True
     policy: Mapping[str, str] = field(default_factory=dict)
+    exempt: tuple[Rule, ...] = ()
+    refresh_hours: int = 0
+    device_rules: DeviceRules = field(default_factory=DeviceRules)
+    restless: tuple[Rule, ...] = ()
+    device_limits: devices.Limits = field(default_factory=devices.Limits)
+    throttle: throttle.Limits = field(default_factory=throttle.Limits)
 
     def __post_init__(self) -> None:
         """Refuses what cannot work: ``ValueError`` names field and value."""

@@ -36,6 +36,7 @@ class Common(IntEnum):
     BODY_PART_TYPE = 164
     DEVICE_INFORMATION_REQUIRED = 165
     INVALID_ACCOUNT = 166
+    NO_RIGHTS_MANAGEMENT = 168
     TOO_MANY_DEVICES = 177
 
 
@@ -153,7 +154,10 @@ class SettingsStatus(IntEnum):
 
     SUCCESS = 1
     PROTOCOL_ERROR = 2
+    ACCESS_DENIED = 3
     INVALID_ARGUMENTS = 5
+    CONFLICTING_ARGUMENTS = 6
+    DENIED_BY_POLICY = 7
 
 
 class ProvisionStatus(IntEnum):

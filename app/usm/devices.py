@@ -4,8 +4,8 @@ Rules
 
 * A device is **remembered** from its first request on. One that was not used for long is forgotten when another one of
   the user comes: it starts over if it ever returns, and nothing is lost. There may be a limit to their number.
-* Some programs call themselves a new device again and again. Such devices are **twins** when the protocol gives them the
-  same ``kind``: only some of them are remembered, and they never use up the room of the others.
+* Some programs call themselves a new device again and again. Such devices are **twins** when the protocol gives them
+  the same ``kind``: only some of them are remembered, and they never use up the room of the others.
 * What an administrator decided (:class:`Standing`) is kept with the session and travels with its fields, so that asking
   costs nothing. It stays until he forgets the device: such a device neither grows old nor makes room.
 """
@@ -51,7 +51,7 @@ class Standing(StrEnum):
         """``None`` for nothing. A word of a newer program blocks: it was hardly meant to let the device in."""
         if not text:
             return None
-        return cls(text) if text in cls else cls.BLOCKED
+        return next((each for each in cls if each.value == text), cls.BLOCKED)
 
 
 DONE: Final[Mapping[Standing, Standing]] = {

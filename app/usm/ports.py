@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from app.usm.content import Reply
 from app.usm.model import (
+    Absence,
     BodyKind,
     ContentType,
     Cost,
@@ -183,6 +184,15 @@ class DataSource(Protocol):
         ``ItemRefused`` for what is no invitation."""
         ...
 
+    def absence(self) -> Absence | None:
+        """The answer to those who write while the user is away; ``None`` where the source has nothing of the kind."""
+        ...
+
+    def set_absence(self, absence: Absence) -> None:
+        """Set that answer; what an :class:`Absence` cannot say stays as it is. Raises ``ItemRefused``, also where the
+        source has nothing of the kind."""
+        ...
+
     def create_folder(self, parent: FolderRef | None, title: str, content: ContentType) -> Folder:
         """A new folder, at the top without ``parent``. Raises ``ItemRefused``, ``ItemConflict`` where one of that title
         is there, ``FolderGone`` for the parent."""
@@ -268,7 +278,7 @@ STANDING: Final = "usm.standing"
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """A device that is kept, and since when; moments in UTC. ``last_used`` may lag behind by an hour; ``decided``: when
-    its standing was, ``None`` without one. ``fields``: as of :meth:`StateStore.fields`, only those that were asked for."""
+    its standing was, ``None`` without one. ``fields``: those of :meth:`StateStore.fields` that were asked for."""
 
     id: SessionId
     created: datetime

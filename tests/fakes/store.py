@@ -11,7 +11,6 @@ from app.usm.errors import Busy, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
 from app.usm.ports import STANDING, Head, Heads, Remembered
 
-
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 

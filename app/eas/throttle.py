@@ -1,0 +1,106 @@
+"""A device in a loop is asked to pause: 503 with Retry-After and X-MS-ASThrottle (MS-ASHTTP 2.2.2.1.2.13).
+
+Counted are, within a span of time: all requests of a device; the same request again, which is the mark of a loop (a
+Ping that comes every second, a Sync whose key never moves); and requests at the same time. A device that has its span
+exhausted is refused until the span is over, at no cost for anybody else.
+
+What is counted lies in the memory of one worker process: with several workers and nodes a device may do as many times
+more, and after a restart the count begins anew. The least recently seen devices are forgotten beyond ``DEVICES``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.eas.errors import Throttled
+from app.eas.request import Command
+from app.usm.model import SessionId
+from app.usm.ports import Clock
+
+DEVICES: Final = 20_000
+"""So many devices are counted in one process."""
+DIFFERENT: Final = 64
+"""So many different requests of a device are told apart within a span; a loop has few."""
+PAUSE: Final = 5
+"""Seconds after which a device may come again that asks too much at the same time."""
+
+_LOOKED_AT: Final = 65536
+"""Bytes of a request by which it is told from others."""
+
+FREQUENCY: Final = "CommandFrequency"
+RECENT: Final = "RecentCommands"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Within ``seconds``: ``requests`` in all and ``repeats`` of one request; ``parallel`` at the same time. 0: any."""
+
+    seconds: int = 300
+    requests: int = 3000
+    repeats: int = 150
+    parallel: int = 20
+
+
+@dataclass(slots=True)
+class _Count:
+    """What a device did since a moment, and how many of its requests are under way."""
+
+    since: float
+    total: int = 0
+    same: Counter[bytes] = field(default_factory=Counter)
+    under_way: int = 0
+
+
+class Throttle:
+    """Counts the requests of all devices of a process."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._counts: OrderedDict[SessionId, _Count] = OrderedDict()
+
+    @contextmanager
+    def passing(self, session: SessionId, command: Command) -> Iterator[None]:
+        """Around a request. Raises ``Throttled``."""
+        count = self._count(session)
+        self._check(count, command)
+        count.under_way += 1
+        try:
+            yield
+        finally:
+            count.under_way -= 1
+
+    def _count(self, session: SessionId) -> _Count:
+        now = self._clock.monotonic()
+        count = self._counts.setdefault(session, _Count(now))
+        self._counts.move_to_end(session)
+        if now - count.since >= self._limits.seconds:
+            count.since, count.total = now, 0
+            count.same.clear()
+        while len(self._counts) > DEVICES:
+            self._counts.popitem(last=False)
+        return count
+
+    def _check(self, count: _Count, command: Command) -> None:
+        limits = self._limits
+        count.total += 1
+        mark = _mark(command)
+        if mark in count.same or len(count.same) < DIFFERENT:
+            count.same[mark] += 1
+        wait = int(count.since + limits.seconds - self._clock.monotonic()) + 1
+        if limits.repeats and count.same[mark] > limits.repeats:
+            raise Throttled(f"the same {command.name} {count.same[mark]} times", RECENT, wait)
+        if limits.requests and count.total > limits.requests:
+            raise Throttled(f"{count.total} requests in {limits.seconds} seconds", FREQUENCY, wait)
+        if limits.parallel and count.under_way >= limits.parallel:
+            raise Throttled(f"{count.under_way} requests at the same time", FREQUENCY, PAUSE)
+
+
+def _mark(command: Command) -> bytes:
+    about = repr((command.name, sorted(command.parameters.items()), len(command.content))).encode()
+    return hashlib.blake2b(about + command.content[:_LOOKED_AT], digest_size=8).digest()
