@@ -144,6 +144,38 @@ def login_pattern(value: str) -> str:
     return value
 
 
+def web_address(value: str) -> str:
+    """An ``https`` or ``http`` address that people or devices are sent to, as it is."""
+    if value != "".join(value.split()) or any(character in value for character in '"<>\\'):
+        raise ValueError("expected a URL without blanks and quotes")
+    http_url(value.partition("?")[0].partition("#")[0])
+    return value
+
+
+def active_sync_url(value: str) -> str:
+    """The address of ActiveSync on some server; without a path it gets the usual one."""
+    address = http_url(value)
+    return address.rstrip("/") if urlsplit(address).path.strip("/") else address.rstrip("/") + ALIAS
+
+
+def redirects(value: str) -> tuple[tuple[str, str], ...]:
+    """``PATTERN=URL``, separated by commas or blanks; the patterns come out in small letters."""
+    rules = []
+    for rule in re.split(r"[,\s]+", value.strip(", \t")):
+        pattern, equals, url = rule.partition("=")
+        if not (pattern and equals and url):
+            raise ValueError("expected PATTERN=URL such as *@example.net=https://eas.example.net/")
+        rules.append((pattern.lower(), active_sync_url(url)))
+    return tuple(rules)
+
+
+def node_name(value: str) -> str:
+    """A name that may stand in a cookie."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise ValueError("expected letters, digits, - and _ only")
+    return value
+
+
 def setting(key: str, read: Reader, default: Any, meaning: str) -> Any:
     """A field of :class:`Settings`. ``default`` is the text that a file would hold."""
     value = read(default) if default else ""
@@ -256,6 +288,13 @@ class Settings:
         "Seconds for which a refused login with the same password is refused again without asking OX: a phone with an"
         " old password must not lock the account. 0 asks every time.",
     )
+    login_age: int = setting(
+        "com.openexchange.usm.ox.login_age",
+        whole(60, 604_800),
+        "14400",
+        "Seconds after which name and password are checked against OX again: so long an old password may still open a"
+        " session that is in use.",
+    )
     email_pull_delay: Delay = setting(  # noqa: RUF009  (the default is a frozen value)
         "com.openexchange.usm.session.sync.email_pull_delay",
         delay,
@@ -356,6 +395,51 @@ class Settings:
         login_pattern,
         "$USER@$DOMAIN",
         "How DOMAIN\\user, as some devices send it, becomes an OX login; without a domain it is taken as is.",
+    )
+    redirects: tuple[tuple[str, str], ...] = setting(
+        "com.openexchange.usm.eas.redirects",
+        redirects,
+        "",
+        "Users of other servers: PATTERN=URL, separated by commas. The pattern is compared with the login (* and ?"
+        " stand for anything) or is context:NUMBER; their devices are told the URL and go there from then on.",
+    )
+    credential_url: str = setting(
+        "com.openexchange.usm.eas.credential_service_url",
+        web_address,
+        "",
+        "Page on which users change their password; named to devices whose password has expired. Empty: such a device"
+        " asks for another password.",
+    )
+    node: str = setting(
+        "com.openexchange.usm.eas.node",
+        node_name,
+        "",
+        "Name of this node for a balancer with sticky sessions: devices get the cookie usm-node, which ends with a dot"
+        " and this name. Empty: no cookie; any node serves any request.",
+    )
+    oauth: bool = setting(
+        "com.openexchange.usm.eas.oauth",
+        boolean,
+        "false",
+        "true: OAuth access tokens (Authorization: Bearer) are handed on to OX, whose OAuth provider must be enabled.",
+    )
+    oauth_authorization_uri: str = setting(
+        "com.openexchange.usm.eas.oauth.authorization_uri",
+        web_address,
+        "",
+        "Where devices get an access token; named with every 401. Empty: devices have to know.",
+    )
+    app_passwords: bool = setting(
+        "com.openexchange.usm.eas.app_passwords",
+        boolean,
+        "true",
+        "true: passwords made by usmctl app-passwords open the mailbox of their user.",
+    )
+    autodiscover_url: str = setting(
+        "com.openexchange.usm.eas.autodiscover.url",
+        active_sync_url,
+        "",
+        "Address of ActiveSync that Autodiscover tells devices; empty: on the server by whose name they asked.",
     )
     max_ping_folders: int = setting(
         "com.openexchange.usm.eas.ping.max_folders",

@@ -29,7 +29,9 @@ from app.usm.errors import SourceUnavailable
 from app.usm.manager import Manager
 from app.usm.model import UsmSettings
 from app.web import admin, application, metrics, release
-from app.web.resource import Gateway
+from app.web.auth import Schemes
+from app.web.places import Places, Rule
+from app.web.resource import Door, Gateway, WebSettings
 from app.web.server import worker_count
 
 __all__ = ["DatabaseSettingsError", "create_app"]
@@ -95,7 +97,8 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
         share, per_second = GOODBYE_DRAINED if DRAINED.exists() else GOODBYE
         hub.close(settings.graceful_timeout * share, per_second / worker_count(settings.workers))
 
-    gateway = Gateway(eas, manager, clock, tokens, settings.domain_user, settings.max_request_size)
+    door = Door(manager, clock, tokens, web_settings(settings))
+    gateway = Gateway(eas, door)
     return application.Application(
         devices=application.device_app(gateway, settings.alias),
         admin=admin.create(checks(settings, store), release.read(), ending.is_set),
@@ -155,7 +158,19 @@ def ox_settings(settings: Settings) -> OxSettings:
         read_timeout=settings.ox_read_timeout / 1000,
         attachments=settings.max_attachment_count_per_object,
         refusal_seconds=float(settings.failed_login_memory),
+        session_age=float(settings.login_age),
         folder_selection=settings.allow_folder_selection,
+    )
+
+
+def web_settings(settings: Settings) -> WebSettings:
+    """The settings of the way in."""
+    return WebSettings(
+        schemes=Schemes(settings.domain_user, settings.oauth, settings.oauth_authorization_uri),
+        places=Places(Rule(pattern, url) for pattern, url in settings.redirects),
+        max_body=settings.max_request_size,
+        credential_url=settings.credential_url,
+        node=settings.node,
     )
 
 

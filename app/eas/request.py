@@ -3,8 +3,8 @@
 Rules
 
 * ``Cmd=`` in the query makes it plain; anything else is base64, with or without padding, in either alphabet.
-* Both forms give the same device the same identity: bytes that are no printable text are written in
-  hexadecimal, and 32 hexadecimal digits count without regard to case.
+* Both forms give the same device the same identity: bytes that are no printable text are written in hexadecimal, 32
+  hexadecimal digits count without regard to case, and so does a GUID in text, with or without its dashes and braces.
 * What a device may leave out is not missed: DeviceType and User may be absent, parameters come in any order.
 * Anything that cannot be read ends in :class:`~app.eas.errors.EasError` with the answer to send.
 """
@@ -15,6 +15,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote
@@ -54,6 +55,9 @@ _PLAIN: Final = re.compile(r"(?:^|&)cmd=", re.IGNORECASE)
 _DEVICE_ID: Final = re.compile(r"[!-~]+")
 _FORBIDDEN_IN_ID: Final = frozenset(",\"'<>&/\\;%")
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{32}")
+_GUID: Final = re.compile(
+    r"\{?([0-9A-Fa-f]{8})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{12})\}?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +125,8 @@ def _refusal(status: int, message: str) -> EasError:
 
 
 def _read_plain(query: str, headers: Mapping[str, str]) -> _Query:
-    values: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
-        values.setdefault(name.lower(), value)
-    name = values.get("cmd", "")
+    values = _plain_values(query)
+    name = values.get("cmd", "").strip()
     rule = BY_LOWER_NAME.get(name.lower())
     if rule is None:
         raise _refusal(501, f"command {name!r} is unknown")
@@ -142,6 +144,14 @@ def _read_plain(query: str, headers: Mapping[str, str]) -> _Query:
             if name in _PARAMETER_NAMES and name not in ("user", "deviceid", "devicetype")
         },
     )
+
+
+def _plain_values(query: str) -> dict[str, str]:
+    """Name in small letters → value; of two with the same name the first one counts."""
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
+        values.setdefault(name.strip().lower(), value)
+    return values
 
 
 def _version(text: str) -> Version:
@@ -229,12 +239,37 @@ def _text_or_hexadecimal(raw: bytes) -> str:
 
 
 def _canonical(found: _Query) -> str:
-    """The one id of a device, whichever form of the query it uses."""
+    """The one id of a device. Raises ``EasError`` for an id that is none."""
     text = found.device_id
-    if not (
-        0 < len(text) <= MAX_DEVICE_ID and _DEVICE_ID.fullmatch(text) and _FORBIDDEN_IN_ID.isdisjoint(text)
-    ):
+    identity = _identity(text)
+    if identity is None:
         message = f"device id {text[: 2 * MAX_DEVICE_ID]!r} is missing, too long, or holds special characters"
         status = Common.INVALID_DEVICE_ID
         raise EasError(message, answer.failure(found.rule.name, found.version, status))
+    return identity
+
+
+def _identity(text: str) -> str | None:
+    """The one id of a device, whichever form of the query it uses; ``None`` where there is none."""
+    if guid := _GUID.fullmatch(text):
+        return "".join(guid.groups()).lower()
+    if not (
+        0 < len(text) <= MAX_DEVICE_ID and _DEVICE_ID.fullmatch(text) and _FORBIDDEN_IN_ID.isdisjoint(text)
+    ):
+        return None
     return text.lower() if _HEXADECIMAL.fullmatch(text) else text
+
+
+def device_in(query: str) -> Device:
+    """The device that a query names, with the id ``""`` where it names none: ``OPTIONS`` need not have a query, and
+    whatever it has does not matter otherwise."""
+    values = _plain_values(query)
+    text, kind = values.get("deviceid", "").strip(), values.get("devicetype", "")
+    if not text and query:
+        with suppress(EasError):
+            data = _Bytes(_decode(query))
+            data.take(4)
+            text = _text_or_hexadecimal(data.block())
+            data.block()
+            kind = data.block().decode("utf-8", "replace")
+    return Device(PROTOCOL, _identity(text) or "", line(kind)[:MAX_DEVICE_TYPE])

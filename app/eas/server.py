@@ -16,26 +16,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from app.eas import admission, answer, policy, quarantine
-from app.eas.admission_rules import Access, Subject, fits_any
+from app.eas import answer, policy
 from app.eas.answer import SHORT_TYPE, WBXML_TYPE, EasResponse
 from app.eas.call import Call
 from app.eas.dispatch import ENTRIES
 from app.eas.errors import EasError, Malformed, StatusError
 from app.eas.memory import Memory
-from app.eas.request import Command, parse
+from app.eas.request import Command, device_in, parse
 from app.eas.settings import EasSettings
 from app.eas.status import MALFORMED, ROOTS, Common
-from app.eas.throttle import Throttle
 from app.eas.versions import ADVERTISED, COMMANDS
 from app.usm.errors import (
     AccessDenied,
+    AccountBlocked,
     Busy,
     NotEnabled,
+    PasswordExpired,
     SourceUnavailable,
     StoreUnavailable,
     UsmError,
 )
+from app.usm.model import Device
 from app.usm.ports import Clock, Tokens
 from app.wbxml import Element, WbxmlError, decode
 
@@ -55,8 +56,7 @@ BUSY_RETRY: Final = 5
 
 
 class ActiveSync:
-    """The protocol. One object serves all requests of a process; between them it keeps nothing but how many each device
-    sends (:mod:`app.eas.throttle`)."""
+    """The protocol. One object serves all requests of a process; it keeps nothing between them."""
 
     def __init__(self, settings: EasSettings, clock: Clock, tokens: Tokens) -> None:
         """Raises ``ValueError`` for a policy setting that does not exist or a value it cannot have."""
@@ -67,24 +67,20 @@ class ActiveSync:
 
     def options(self) -> EasResponse:
         """The answer to OPTIONS, once the user is known (MS-ASHTTP 3.2.5.2)."""
-        self._throttle = Throttle(settings.throttle, clock)
         return answer.plain(200, _offer() | {"Allow": "OPTIONS,POST", "Public": "OPTIONS,POST"})
 
     def parse(self, method: str, query: str, headers: Mapping[str, str], body: bytes) -> Command:
         """The command of a request; see :func:`app.eas.request.parse`. Raises ``EasError``."""
         return parse(method, query, headers, body)
 
+    def device(self, query: str) -> Device:
+        """The device that a query names, whatever else it says; see :func:`app.eas.request.device_in`."""
+        return device_in(query)
+
     def handle(self, session: Session, command: Command) -> EasResponse:
         """Carry out a command. Whatever a device may send ends in an answer, and whatever USM may raise too."""
         try:
-            with self._throttle.passing(session.id, command):
-                return self._carry_out(session, command)
-        except Throttled as error:
-            headers = {"Retry-After": str(error.retry_after), "X-MS-ASThrottle": error.reason}
-            return replace(answer.plain(503, headers), reason=f"throttled: {error}", refused=Why.THROTTLED)
-        except DeviceRefused as error:
-            response = self._failed(command, error.status, error)
-            return replace(response, reason=str(error), refused=error.why)
+            return self._carry_out(session, command)
         except StatusError as error:
             return self._failed(command, error.status, error, error.details)
         except Malformed as error:
@@ -100,27 +96,21 @@ class ActiveSync:
             )
         entry = ENTRIES.get(command.name)
         if entry is None:
-        remembered = Memory(session, lasting=not command.transient)
-        who = admission.subject(session, command)
-        access = admission.check(session, command, who, remembered, self._settings)
             raise StatusError(Common.COMMAND_UNSUPPORTED, f"{rule.name} is not served")
+        remembered = Memory(session, lasting=not command.transient)
         if entry.needs_policy:
-            self._check_policy(command, who, remembered)
+            self._check_policy(command, remembered)
         call = Call(
             command, _document(command), session, remembered, self._settings, self._clock, self._tokens
         )
-        in_part = access is Access.QUARANTINE
-        result = quarantine.handle(call, entry.handle) if in_part else entry.handle(call)
+        result = entry.handle(call)
         more = _offer() | {"X-MS-RP": _versions()} if result.starts_over else None
         return answer.whole(result, more)
 
-    def _check_policy(self, command: Command, who: Subject, remembered: Memory) -> None:
+    def _check_policy(self, command: Command, remembered: Memory) -> None:
         if command.transient and command.policy_key:
             return  # nothing is remembered of it, so its key cannot be compared
-        if fits_any(self._settings.exempt, who):
-            return
-        now = self._clock.now().timestamp()
-        objection = policy.objection(command.policy_key, remembered, self._settings, now)
+        objection = policy.objection(command.policy_key, remembered, self._settings)
         if objection is not None:
             raise StatusError(objection, f"policy key {command.policy_key or 'none'!r}")
 
@@ -143,6 +133,10 @@ class ActiveSync:
 
     def _refusal(self, command: Command, error: UsmError) -> EasResponse:
         match error:
+            case AccountBlocked():
+                return answer.plain(456)
+            case PasswordExpired():
+                return answer.plain(457)
             case AccessDenied():
                 return answer.plain(401)
             case NotEnabled():

@@ -1,7 +1,9 @@
-"""Who asks: the ``Authorization`` header becomes credentials (RFC 7617, MS-ASHTTP 2.2.1.1.2.2).
+"""Who asks: the ``Authorization`` header becomes credentials (RFC 7617, RFC 6750, MS-ASHTTP 2.2.1.1.2.2).
 
-Only Basic is understood. Devices disagree about the character set of a password: UTF-8 is tried first, then Latin-1,
-which Outlook uses. Nothing here ever puts a password into a message.
+Devices disagree about the character set of a password. A header has exactly one reading, so that a wrong password is
+one failed login at OX and not two: what is UTF-8 is read as such; anything else comes from Windows or an old phone and
+is Windows-1252, which is Latin-1 with a few more characters. Latin-1 text that is valid UTF-8 by chance is hardly ever
+written. Nothing here ever puts a password or a token into a message.
 """
 
 from __future__ import annotations
@@ -9,35 +11,66 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import unicodedata
+from dataclasses import dataclass
 from typing import Final
 
 from app.usm.model import Credentials
 
-CHALLENGE: Final = 'Basic realm="Microsoft-Server-ActiveSync"'
-"""The value of ``WWW-Authenticate`` that goes with every 401."""
+REALM: Final = "Microsoft-Server-ActiveSync"
+CHALLENGE: Final = f'Basic realm="{REALM}"'
+"""What every 401 asks for at least."""
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""RFC 6750, 2.1."""
+_LONGEST_TOKEN: Final = 8192
 
 
 class Unauthenticated(Exception):
     """No usable name and password came with the request."""
 
 
-def credentials(header: str | None, pattern: str) -> Credentials:
-    """The name and password of an ``Authorization`` header. ``pattern`` makes a login of ``DOMAIN\\user``; see
-    :func:`login`. Raises :class:`Unauthenticated`."""
+@dataclass(frozen=True, slots=True)
+class Schemes:
+    """What is understood. ``pattern`` makes a login of ``DOMAIN\\user``, see :func:`login`; ``bearer``: access tokens
+    are handed on to OX; ``authorization_uri``: where a device gets one, ``""`` where it has to know."""
+
+    pattern: str = "$USER@$DOMAIN"
+    bearer: bool = False
+    authorization_uri: str = ""
+
+    def challenge(self) -> str:
+        """The value of ``WWW-Authenticate``. Basic comes first: old devices look no further."""
+        if not self.bearer:
+            return CHALLENGE
+        place = f', authorization_uri="{self.authorization_uri}"' if self.authorization_uri else ""
+        return f'{CHALLENGE}, Bearer realm="{REALM}"{place}'
+
+
+def credentials(header: str | None, schemes: Schemes) -> Credentials:
+    """The name and password, or the token, of an ``Authorization`` header. Raises :class:`Unauthenticated`."""
     if not header:
         raise Unauthenticated("no Authorization header")
     scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() == "bearer" and schemes.bearer:
+        return _bearer(token.strip())
     if scheme.lower() != "basic":
-        raise Unauthenticated("the authorization scheme is not Basic")
+        raise Unauthenticated("the authorization scheme is not one of those offered")
     name, colon, password = _decoded(token.strip()).partition(":")
     if not colon:
         raise Unauthenticated("no colon between name and password")
-    if any(ord(character) < 32 or ord(character) == 127 for character in name + password):
+    if any(unicodedata.category(character) == "Cc" for character in name + password):
         raise Unauthenticated("control characters in name or password")
-    known_as = login(name.strip(), pattern)
+    known_as = login(name.strip(), schemes.pattern)
     if not known_as:
         raise Unauthenticated("the name is empty")
     return Credentials(known_as, password)
+
+
+def _bearer(token: str) -> Credentials:
+    if len(token) > _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
+        raise Unauthenticated("the access token is none")
+    return Credentials("", token, is_token=True)
 
 
 def login(name: str, pattern: str) -> str:
@@ -61,7 +94,9 @@ def _decoded(token: str) -> str:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise Unauthenticated("name and password are not in Base64") from None
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("iso-8859-1")
+    for charset in ("utf-8", "windows-1252"):
+        try:
+            return raw.decode(charset)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("iso-8859-1")

@@ -1,15 +1,21 @@
-"""The body of a request: with a length or chunked, up to a limit, and as it was sent.
+"""The body of a request: with a length or chunked, compressed or not, up to a limit.
 
-No content coding is undone: a few bytes of gzip could stand for gigabytes, and no device compresses its requests.
+A compressed body is expanded piece by piece and given up as soon as it grows beyond the limit for bodies: a few bytes
+of gzip could stand for gigabytes.
 """
 
 from __future__ import annotations
 
+import zlib
 from typing import Final
 
 import falcon
 
 _BLOCK: Final = 65536
+_ANY_WRAPPER: Final = zlib.MAX_WBITS | 32
+"""zlib finds out by itself whether gzip (RFC 1952) or zlib (RFC 1950) is around the data."""
+
+CODINGS: Final = frozenset(("gzip", "x-gzip", "deflate"))
 
 
 class BodyError(Exception):
@@ -25,16 +31,35 @@ class BodyTooLarge(BodyError):
 
 
 class BodyCoded(BodyError):
-    """The body is compressed or coded otherwise."""
+    """The body is coded in a way that is not understood."""
 
     status = 415
 
 
 def read(request: falcon.Request, limit: int) -> bytes:
-    """The whole body, ``b""`` where there is none. Raises :class:`BodyError`."""
+    """The whole body as it was before it was compressed, ``b""`` where there is none. Raises :class:`BodyError`."""
     coding = (request.get_header("Content-Encoding") or "identity").strip().lower()
-    if coding != "identity":
+    if coding != "identity" and coding not in CODINGS:
         raise BodyCoded(f"Content-Encoding {coding!r} is not accepted")
+    body = _whole(request, limit)
+    return expanded(body, limit) if body and coding in CODINGS else body
+
+
+def expanded(data: bytes, limit: int) -> bytes:
+    """What a compressed body stands for. Raises :class:`BodyError`: 413 above ``limit`` bytes."""
+    decoder = zlib.decompressobj(_ANY_WRAPPER)
+    try:
+        body = decoder.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise BodyError(f"the compressed body is broken: {error}") from error
+    if len(body) > limit:
+        raise BodyTooLarge(f"{len(data)} compressed bytes stand for more than {limit}")
+    if not decoder.eof or decoder.unused_data:
+        raise BodyError("the compressed body ends early or goes on after its end")
+    return body
+
+
+def _whole(request: falcon.Request, limit: int) -> bytes:
     length = _length(request)
     if length is not None and length > limit:
         _discard(request, length, limit)

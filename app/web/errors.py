@@ -14,13 +14,16 @@ from typing import Final
 
 from app.usm.errors import (
     AccessDenied,
+    AccountBlocked,
     Busy,
     NotEnabled,
+    PasswordExpired,
     SourceUnavailable,
     StoreUnavailable,
 )
 from app.web.auth import Unauthenticated
 from app.web.body import BodyError
+from app.web.places import Elsewhere
 
 BUSY_RETRY: Final = 5
 """Seconds after which a device may try again when another of its requests holds the folder."""
@@ -37,13 +40,16 @@ class Refusal:
 
 STATUS: Final[Mapping[type[Exception], int]] = {
     Unauthenticated: 401,
+    AccountBlocked: 456,
+    PasswordExpired: 457,
     AccessDenied: 401,
+    Elsewhere: 451,
     NotEnabled: 403,
     SourceUnavailable: 503,
     StoreUnavailable: 503,
     Busy: 503,
 }
-"""Error → HTTP status. A ``BodyError`` brings its own; everything else is a defect: 500."""
+"""Error → HTTP status, the narrower error first. A ``BodyError`` brings its own; everything else is a defect: 500."""
 
 
 def refusal(error: Exception) -> Refusal:
@@ -58,6 +64,8 @@ def refusal(error: Exception) -> Refusal:
 
 
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
+    if isinstance(error, Elsewhere):
+        return {"X-MS-Location": error.url}
     if status == 503:
         return {"Retry-After": str(getattr(error, "retry_after", BUSY_RETRY))}
     return {}

@@ -1,14 +1,16 @@
 """The one address of ActiveSync: who asks, for what, and the way of the answer back to HTTP.
 
-Order of the checks: name and password present (401), body (400, 413, 415), method, query and headers (the protocol's
-own rules), name and password right and allowed (401, 403, 503), then the command. ``OPTIONS`` checks the password as
-well: devices use it to find out whether an account works.
+Order of the checks: name and password present (401), the user's own server (451), body (400, 413, 415), method, query
+and headers (the protocol's own rules), name and password right and allowed (401, 403, 456, 457, 503), then the command.
+``OPTIONS`` checks the password as well: devices use it to find out whether an account works.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import falcon
@@ -18,17 +20,24 @@ from app.eas.answer import EasResponse
 from app.eas.errors import EasError
 from app.eas.request import PROTOCOL
 from app.eas.server import ActiveSync
+from app.eas.versions import STICKY
 from app.usm.errors import NotEnabled
 from app.usm.manager import Manager
 from app.usm.model import Cost, Credentials, Device
 from app.usm.ports import Clock, Tokens
 from app.usm.session import Session
-from app.web import auth, body, errors, log, metrics
+from app.web import auth, body, compression, errors, log, metrics
+from app.web.places import Elsewhere, Places
 
 _log = logging.getLogger(__name__)
 
 NO_COMMAND: Final = "-"
 """What logs and metrics call a request whose command is not known."""
+
+OPTIONS: Final = "OPTIONS"
+ROUTE: Final = "usm-node"
+"""The cookie by which a balancer finds the node that knows the device; what follows its dot is the node's name."""
+ROUTE_LIFE: Final = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -42,6 +51,8 @@ class Work:
     version: str = NO_COMMAND
     session: Session | None = None
     reason: str = ""
+    sticky: bool = False
+    """Whether the device has to return cookies (MS-ASHTTP 2.2.1.1.2.4)."""
 
     @property
     def cost(self) -> Cost:
@@ -49,45 +60,66 @@ class Work:
         return self.session.cost if self.session is not None else Cost()
 
 
-class Gateway:
-    """Answers every request to the alias path. ``domain_user`` is the pattern of :func:`app.web.auth.login`,
-    ``max_body`` the size of the largest body in bytes."""
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """What an administrator may set about the way in. ``max_body`` is in bytes; ``credential_url``: where users change
+    their password, ``""`` for nowhere; ``node``: the name of this node for balancers, ``""`` for no cookie."""
 
-    def __init__(
-        self,
-        eas: ActiveSync,
-        manager: Manager,
-        clock: Clock,
-        tokens: Tokens,
-        domain_user: str,
-        max_body: int,
-    ) -> None:
-        self._eas = eas
+    schemes: auth.Schemes = field(default_factory=auth.Schemes)
+    places: Places = field(default_factory=Places)
+    max_body: int = 36_700_160
+    credential_url: str = ""
+    node: str = ""
+
+
+Asker = Callable[[falcon.Request, Work], EasResponse]
+"""Carries out a request once its log line has begun; whatever it raises becomes an answer."""
+
+
+class Door:
+    """What all addresses have in common: the log line, errors as answers, the challenge, and who asks."""
+
+    def __init__(self, manager: Manager, clock: Clock, tokens: Tokens, settings: WebSettings) -> None:
+        self.settings = settings
         self._manager = manager
         self._clock = clock
         self._tokens = tokens
-        self._domain_user = domain_user
-        self._max_body = max_body
 
-    def serve(self, req: falcon.Request, resp: falcon.Response, **_groups: object) -> None:
-        """Answer one request, whatever happens on the way: a Falcon sink."""
+    def answer(self, req: falcon.Request, resp: falcon.Response, carry_out: Asker) -> None:
+        """Answer one request, whatever happens on the way."""
         log.current_request.set(self._tokens.text())
         work = Work(self._clock.monotonic(), _client(req))
-        answer = self._answer(req, work)
-        resp.status = answer.status
-        resp.set_headers({**eas_answer.headers(), **answer.headers})
-        if answer.status == 401:
-            resp.set_header("WWW-Authenticate", auth.CHALLENGE)
-        if answer.stream is not None:
-            resp.set_stream(answer.stream.chunks, answer.stream.size or 0)
-        else:
-            resp.data = answer.body
-        self._report(work, answer.status)
+        answer = self._answer(req, work, carry_out)
+        self._send(req, resp, answer, work)
+        self._report(work, resp.status_code)
 
-    def _answer(self, request: falcon.Request, work: Work) -> EasResponse:
+    def credentials(self, request: falcon.Request, work: Work) -> Credentials:
+        """Who says to ask. Raises ``Unauthenticated``, ``Elsewhere``."""
+        found = auth.credentials(request.get_header("Authorization"), self.settings.schemes)
+        work.subject.login = found.login
+        work.sticky = found.is_token
+        url = self.settings.places.of_login(found.login, hosts(request))
+        if url is not None:
+            raise Elsewhere(url)
+        return found
+
+    def open(self, request: falcon.Request, work: Work, credentials: Credentials, device: Device) -> Session:
+        """The session of who asks. Raises ``AccessDenied``, ``NotEnabled``, ``SourceUnavailable``, ``Elsewhere``."""
+        work.subject.device_id = device.device_id
+        session = self._manager.open(credentials, device)
+        work.session = session
+        user = session.user
+        work.subject.context_id, work.subject.user_id = user.context_id, user.user_id
+        work.subject.login = work.subject.login or user.login
+        url = self.settings.places.of_context(user.context_id, hosts(request))
+        if url is not None:
+            raise Elsewhere(url)
+        return session
+
+    def _answer(self, request: falcon.Request, work: Work, carry_out: Asker) -> EasResponse:
         """Every error becomes an answer here, and nowhere else."""
         try:
-            answer = self._carried_out(request, work)
+            answer = carry_out(request, work)
             work.reason = work.reason or answer.reason
             return answer
         except EasError as error:
@@ -102,34 +134,41 @@ class Gateway:
                 metrics.ERRORS.inc()
             return EasResponse(refusal.status, dict(refusal.headers))
 
-    def _carried_out(self, request: falcon.Request, work: Work) -> EasResponse:
-        credentials = auth.credentials(request.get_header("Authorization"), self._domain_user)
-        work.subject.login = credentials.login
-        content = body.read(request, self._max_body)
-        if request.method == "OPTIONS":
-            return self._options(request, work, credentials)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        command = self._eas.parse(request.method, request.query_string, headers, content)
-        work.command, work.version = command.name, command.version.text
-        try:
-            session = self._open(work, credentials, command.device)
-        except NotEnabled as error:
-            work.reason = str(error)
-            return self._eas.refuse(command, error)
-        return self._eas.handle(session, command)
+    def _send(self, req: falcon.Request, resp: falcon.Response, answer: EasResponse, work: Work) -> None:
+        resp.status = self._status(answer)
+        resp.set_headers({**eas_answer.headers(), **answer.headers})
+        if resp.status_code == 401:
+            resp.set_header("WWW-Authenticate", self.settings.schemes.challenge())
+        if resp.status_code in (456, 457) and self.settings.credential_url:
+            resp.set_header("X-MS-Credential-Service-Url", self.settings.credential_url)
+        if work.sticky and resp.status_code == 200:
+            self._keep_route(req, resp)
+        if answer.stream is not None:
+            resp.set_stream(answer.stream.chunks, answer.stream.size or 0)
+        else:
+            resp.data = self._body(req, resp, answer.body)
 
-    def _options(self, request: falcon.Request, work: Work, credentials: Credentials) -> EasResponse:
-        work.command = "OPTIONS"
-        self._open(work, credentials, Device(PROTOCOL, request.get_param("DeviceId", default="")))
-        return self._eas.options()
+    def _status(self, answer: EasResponse) -> int:
+        """457 must say where to change the password (MS-ASHTTP 3.2.5.1); who cannot say that asks for it."""
+        return 401 if answer.status == 457 and not self.settings.credential_url else answer.status
 
-    def _open(self, work: Work, credentials: Credentials, device: Device) -> Session:
-        work.subject.device_id = device.device_id
-        session = self._manager.open(credentials, device)
-        work.session = session
-        work.subject.context_id = session.user.context_id
-        work.subject.user_id = session.user.user_id
-        return session
+    def _body(self, req: falcon.Request, resp: falcon.Response, whole: bytes) -> bytes:
+        if resp.status_code != 200 or not compression.is_wanted(req.get_header("Accept-Encoding")):
+            return whole
+        smaller = compression.compressed(whole)
+        if smaller is None:
+            return whole
+        resp.set_header("Content-Encoding", "gzip")
+        resp.set_header("Vary", "Accept-Encoding")
+        return smaller
+
+    def _keep_route(self, req: falcon.Request, resp: falcon.Response) -> None:
+        node = self.settings.node
+        held = (req.get_cookie_values(ROUTE) or [""])[0]
+        if not node or held.rpartition(".")[2] == node:
+            return
+        value, expires = f"{self._tokens.text()}.{node}", self._clock.now() + ROUTE_LIFE
+        resp.set_cookie(ROUTE, value, expires=expires, path=req.path, secure=True, http_only=True)
 
     def _report(self, work: Work, status: int) -> None:
         seconds = self._clock.monotonic() - work.started
@@ -139,6 +178,43 @@ class Gateway:
         else:
             reason = work.reason or "as ActiveSync demands"
             log.refused(work.subject, work.command, status, reason, seconds, work.client)
+
+
+class Gateway:
+    """Answers every request to the alias path."""
+
+    def __init__(self, eas: ActiveSync, door: Door) -> None:
+        self._eas = eas
+        self._door = door
+
+    def serve(self, req: falcon.Request, resp: falcon.Response, **_groups: object) -> None:
+        """Answer one request: a Falcon sink."""
+        self._door.answer(req, resp, self._carried_out)
+
+    def _carried_out(self, request: falcon.Request, work: Work) -> EasResponse:
+        door = self._door
+        credentials = door.credentials(request, work)
+        content = body.read(request, door.settings.max_body)
+        if request.method == OPTIONS:
+            work.command = OPTIONS
+            door.open(request, work, credentials, self._eas.device(request.query_string))
+            return self._eas.options()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        command = self._eas.parse(request.method, request.query_string, headers, content)
+        work.command, work.version = command.name, command.version.text
+        work.sticky = work.sticky or command.version >= STICKY
+        try:
+            session = door.open(request, work, credentials, command.device)
+        except NotEnabled as error:
+            work.reason = str(error)
+            return self._eas.refuse(command, error)
+        return self._eas.handle(session, command)
+
+
+def hosts(request: falcon.Request) -> list[str]:
+    """The host names by which this server was asked, as the device and as the proxies in between wrote them."""
+    forwarded = (request.get_header("X-Forwarded-Host") or "").split(",")
+    return [name.strip() for name in (*forwarded, request.get_header("Host") or "") if name.strip()]
 
 
 def _client(request: falcon.Request) -> str:

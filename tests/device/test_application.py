@@ -18,7 +18,8 @@ from app.usm.errors import SourceUnavailable
 from app.usm.manager import Manager
 from app.usm.model import User
 from app.web.application import device_app
-from app.web.resource import Gateway
+from app.web.auth import Schemes
+from app.web.resource import Door, Gateway, WebSettings
 from lab.device import (
     AccessRefused,
     AnswerLost,
@@ -62,7 +63,8 @@ class World:
         tokens = CountingTokens()
         manager = Manager(self.provider, self.store, self.waiter, self.clock, tokens)
         eas = ActiveSync(EasSettings(), self.clock, tokens)
-        gateway = Gateway(eas, manager, self.clock, tokens, "$USER", max_body=1_000_000)
+        web = WebSettings(Schemes("$USER"), max_body=1_000_000)
+        gateway = Gateway(eas, Door(manager, self.clock, tokens, web))
         app = device_app(gateway, "/Microsoft-Server-ActiveSync")
         self.http = make_server("127.0.0.1", 0, app, server_class=Server, handler_class=Quiet)
         self.url = f"http://127.0.0.1:{self.http.server_port}/"

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.eas.errors import EasError
-from app.eas.request import Command, parse
+from app.eas.request import Command, device_in, parse
 from app.eas.versions import BY_CODE, COMMANDS, Version
+from app.usm.model import Device
 from app.wbxml import decode
 from tests.schemas import validate
 
@@ -187,6 +188,46 @@ def test_the_bytes_of_a_guid_are_the_device_that_writes_them_in_hexadecimal() ->
     raw = bytes.fromhex("BAD73E6E02156460E800185977C03182")
     plain = post(f"Cmd=Sync&DeviceId={raw.hex().upper()}")
     assert post(query(device_id=raw), {}).device.device_id == plain.device.device_id == raw.hex()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BAD73E6E-0215-6460-E800-185977C03182",
+        "%7BBAD73E6E-0215-6460-E800-185977C03182%7D",
+        "{bad73e6e-0215-6460-e800-185977c03182}",
+        "BAD73E6E02156460E800185977C03182",
+    ],
+)
+def test_a_guid_is_the_same_device_however_it_is_written(text: str) -> None:
+    assert post(f"Cmd=Sync&DeviceId={text}").device.device_id == "bad73e6e02156460e800185977c03182"
+    assert device_in(f"Cmd=Sync&DeviceId={text}").device_id == "bad73e6e02156460e800185977c03182"
+
+
+def test_a_guid_in_text_within_base64_is_the_same_device_too() -> None:
+    raw = b"BAD73E6E-0215-6460-E800-185977C03182"
+    assert post(query(device_id=raw), {}).device.device_id == "bad73e6e02156460e800185977c03182"
+
+
+@pytest.mark.parametrize(
+    ("text", "device_id", "kind"),
+    [
+        ("", "", ""),
+        ("User=anton&DeviceId=Phone1&DeviceType=Sm%61rt", "Phone1", "Smart"),
+        ("deviceid=a&DEVICEID=b", "a", ""),
+        ("jAAJBAp2MTQwRGV2aWNlAApTbWFydFBob25l", "v140Device", "SmartPhone"),
+        ("jAAJBAp2MTQwRG", "", ""),
+        ("DeviceId=" + "x" * 33, "", ""),
+        ("%%%", "", ""),
+        ("User=anton", "", ""),
+    ],
+)
+def test_the_device_that_asks_for_options(text: str, device_id: str, kind: str) -> None:
+    assert device_in(text) == Device("EAS", device_id, kind)
+
+
+def test_blanks_around_the_name_of_a_command_do_no_harm() -> None:
+    assert post("Cmd=%20Sync+&%20DeviceId=a").name == "Sync"
 
 
 def test_a_device_that_only_tries_an_account_is_known_as_such() -> None:

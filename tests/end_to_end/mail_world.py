@@ -16,7 +16,8 @@ from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
 from app.usm.manager import Manager
 from app.web.application import device_app
-from app.web.resource import Gateway
+from app.web.auth import Schemes
+from app.web.resource import Door, Gateway, WebSettings
 from lab.device import Phone
 from tests.fakes.store import MemoryStore
 from tests.fakes.waiter import ScriptedWaiter
@@ -52,7 +53,8 @@ class MailWorld:
             tokens,  # type: ignore[arg-type]
         )
         eas = ActiveSync(EasSettings(), self.clock, tokens)
-        gateway = Gateway(eas, manager, self.clock, tokens, "$USER", max_body=50_000_000)
+        web = WebSettings(Schemes("$USER"), max_body=50_000_000)
+        gateway = Gateway(eas, Door(manager, self.clock, tokens, web))
         app = device_app(gateway, "/Microsoft-Server-ActiveSync")
         self.http = make_server("127.0.0.1", 0, app, server_class=_Server, handler_class=_Quiet)
         self.url = f"http://127.0.0.1:{self.http.server_port}/"

@@ -420,14 +420,25 @@ def _path(parent: str | None, title: str) -> str:
 
 
 class MemoryProvider:
-    """``SourceProvider`` for a handful of users; ``passwords``: login → password, ``disabled``: logins."""
+    """``SourceProvider`` for a handful of users; ``passwords``: login → password, ``disabled``: logins, ``refuses``:
+    login → why, ``tokens``: access token → login. ``opened``: the logins that were tried."""
 
     def __init__(self, sources: Mapping[str, MemorySource]) -> None:
         self.sources = dict(sources)
         self.passwords = dict.fromkeys(sources, "secret")
         self.disabled: set[str] = set()
+        self.refuses: dict[str, UsmError] = {}
+        self.tokens: dict[str, str] = {}
+        self.opened: list[str] = []
 
     def open(self, credentials: Credentials, device: Device) -> MemorySource:
+        self.opened.append(credentials.login)
+        if credentials.is_token:
+            if credentials.password not in self.tokens:
+                raise AccessDenied("the access token is refused")
+            return self.sources[self.tokens[credentials.password]]
+        if credentials.login in self.refuses:
+            raise self.refuses[credentials.login]
         if self.passwords.get(credentials.login) != credentials.password:
             raise AccessDenied(f"login {credentials.login!r} refused")
         if credentials.login in self.disabled:

@@ -16,7 +16,7 @@ from app.usm.manager import Manager
 from app.usm.model import User
 from app.web import admin
 from app.web.application import Application, device_app
-from app.web.resource import Gateway
+from app.web.resource import Door, Gateway, WebSettings
 from tests.fakes.clock import CountingTokens, ManualClock
 from tests.fakes.source import ANTON, MemoryProvider, MemorySource
 from tests.fakes.store import MemoryStore
@@ -35,7 +35,7 @@ def basic(login: str, password: str = "secret", charset: str = "utf-8") -> dict[
 class Front:
     """The front door. ``down``: name of a part → what its health check raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
         self.source = MemorySource()
         self.latin = MemorySource(LATIN)
@@ -48,7 +48,8 @@ class Front:
         tokens = CountingTokens()
         manager = Manager(self.provider, self.store, self.waiter, self.clock, tokens)
         eas = ActiveSync(EasSettings(provisioning=Provisioning.OFF), self.clock, tokens)
-        gateway = Gateway(eas, manager, self.clock, tokens, "$USER@$DOMAIN", max_body=100_000)
+        door = Door(manager, self.clock, tokens, WebSettings(**{"max_body": 100_000, **settings}))
+        gateway = Gateway(eas, door)
         checks = {name: lambda name=name: self._check(name) for name in ("ox", "database")}
         self.app = Application(
             device_app(gateway, ALIAS),

@@ -7,9 +7,11 @@ import base64
 import pytest
 
 from app.usm.model import Credentials
-from app.web.auth import Unauthenticated, credentials, login
+from app.web.auth import CHALLENGE, Schemes, Unauthenticated, credentials, login
 
 PATTERN = "$USER@$DOMAIN"
+SCHEMES = Schemes(PATTERN)
+TOKENS = Schemes(PATTERN, bearer=True)
 
 
 def header(text: str | bytes) -> str:
@@ -18,28 +20,56 @@ def header(text: str | bytes) -> str:
 
 
 def test_name_and_password_are_read():
-    assert credentials(header("anton@example.org:secret"), PATTERN) == Credentials(
+    assert credentials(header("anton@example.org:secret"), SCHEMES) == Credentials(
         "anton@example.org", "secret"
     )
 
 
 @pytest.mark.parametrize("password", ["a:b:c", ":", "", " blank ", "pässwört", "密码", "€"])
 def test_a_password_may_hold_anything_that_can_be_typed(password):
-    assert credentials(header(f"anton:{password}"), PATTERN).password == password
+    assert credentials(header(f"anton:{password}"), SCHEMES).password == password
 
 
 def test_a_password_in_latin_1_is_read_as_such():
-    assert credentials(header("anton:pässwört".encode("latin-1")), PATTERN).password == "pässwört"
+    assert credentials(header("anton:pässwört".encode("latin-1")), SCHEMES).password == "pässwört"
+
+
+@pytest.mark.parametrize("password", ["pässwört", "10 €", "„Ž“"])
+def test_a_password_in_windows_1252_is_read_as_such(password):
+    assert credentials(header(f"anton:{password}".encode("cp1252")), SCHEMES).password == password
+
+
+def test_bytes_that_no_windows_character_has_are_refused_as_control_characters():
+    with pytest.raises(Unauthenticated, match="control"):
+        credentials(header(b"anton:\x81\xe4"), SCHEMES)
+
+
+@pytest.mark.parametrize("token", ["abc", "eyJhbGciOi.JIUzI1NiJ9._-~+/==", "x" * 8192])
+def test_an_access_token_is_read(token):
+    assert credentials(f"Bearer {token}", TOKENS) == Credentials("", token, is_token=True)
+    assert credentials(f"bearer  {token} ", TOKENS).password == token
+    assert token not in repr(credentials(f"Bearer {token}", TOKENS))
+
+
+@pytest.mark.parametrize("token", ["", "a b", "abc\0", "ä", "x" * 8193, "=abc"])
+def test_what_is_no_access_token_is_refused(token):
+    with pytest.raises(Unauthenticated):
+        credentials(f"Bearer {token}", TOKENS)
+
+
+def test_the_challenge_offers_tokens_where_they_are_understood():
+    assert SCHEMES.challenge() == CHALLENGE
+    assert TOKENS.challenge() == f'{CHALLENGE}, Bearer realm="Microsoft-Server-ActiveSync"'
 
 
 @pytest.mark.parametrize("scheme", ["basic", "BASIC", "Basic  "])
 def test_the_name_of_the_scheme_may_be_written_in_any_case(scheme):
     token = base64.b64encode(b"anton:secret").decode()
-    assert credentials(f"{scheme} {token}", PATTERN).login == "anton"
+    assert credentials(f"{scheme} {token}", SCHEMES).login == "anton"
 
 
 def test_base64_without_padding_is_read():
-    assert credentials("Basic YW50b246c2VjcmV0IQ", PATTERN) == Credentials("anton", "secret!")
+    assert credentials("Basic YW50b246c2VjcmV0IQ", SCHEMES) == Credentials("anton", "secret!")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +94,7 @@ def test_base64_without_padding_is_read():
 )
 def test_a_header_without_usable_name_and_password_is_refused(value):
     with pytest.raises(Unauthenticated) as caught:
-        credentials(value, PATTERN)
+        credentials(value, SCHEMES)
     assert "secret" not in str(caught.value)
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import zlib
+from datetime import timedelta
 
 import pytest
 
-from app.usm.errors import AccessDenied, Busy, SourceUnavailable, StoreUnavailable
+from app.usm.errors import (
+    AccessDenied,
+    AccountBlocked,
+    Busy,
+    PasswordExpired,
+    SourceUnavailable,
+    StoreUnavailable,
+)
+from app.usm.model import ContentType, Folder, FolderRole
 from app.wbxml import Element, decode, encode
+from app.web.auth import Schemes
+from app.web.places import Places, Rule
 from tests.fakes.source import ANTON
 from tests.schemas import validate
-from tests.web.conftest import ADMIN, ALIAS, LATIN, basic
+from tests.web.conftest import ADMIN, ALIAS, LATIN, Front, basic
 
 FOLDER_SYNC = encode(
     Element("FolderHierarchy:FolderSync", children=[Element("FolderHierarchy:SyncKey", "0")])
@@ -160,9 +173,38 @@ def test_a_content_length_that_is_no_number_is_malformed(front, length):
     assert front.command(body=b"x", headers={"Content-Length": length}).status_code == 400
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip"])
-def test_a_compressed_body_is_not_accepted(front, coding):
+@pytest.mark.parametrize(
+    ("coding", "compress"), [("gzip", gzip.compress), ("X-GZIP", gzip.compress), ("deflate", zlib.compress)]
+)
+def test_a_compressed_body_is_read(front, coding, compress):
+    answer = front.command(body=compress(FOLDER_SYNC), headers={"Content-Encoding": coding})
+    assert answer.status_code == 200
+    assert decode(answer.content).text_of("FolderHierarchy:Status") == "1"
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "compress"])
+def test_a_body_in_another_coding_is_not_accepted(front, coding):
     assert front.command(body=FOLDER_SYNC, headers={"Content-Encoding": coding}).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (gzip.compress(b"x" * 100_001), 413),
+        (gzip.compress(b"\0" * 50_000_000), 413),
+        (gzip.compress(b"x" * 100_000)[:-9], 400),
+        (gzip.compress(b"x") + b"more", 400),
+        (b"no gzip at all", 400),
+    ],
+)
+def test_a_compressed_body_that_is_broken_or_a_bomb_is_refused(front, body, status):
+    answer = front.command(body=body, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == status
+    assert answer.headers["Connection"] == "close"
+
+
+def test_a_coding_without_a_body_is_no_error(front):
+    assert front.command("Ping", headers={"Content-Encoding": "gzip"}).status_code == 200
 
 
 def test_a_chunked_body_is_read_to_its_end(front):
@@ -213,6 +255,175 @@ def test_a_device_cannot_forge_lines_of_the_log(front, caplog):
     lines = [record.getMessage() for record in caplog.records if record.name == "app.command"]
     assert len(lines) == 2
     assert not any(character in line for line in lines for character in "\n\r\x1b\x85\u2028")
+
+
+def many_folders(front: Front) -> None:
+    front.source.tree += [
+        Folder(f"f{number}", None, f"Folder {number}", ContentType.MAIL, FolderRole.NONE)
+        for number in range(60)
+    ]
+
+
+@pytest.mark.requirement("MS-ASHTTP", 197, 214, 412, 215)
+@pytest.mark.parametrize(
+    ("accepted", "coded"),
+    [
+        ("gzip", True),
+        ("gzip, deflate", True),
+        ("deflate, GZIP;q=0.5", True),
+        ("*", True),
+        ("x-gzip", True),
+        (None, False),
+        ("", False),
+        ("deflate, br", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("identity;q=1, *;q=0", False),
+    ],
+)
+def test_a_large_answer_is_compressed_for_a_device_that_takes_it(front, accepted, coded):
+    many_folders(front)
+    headers = {} if accepted is None else {"Accept-Encoding": accepted}
+    answer = front.command(body=FOLDER_SYNC, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    assert ("Content-Encoding" in answer.headers) is coded
+    plain = gzip.decompress(answer.content) if coded else answer.content
+    assert len(plain) > 1024
+    validate(plain, "14.1")
+    if coded:
+        assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
+        assert len(answer.content) < len(plain)
+
+
+def test_a_small_answer_is_not_compressed(front):
+    answer = front.command(body=FOLDER_SYNC, headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in answer.headers
+    assert decode(answer.content).text_of("FolderHierarchy:Status") == "1"
+
+
+PLACES = Places(
+    [
+        Rule("*@example.net", "https://eas.example.net/Microsoft-Server-ActiveSync"),
+        Rule("context:1", "https://eas2.example.org/Microsoft-Server-ActiveSync"),
+    ]
+)
+
+
+@pytest.mark.requirement("MS-ASHTTP", 183, 224, 268, 285)
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+def test_a_user_of_another_server_is_sent_there_without_asking_ox(method):
+    front = Front(places=PLACES)
+    answer = front.request(method, headers=basic("Zoe@EXAMPLE.net"), query_string="Cmd=Ping&DeviceId=1")
+    assert answer.status_code == 451
+    assert answer.headers["X-MS-Location"] == "https://eas.example.net/Microsoft-Server-ActiveSync"
+    assert answer.content == b""
+    assert front.provider.opened == []
+
+
+def test_a_context_of_another_server_is_sent_there_once_the_user_is_known():
+    front = Front(places=PLACES)
+    answer = front.command(body=FOLDER_SYNC)
+    assert answer.status_code == 451
+    assert answer.headers["X-MS-Location"] == "https://eas2.example.org/Microsoft-Server-ActiveSync"
+    assert front.command(headers=basic(ANTON.login, "wrong")).status_code == 401
+
+
+@pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host"])
+def test_nobody_is_sent_to_the_server_that_was_asked(header):
+    front = Front(places=PLACES)
+    answer = front.command(body=FOLDER_SYNC, headers={header: "EAS2.example.org"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.requirement("MS-ASHTTP", 608, 700, 1100, 804)
+@pytest.mark.parametrize(
+    ("error", "status"), [(AccountBlocked("locked"), 456), (PasswordExpired("old"), 457)]
+)
+@pytest.mark.parametrize("where", ["at the login", "in a command"])
+def test_a_locked_account_and_an_expired_password_have_their_own_status(error, status, where):
+    front = Front(credential_url="https://example.org/password")
+    if where == "at the login":
+        front.provider.refuses[ANTON.login] = error
+    else:
+        front.source_fails(error)
+    answer = front.command(body=FOLDER_SYNC)
+    assert answer.status_code == status
+    assert answer.headers["X-MS-Credential-Service-Url"] == "https://example.org/password"
+    assert answer.content == b""
+
+
+def test_without_a_page_to_change_it_an_expired_password_is_asked_for(front):
+    front.provider.refuses[ANTON.login] = PasswordExpired("old")
+    answer = front.command(body=FOLDER_SYNC)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
+    front.provider.refuses[ANTON.login] = AccountBlocked("locked")
+    assert front.command(body=FOLDER_SYNC).status_code == 456
+
+
+@pytest.mark.requirement("MS-ASHTTP", 904)
+@pytest.mark.parametrize(("version", "sent"), [("14.1", False), ("16.0", True), ("16.1", True)])
+def test_a_device_that_must_return_cookies_gets_one_that_leads_to_this_node(version, sent):
+    front = Front(node="ox1")
+    answer = front.command(body=FOLDER_SYNC, headers={"MS-ASProtocolVersion": version})
+    assert ("usm-node" in answer.cookies) is sent
+    if not sent:
+        return
+    cookie = answer.cookies["usm-node"]
+    assert cookie.value.endswith(".ox1")
+    assert cookie.secure
+    assert cookie.http_only
+    assert cookie.path == ALIAS
+    assert cookie.expires - front.clock.now().replace(tzinfo=cookie.expires.tzinfo) > timedelta(days=29)
+    again = {"MS-ASProtocolVersion": version, "Cookie": f"usm-node={cookie.value}"}
+    assert "usm-node" not in front.command(body=FOLDER_SYNC, headers=again).cookies
+    moved = {"MS-ASProtocolVersion": version, "Cookie": "usm-node=abc.ox2"}
+    assert front.command(body=FOLDER_SYNC, headers=moved).cookies["usm-node"].value.endswith(".ox1")
+
+
+def test_without_a_name_of_the_node_there_is_no_cookie(front):
+    answer = front.command(body=FOLDER_SYNC, headers={"MS-ASProtocolVersion": "16.1"})
+    assert answer.cookies == {}
+
+
+@pytest.mark.requirement("MS-ASHTTP", 178, 523)
+def test_the_challenge_names_every_scheme_that_is_understood():
+    schemes = Schemes(bearer=True, authorization_uri="https://login.example.org/authorize")
+    front = Front(schemes=schemes)
+    challenge = front.request("POST").headers["WWW-Authenticate"]
+    assert challenge.startswith("Basic realm=")
+    assert 'Bearer realm="Microsoft-Server-ActiveSync"' in challenge
+    assert 'authorization_uri="https://login.example.org/authorize"' in challenge
+
+
+def test_a_token_is_handed_on_and_its_user_stands_in_the_log(caplog):
+    caplog.set_level(logging.INFO, logger="app.command")
+    front = Front(schemes=Schemes(bearer=True), node="ox1")
+    front.provider.tokens["abc.DEF-123"] = ANTON.login
+    answer = front.command(body=FOLDER_SYNC, headers={"Authorization": "Bearer abc.DEF-123"})
+    assert answer.status_code == 200
+    assert "usm-node" in answer.cookies  # whoever uses a token returns cookies in every version
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("1:3:anton@example.org:EAS:phone1: FolderSync executed")
+    assert "abc.DEF-123" not in caplog.text
+    refused = front.command(body=FOLDER_SYNC, headers={"Authorization": "Bearer another"})
+    assert refused.status_code == 401
+    assert "another" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "Cmd=OPTIONS",
+        "User=anton&DeviceId=BAD73E6E02156460E800185977C03182&Cmd=X",
+        "%%%",
+        "jAAJBAp2MTQwRGV2aWNlAApTbWFydFBob25l",
+    ],
+)
+def test_options_are_told_whatever_the_query(front, query):
+    assert front.request("OPTIONS", headers=basic(ANTON.login), query_string=query).status_code == 200
 
 
 def test_stopping_is_passed_on(front):
