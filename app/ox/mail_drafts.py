@@ -92,10 +92,9 @@ class Drafts:
     def _go_out(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> Written:
         """Once: the message is looked for among the sent ones before it is sent."""
         name = mark(f"s.{_digest(folder, item_id)}", self._user.mail)
-        text = mail_draft.compose(self._source(folder, item_id), fields, self._sender(), name, self._now())
-        message = Outgoing(text)
-        if tracing.find_sent(self._client, message) is not True:
-            self._send(message)
+        if tracing.find_sent(self._client, Outgoing(f"Message-ID: {name}\r\n\r\n".encode())) is not True:
+            before = self._source(folder, item_id)
+            self._send(Outgoing(mail_draft.compose(before, fields, self._sender(), name, self._now())))
         try:
             self._destroy(folder, [item_id])
         except UsmError as error:

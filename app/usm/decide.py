@@ -17,6 +17,12 @@ from app.usm.model import ChangeKind, ClientChange, ConflictRule, ContentType, L
 MERGED: Final = frozenset({ContentType.MAIL})
 """Content whose changes touch single flags: both sides' changes are applied, and nobody loses."""
 
+WORDS: Final = frozenset({"body", "add_attachments"})
+"""Fields of a draft that hold what somebody wrote or enclosed: it is not lost when the draft itself is gone."""
+
+OF_ONE_DRAFT: Final = frozenset({"send", "remove_attachments"})
+"""Fields that mean one draft and no other."""
+
 
 class Action(Enum):
     """What to do about a client's change."""

@@ -32,7 +32,7 @@ from app.usm.errors import (
     SourceUnavailable,
     UsmError,
 )
-from app.usm.journal import Entry, Record, digest_of, found, name_of, uid_of
+from app.usm.journal import Entry, Record, digest_of, found, name_of, uid_of, words_of
 from app.usm.model import (
     ChangeKind,
     ClientChange,
@@ -149,7 +149,7 @@ class Exchange:
                 if (item := created.get(entry.uid)) is not None:
                     # Somebody may have changed it since: the device gets it back as it is now.
                     self._done[name] = found(entry, item.id, held.WRONG)
-                elif any(name_of(change) == name for change in self._request.changes):
+                elif any(name in (name_of(change), words_of(change)) for change in self._request.changes):
                     self._wait_out(entry)
 
     def _wait_out(self, entry: Entry) -> None:
@@ -252,7 +252,7 @@ class Exchange:
 
     def _leave_word(self, error: UsmError) -> None:
         """A fault ends the request: note what was done, and what nobody can know."""
-        mine = {name_of(change) for change in self._request.changes}
+        mine = {name for change in self._request.changes for name in (name_of(change), words_of(change))}
         for name, entry in self._done.items():
             if entry.is_intent and name in mine:
                 in_doubt = name == self._asking and isinstance(error, SourceUnavailable) and error.in_doubt
@@ -290,6 +290,7 @@ class Exchange:
         except ItemConflict:
             outcome, item_id = self._conflict(change)
         except ItemGone:
+            self._keep_words(change)
             outcome, item_id = self._gone(change)
         except ItemRefused as error:
             _log.warning("folder %s of %s: %s", self._folder.id, self._session, error)
@@ -315,6 +316,8 @@ class Exchange:
             case decide.Action.CONFLICT:
                 return self._conflict(change)
             case decide.Action.GONE:
+                if self._has_words(change):  # the source knows whether a crash cut off this very change
+                    return self._update(decide.Step(decide.Action.UPDATE, change.item_id), change)
                 return self._gone(change)
         self._held.pop(step.item_id, None)  # NOTHING
         return Outcome.DONE, step.item_id
@@ -398,6 +401,35 @@ class Exchange:
     def _forget(self, item_id: str) -> None:
         self._held.pop(item_id, None)
         self._source_has(item_id, None)
+
+    def _has_words(self, change: ClientChange) -> bool:
+        """Whether a device wrote on a draft that it holds. Where that is there no more, somebody deleted it, sent it, or
+        wrote on it elsewhere, which makes another draft of it."""
+        is_writing = change.kind is ChangeKind.CHANGE and not decide.WORDS.isdisjoint(change.fields)
+        is_mail = self._folder.content is ContentType.MAIL
+        return is_mail and is_writing and held.on_device(self._held.get(change.item_id))
+
+    def _keep_words(self, change: ClientChange) -> None:
+        """Store what was written on a draft that is gone as a new one, once: no words are lost, and none of those that
+        somebody else wrote."""
+        name = words_of(change)
+        entry = self._done.get(name)
+        if not self._has_words(change) or (entry is not None and not entry.is_intent):
+            return
+        uid = uid_of(self._session, self._folder.number, self._generation, self._base, name)
+        entry = self._done[name] = Entry(digest_of(change), uid, asked=self._now())
+        self._write_journal()
+        fields = {name: value for name, value in change.fields.items() if name not in decide.OF_ONE_DRAFT}
+        self._asking = name
+        try:
+            written = self._source.create(self._folder, fields, uid)
+        except ItemError as error:
+            del self._done[name]
+            _log.warning("folder %s of %s: %s", self._folder.id, self._session, error)
+            return
+        self._asking = ""
+        self._done[name] = found(entry, written.id, written.stamp)
+        self._source_has(written.id, written.stamp)
 
     def _conflict(self, change: ClientChange) -> tuple[Outcome, str]:
         """The source's copy wins, and the device gets it."""

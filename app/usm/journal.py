@@ -113,6 +113,11 @@ def name_of(change: ClientChange) -> str:
     return f"item:{change.item_id}"
 
 
+def words_of(change: ClientChange) -> str:
+    """The name of the draft that holds what a device wrote on one that was gone."""
+    return f"words:{change.item_id}:{digest_of(change)}"
+
+
 def digest_of(change: ClientChange) -> str:
     """Differs when the content of a change differs."""
     fields = [(name, _told(value)) for name, value in sorted(change.fields.items(), key=lambda pair: pair[0])]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.usm.content import Occurrence
-from app.usm.errors import ItemConflict, ItemFailed
+from app.usm.errors import ItemConflict, ItemFailed, ItemRefused, SourceUnavailable
 from app.usm.model import (
     ChangeKind,
     ClientChange,
@@ -230,3 +230,90 @@ def test_a_message_added_and_sent_is_told_as_done(world: World) -> None:
     result = ask(world, key, wanted, folder=INBOX)
     assert [answer.outcome for answer in result.results] == [Outcome.DONE]
     assert len(world.source.sent) == 1
+
+
+def texts(world: World) -> list[str]:
+    return sorted(str(item.fields["body"]) for item in world.source.items[INBOX].values())
+
+
+def gone(world: World) -> tuple[str, str]:
+    """A draft that somebody replaced elsewhere while the device held it."""
+    item, key = draft(world)
+    world.source.drop(INBOX, item)
+    world.source.put(INBOX, {"subject": "draft", "body": "theirs", "draft": True})
+    return item, key
+
+
+def test_what_a_device_writes_on_a_draft_that_is_gone_becomes_a_draft_of_its_own(world: World) -> None:
+    item, key = gone(world)
+    wanted = change(item, None, body="mine", send=True, remove_attachments=("1",))
+    first = ask(world, key, wanted, folder=INBOX)
+    assert [answer.outcome for answer in first.results] == [Outcome.GONE]
+    assert [entry.kind for entry in first.changes] == [ChangeKind.DELETE, ChangeKind.ADD, ChangeKind.ADD]
+    assert texts(world) == ["mine", "theirs"]
+    assert world.source.sent == []
+    assert sorted(entry.kind.value for entry in ask(world, key, wanted, folder=INBOX).changes) == sorted(
+        entry.kind.value for entry in first.changes
+    )
+    assert texts(world) == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize("step", ["create", "update"])
+def test_what_a_device_writes_is_kept_once_although_the_process_dies(world: World, step: str) -> None:
+    item, key = gone(world)
+    wanted = change(item, None, body="mine")
+
+    def die(name: str) -> None:
+        if name == step:
+            raise Crash
+
+    world.source.before = die
+    with pytest.raises(Crash):
+        ask(world, key, wanted, folder=INBOX)
+    world.source.before = lambda name: None
+    world.source.after = die
+    world.clock.advance(world.settings.doubt_seconds)
+    if step == "create":
+        with pytest.raises(Crash):
+            ask(world, key, wanted, folder=INBOX)
+    world.source.after = lambda name: None
+    ask(world, key, wanted, folder=INBOX)
+    assert texts(world) == ["mine", "theirs"]
+
+
+def test_while_nobody_knows_whether_the_words_are_kept_the_device_waits(world: World) -> None:
+    item, key = gone(world)
+    wanted = change(item, None, body="mine")
+
+    def fail(name: str) -> None:
+        if name == "create":
+            raise SourceUnavailable("cut", in_doubt=True)
+
+    world.source.before = fail
+    with pytest.raises(SourceUnavailable, match="cut"):
+        ask(world, key, wanted, folder=INBOX)
+    world.source.before = lambda name: None
+    with pytest.raises(SourceUnavailable, match="on its way"):
+        ask(world, key, wanted, folder=INBOX)
+    world.clock.advance(world.settings.doubt_seconds)
+    ask(world, key, wanted, folder=INBOX)
+    assert texts(world) == ["mine", "theirs"]
+
+
+def test_words_that_the_source_will_not_keep_are_told_as_gone(world: World) -> None:
+    item, key = gone(world)
+
+    def refuse(name: str) -> None:
+        if name == "create":
+            raise ItemRefused("not here")
+
+    world.source.before = refuse
+    result = ask(world, key, change(item, None, body="mine"), folder=INBOX)
+    assert [answer.outcome for answer in result.results] == [Outcome.GONE]
+    assert texts(world) == ["theirs"]
+
+
+def test_marks_alone_are_no_words(world: World) -> None:
+    item, key = gone(world)
+    ask(world, key, change(item, None, read=True), folder=INBOX)
+    assert texts(world) == ["theirs"]
