@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 import javaproperties
 
-from app.eas import policy
+from app.eas import admission_rules, policy
+from app.eas.admission_rules import Rule
 
 FILES: Final = ("usm.properties", "eas.properties")
 """The files that are read, in this order; a key may stand in any of them."""
@@ -83,6 +84,11 @@ def choice(*words: str) -> Reader:
         return value.lower()
 
     return read
+
+
+def device_rules(value: str) -> tuple[Rule, ...]:
+    """Rules about devices."""
+    return admission_rules.parse(value)
 
 
 def http_url(value: str) -> str:
@@ -473,6 +479,93 @@ class Settings:
         boolean,
         "true",
         "true: serve devices that apply the policy in part, or that somebody else manages.",
+    )
+    provisioning_exempt: tuple[Rule, ...] = setting(
+        "com.openexchange.usm.eas.provisioning.exempt",
+        device_rules,
+        "type:WindowsOutlook*",
+        "Devices that cannot take a policy and are served without it; rules as for devices.allow.",
+    )
+    provisioning_refresh_hours: int = setting(
+        "com.openexchange.usm.eas.provisioning.refresh_hours",
+        whole(0, 87_600),
+        "0",
+        "Hours after which a device must take the policy anew though it is the same; 0: never.",
+    )
+    device_default: str = setting(
+        "com.openexchange.usm.eas.devices.default",
+        choice("allow", "quarantine", "block"),
+        "allow",
+        "What becomes of a device that no rule fits: allow, quarantine (an empty mailbox until usmctl devices allow) or"
+        " block.",
+    )
+    device_allow: tuple[Rule, ...] = setting(
+        "com.openexchange.usm.eas.devices.allow",
+        device_rules,
+        "",
+        "Rules for devices, separated by commas: user:, type: and agent: with a pattern (* and ?), joined by &. A rule"
+        " with a user counts more than one without, then the longer one, then the stricter.",
+    )
+    device_quarantine: tuple[Rule, ...] = setting(
+        "com.openexchange.usm.eas.devices.quarantine",
+        device_rules,
+        "",
+        "The same for devices that get an empty mailbox.",
+    )
+    device_block: tuple[Rule, ...] = setting(
+        "com.openexchange.usm.eas.devices.block",
+        device_rules,
+        "",
+        "The same for devices that are refused.",
+    )
+    device_restless: tuple[Rule, ...] = setting(
+        "com.openexchange.usm.eas.devices.restless",
+        device_rules,
+        "type:WindowsOutlook*",
+        "Rules for programs that call themselves a new device at each start; those of one rule are twins.",
+    )
+    max_devices: int = setting(
+        "com.openexchange.usm.eas.devices.max",
+        whole(0, 100_000),
+        "100",
+        "Devices of one user at most; a further one gets Status 177. 0: any number.",
+    )
+    max_twins: int = setting(
+        "com.openexchange.usm.eas.devices.max_twins",
+        whole(0, 100_000),
+        "5",
+        "Twins of one user at most: the one that was idle longest makes room. 0: any number.",
+    )
+    device_expire_days: int = setting(
+        "com.openexchange.usm.eas.devices.expire_days",
+        whole(0, 36_500),
+        "180",
+        "Days without use after which a device is forgotten, when its user comes with a new one or by usmctl devices"
+        " purge. 0: never.",
+    )
+    throttle_seconds: int = setting(
+        "com.openexchange.usm.eas.throttle.seconds",
+        whole(1, 86_400),
+        "300",
+        "The span in which each worker counts the requests of a device.",
+    )
+    throttle_requests: int = setting(
+        "com.openexchange.usm.eas.throttle.requests",
+        whole(0),
+        "3000",
+        "Requests of a device in that span; more get 503 until it is over. 0: any number.",
+    )
+    throttle_repeats: int = setting(
+        "com.openexchange.usm.eas.throttle.repeats",
+        whole(0),
+        "150",
+        "How often a device may send the very same request in that span. 0: any number.",
+    )
+    throttle_parallel: int = setting(
+        "com.openexchange.usm.eas.throttle.parallel",
+        whole(0),
+        "20",
+        "Requests of a device at the same time. 0: any number.",
     )
     policy: Mapping[str, str] = field(default_factory=dict)
     """Settings of the policy by their name in MS-ASPROV 2.2.2.28, from the keys that begin with :data:`POLICY`."""

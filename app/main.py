@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.config import Settings
+from app.eas import throttle
+from app.eas.admission_rules import Access, DeviceRules
 from app.eas.server import ActiveSync
 from app.eas.settings import EasSettings, Provisioning
 from app.notify.bus import Bus, LocalBus
@@ -25,6 +27,7 @@ from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
 from app.store.state import SqlStateStore
+from app.usm import devices
 from app.usm.errors import SourceUnavailable
 from app.usm.manager import Manager
 from app.usm.model import UsmSettings
@@ -197,6 +200,22 @@ def eas_settings(settings: Settings) -> EasSettings:
         provisioning=Provisioning(settings.provisioning),
         allow_non_provisionable=settings.allow_non_provisionable,
         policy=settings.policy,
+        exempt=settings.provisioning_exempt,
+        refresh_hours=settings.provisioning_refresh_hours,
+        device_rules=DeviceRules(
+            settings.device_allow,
+            settings.device_quarantine,
+            settings.device_block,
+            Access[settings.device_default.upper()],
+        ),
+        restless=settings.device_restless,
+        device_limits=devices.Limits(settings.max_devices, settings.max_twins, settings.device_expire_days),
+        throttle=throttle.Limits(
+            settings.throttle_seconds,
+            settings.throttle_requests,
+            settings.throttle_repeats,
+            settings.throttle_parallel,
+        ),
     )
 
 
