@@ -403,7 +403,7 @@ class Exchange:
         self._source_has(item_id, None)
 
     def _has_words(self, change: ClientChange) -> bool:
-        """Whether a device wrote on a draft that it holds. Where that is there no more, somebody deleted it, sent it, or
+        """Whether a device wrote on a draft that it holds. If that is there no more, somebody deleted it, sent it, or
         wrote on it elsewhere, which makes another draft of it."""
         is_writing = change.kind is ChangeKind.CHANGE and not decide.WORDS.isdisjoint(change.fields)
         is_mail = self._folder.content is ContentType.MAIL
