@@ -16,15 +16,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from app.eas import answer, policy
+from app.eas import admission, answer, policy, quarantine
+from app.eas.admission_rules import Access, Subject, fits_any
 from app.eas.answer import SHORT_TYPE, WBXML_TYPE, EasResponse
 from app.eas.call import Call
 from app.eas.dispatch import ENTRIES
-from app.eas.errors import EasError, Malformed, StatusError
+from app.eas.errors import DeviceRefused, EasError, Malformed, StatusError, Throttled, Why
 from app.eas.memory import Memory
 from app.eas.request import Command, device_in, parse
 from app.eas.settings import EasSettings
 from app.eas.status import MALFORMED, ROOTS, Common
+from app.eas.throttle import Throttle
 from app.eas.versions import ADVERTISED, COMMANDS
 from app.usm.errors import (
     AccessDenied,
@@ -56,7 +58,8 @@ BUSY_RETRY: Final = 5
 
 
 class ActiveSync:
-    """The protocol. One object serves all requests of a process; it keeps nothing between them."""
+    """The protocol. One object serves all requests of a process; between them it keeps nothing but how many each device
+    sends (:mod:`app.eas.throttle`)."""
 
     def __init__(self, settings: EasSettings, clock: Clock, tokens: Tokens) -> None:
         """Raises ``ValueError`` for a policy setting that does not exist or a value it cannot have."""
@@ -64,6 +67,7 @@ class ActiveSync:
         self._settings = settings
         self._clock = clock
         self._tokens = tokens
+        self._throttle = Throttle(settings.throttle, clock)
 
     def options(self) -> EasResponse:
         """The answer to OPTIONS, once the user is known (MS-ASHTTP 3.2.5.2)."""
@@ -80,7 +84,14 @@ class ActiveSync:
     def handle(self, session: Session, command: Command) -> EasResponse:
         """Carry out a command. Whatever a device may send ends in an answer, and whatever USM may raise too."""
         try:
-            return self._carry_out(session, command)
+            with self._throttle.passing(session.id, command):
+                return self._carry_out(session, command)
+        except Throttled as error:
+            headers = {"Retry-After": str(error.retry_after), "X-MS-ASThrottle": error.reason}
+            return replace(answer.plain(503, headers), reason=f"throttled: {error}", refused=Why.THROTTLED)
+        except DeviceRefused as error:
+            response = self._failed(command, error.status, error)
+            return replace(response, reason=str(error), refused=error.why)
         except StatusError as error:
             return self._failed(command, error.status, error, error.details)
         except Malformed as error:
@@ -89,6 +100,9 @@ class ActiveSync:
             return self.refuse(command, error)
 
     def _carry_out(self, session: Session, command: Command) -> EasResponse:
+        remembered = Memory(session, lasting=not command.transient)
+        who = admission.subject(session, command)
+        access = admission.check(session, command, who, remembered, self._settings)
         rule = COMMANDS[command.name]
         if not rule.exists_in(command.version):
             raise StatusError(
@@ -97,20 +111,23 @@ class ActiveSync:
         entry = ENTRIES.get(command.name)
         if entry is None:
             raise StatusError(Common.COMMAND_UNSUPPORTED, f"{rule.name} is not served")
-        remembered = Memory(session, lasting=not command.transient)
         if entry.needs_policy:
-            self._check_policy(command, remembered)
+            self._check_policy(command, who, remembered)
         call = Call(
             command, _document(command), session, remembered, self._settings, self._clock, self._tokens
         )
-        result = entry.handle(call)
+        in_part = access is Access.QUARANTINE
+        result = quarantine.handle(call, entry.handle) if in_part else entry.handle(call)
         more = _offer() | {"X-MS-RP": _versions()} if result.starts_over else None
         return answer.whole(result, more)
 
-    def _check_policy(self, command: Command, remembered: Memory) -> None:
+    def _check_policy(self, command: Command, who: Subject, remembered: Memory) -> None:
         if command.transient and command.policy_key:
             return  # nothing is remembered of it, so its key cannot be compared
-        objection = policy.objection(command.policy_key, remembered, self._settings)
+        if fits_any(self._settings.exempt, who):
+            return
+        now = self._clock.now().timestamp()
+        objection = policy.objection(command.policy_key, remembered, self._settings, now)
         if objection is not None:
             raise StatusError(objection, f"policy key {command.policy_key or 'none'!r}")
 
