@@ -9,6 +9,7 @@ from typing import Final
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.commands import (
+    find,
     folder_create,
     folder_delete,
     folder_sync,
@@ -20,6 +21,8 @@ from app.eas.commands import (
     move_items,
     ping,
     provision,
+    resolve_recipients,
+    search,
     send_mail,
     settings,
     smart_forward,
@@ -69,6 +72,9 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     move_items.NAME: Entry(_with_document(move_items.handle)),
     meeting_response.NAME: Entry(_with_document(meeting_response.handle)),
     item_operations.NAME: Entry(_with_document(item_operations.handle)),
+    search.NAME: Entry(_with_document(search.handle)),
+    find.NAME: Entry(_with_document(find.handle)),
+    resolve_recipients.NAME: Entry(_with_document(resolve_recipients.handle)),
     get_attachment.NAME: Entry(get_attachment.handle),
     ping.NAME: Entry(_with_any(ping.handle), needs_policy=False),
     provision.NAME: Entry(_with_any(provision.handle), needs_policy=False),

@@ -17,6 +17,7 @@ from typing import Final
 from app.eas import options, streams
 from app.eas.answer import Answer
 from app.eas.call import Call
+from app.eas.credentials import is_own
 from app.eas.errors import ConversionError, Malformed, StatusError
 from app.eas.files import open_file
 from app.eas.folders import CLASSES as CLASS_NAMES
@@ -24,6 +25,7 @@ from app.eas.folders import folder_number, item_id
 from app.eas.options import HTML, MIME, PLAIN, Options, Preference
 from app.eas.reading import only, required
 from app.eas.schema.classes import View, application_data
+from app.eas.schema.document import parse as parse_link
 from app.eas.status import Common, OperationStatus
 from app.usm.content import Address
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
@@ -143,7 +145,9 @@ _NAMES: Final = frozenset(
 
 
 def _fetch(call: Call, element: Element, parts: _Parts) -> list[Element | None]:
-    store = required(element, f"{_PAGE}Store").text.strip().lower()
+    store = required(element, f"{_PAGE}Store").text.replace(" ", "").strip().lower()
+    if store == "documentlibrary":
+        return [_document(call, element, parts)]
     if store != "mailbox":
         raise _Failed(OperationStatus.UNKNOWN_STORE, f"there is no store {store[:40]!r}")
     wishes = only(element, f"{_PAGE}Options")
@@ -153,11 +157,29 @@ def _fetch(call: Call, element: Element, parts: _Parts) -> list[Element | None]:
     return _item(call, element, wishes, parts)
 
 
+def _document(call: Call, element: Element, parts: _Parts) -> Element:
+    """A file of the document library (MS-ASDOC 3.2.5.1)."""
+    wishes = only(element, f"{_PAGE}Options")
+    if not is_own(call, wishes, NAME):
+        raise _Failed(OperationStatus.CREDENTIALS, "these credentials open nothing here")
+    wanted = _range(wishes)
+    try:
+        link = parse_link(required(element, "DocumentLibrary:LinkId").text)
+    except ConversionError as error:
+        raise _Failed(OperationStatus.BAD_LINK, str(error)) from error
+    return _placed(streams.sized(call.session.document(link.names)), wanted, parts)
+
+
 def _file(call: Call, reference: str, wanted: tuple[int, int] | None, parts: _Parts) -> Element:
     try:
         file = open_file(call, reference)
     except ItemGone as error:
         raise _Failed(OperationStatus.INVALID_ATTACHMENT, str(error)) from error
+    return _placed(file, wanted, parts)
+
+
+def _placed(file: Download, wanted: tuple[int, int] | None, parts: _Parts) -> Element:
+    """The Properties of a file that has a size."""
     told: list[Element] = []
     if wanted is not None:
         total = file.size
