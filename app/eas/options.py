@@ -146,8 +146,12 @@ class Options:
         )
 
     def dumps(self) -> dict[str, Any]:
-        """As simple values, for :meth:`loads`."""
-        return asdict(self)
+        """As simple values, for :meth:`loads`; what is not said is not among them."""
+        values = asdict(self)
+        del values["item_class"]
+        if self.part is None:
+            del values["part"]
+        return values
 
     @classmethod
     def loads(cls, value: Any) -> Options:

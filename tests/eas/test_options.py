@@ -1,0 +1,142 @@
+"""Options: read, remembered, and in force until others come (``app.eas.options``, ``app.eas.collection``)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.eas import collection, options
+from app.eas.collection import Collection
+from app.eas.errors import Malformed
+from app.eas.memory import Memory
+from app.eas.options import Options, Preference
+from app.eas.versions import Version
+from app.usm.model import BodyKind, ContentType
+from app.wbxml import Element
+from tests.eas.phone import CONTACTS, INBOX, Phone, known, tree
+
+preferences = st.builds(
+    Preference,
+    type=st.integers(1, 4),
+    size=st.none() | st.integers(0, 2**32 - 1),
+    all_or_none=st.booleans(),
+    preview=st.integers(0, 255),
+)
+wishes = st.builds(
+    Options,
+    filter=st.integers(0, 8),
+    conflict=st.integers(0, 1),
+    mime_support=st.integers(0, 2),
+    mime_limit=st.sampled_from(sorted({size for size in options.MIME_LIMITS.values() if size is not None}))
+    | st.none(),
+    preferences=st.lists(preferences, max_size=4, unique_by=lambda each: each.type).map(tuple),
+    part=st.none() | preferences,
+)
+
+
+@given(wishes, st.none() | st.frozensets(st.text(max_size=20), max_size=4), st.booleans())
+def test_what_is_remembered_of_a_collection_comes_back(
+    wish: Options, supported: frozenset[str] | None, conversations: bool
+) -> None:
+    fields: dict[str, str] = {}
+
+    class Session:
+        def fields(self) -> dict[str, str]:
+            return fields
+
+        def write_fields(self, news: dict[str, str]) -> None:
+            fields.update(news)
+
+    kept = Collection(wish, supported, conversations)
+    collection.keep(7, kept, Memory(Session()))  # type: ignore[arg-type]
+    assert collection.recall(7, Memory(Session())) == kept  # type: ignore[arg-type]
+
+
+def element(wish: Options) -> Element:
+    """The Options that say this."""
+    limits = {size: number for number, size in options.MIME_LIMITS.items()}
+
+    def preference(name: str, each: Preference) -> Element:
+        size = None if each.size is None else ("TruncationSize", each.size)
+        all_or_none = ("AllOrNone", "1") if each.all_or_none else None
+        return tree(f"AirSyncBase:{name}", ("Type", each.type), size, all_or_none, ("Preview", each.preview))
+
+    return tree(
+        "AirSync:Options",
+        ("FilterType", wish.filter),
+        *(preference("BodyPreference", each) for each in wish.preferences),
+        ("Conflict", wish.conflict),
+        ("MIMESupport", wish.mime_support),
+        ("MIMETruncation", limits[wish.mime_limit]),
+    )
+
+
+@given(wishes)
+def test_what_a_device_says_is_what_is_read(wish: Options) -> None:
+    found = options.read([element(wish)])
+    assert found is not None
+    assert (found.filter, found.conflict, found.mime_support) == (
+        wish.filter,
+        wish.conflict,
+        wish.mime_support,
+    )
+    assert found.mime_limit == wish.mime_limit
+    for mine, given_ in zip(found.preferences, wish.preferences, strict=True):
+        # AllOrNone says nothing without a size.
+        assert mine.all_or_none is (given_.all_or_none and given_.size is not None)
+        assert (mine.type, mine.size, mine.preview) == (given_.type, given_.size, given_.preview)
+
+
+@given(wishes)
+def test_an_item_without_its_body_is_asked_for_in_the_same_forms(wish: Options) -> None:
+    bare = wish.without_bodies()
+    assert bare.part is None
+    assert all(each.size == 0 and not each.all_or_none for each in bare.preferences)
+    if wish.preferences:
+        assert [each.type for each in bare.preferences] == [each.type for each in wish.preferences]
+    assert bare.bodies == wish.bodies
+
+
+def test_what_an_older_program_remembered_is_understood() -> None:
+    old = {"filter": 3, "conflict": 0, "mime_support": 2, "mime_limit": None, "preferences": []}
+    assert Options.loads(json.loads(json.dumps(old))) == Options(filter=3, conflict=0, mime_support=2)
+    assert set(Options(item_class="Email").dumps()) == set(old), "and an older one understands this"
+
+
+@pytest.mark.parametrize(
+    ("support", "bodies"),
+    [(0, (BodyKind.TEXT,)), (1, (BodyKind.TEXT, BodyKind.MIME)), (2, (BodyKind.MIME, BodyKind.TEXT))],
+)
+def test_2_5_takes_text_and_mime_where_it_says_so(support: int, bodies: tuple[BodyKind, ...]) -> None:
+    found = options.read([tree("AirSync:Options", ("Truncation", 4), ("MIMESupport", support))], Version.V2_5)
+    assert found is not None
+    assert found.bodies == bodies
+    assert {each.size for each in found.preferences} == {5120}
+
+
+def test_options_of_text_messages_are_checked_and_count_for_nothing() -> None:
+    sms = tree("AirSync:Options", ("Class", "SMS"), ("FilterType", 5))
+    mail = tree("AirSync:Options", ("FilterType", 2))
+    assert options.read([sms]) is None
+    for both in ([sms, mail], [mail, sms]):
+        found = options.read(both)
+        assert found is not None
+        assert found.filter == 2
+    with pytest.raises(Malformed):
+        options.read([tree("AirSync:Options", ("Class", "SMS"), ("FilterType", 9)), mail])
+
+
+def test_options_are_for_the_class_of_the_folder(phone: Phone) -> None:
+    phone.start(INBOX, CONTACTS)
+    phone.world.source.put(CONTACTS, {"last_name": "A"})
+    assert phone.sync(CONTACTS, ("Options", ("Class", "Email"))).status == "4"
+    assert known(phone.sync(CONTACTS, ("Options", ("Class", "Contacts")))) == ["Add"]
+
+
+def test_a_filter_begins_with_its_day() -> None:
+    now = datetime(2026, 3, 1, 17, 30, tzinfo=UTC)
+    assert Options(filter=2).since(ContentType.MAIL, now) == datetime(2026, 2, 26, tzinfo=UTC)
