@@ -21,9 +21,11 @@ from app.ox.mail_search import MailSearch
 from app.ox.module import Context, Module
 from app.ox.notes import Notes
 from app.ox.tasks import Tasks
+from app.ox.vacation import Vacation
 from app.usm.content import Reply
 from app.usm.errors import FolderGone, ItemRefused, UsmError
 from app.usm.model import (
+    Absence,
     BodyKind,
     ContentType,
     Cost,
@@ -59,6 +61,7 @@ class OxSource:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._folders = folders.Folders(context)
+        self._vacation = Vacation(context)
         self._modules = {
             content: module(context)
             for content, module in MODULES.items()
@@ -171,6 +174,14 @@ class OxSource:
         """See the port; one call."""
         mail = self._modules.get(ContentType.MAIL)
         return mail.senders() if isinstance(mail, Mail) else ()
+
+    def absence(self) -> Absence | None:
+        """See the port; one call, and one more where the absence begins and ends."""
+        return self._vacation.absence()
+
+    def set_absence(self, absence: Absence) -> None:
+        """See the port; two calls, and one more where the absence begins and ends."""
+        self._vacation.set_absence(absence)
 
     def empty(self, folder: FolderRef, subfolders: bool) -> None:
         """See the port."""

@@ -392,6 +392,17 @@ class WatchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """What the source answers, while the user is away, to those who write: ``text`` without markup. From ``start`` to
+    ``end``, each ``None`` where it is not bounded; a source may know whole days only."""
+
+    active: bool
+    text: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UsmSettings:
     """What an administrator may choose. ``max_objects``: at most so many items of a folder are synchronised.
 

@@ -21,6 +21,7 @@ from app.usm.folder_changes import FolderChanges
 from app.usm.journal import Record
 from app.usm.model import (
     HIERARCHY,
+    Absence,
     BodyKind,
     ContentType,
     Cost,
@@ -255,6 +256,14 @@ class Session:
     def senders(self) -> Sequence[str]:
         """The mail addresses that the user may write as, the default one first."""
         return self._source.senders()
+
+    def absence(self) -> Absence | None:
+        """The answer to those who write while the user is away; ``None`` where the source has nothing of the kind."""
+        return self._source.absence()
+
+    def set_absence(self, absence: Absence) -> None:
+        """Set that answer. Raises ``ItemRefused``."""
+        self._source.set_absence(absence)
 
     def empty(self, folder: int, subfolders: bool) -> None:
         """Delete all that is in a folder of messages, and with ``subfolders`` the folders below it. Raises

@@ -18,6 +18,7 @@ from app.usm.errors import (
     NotEnabled,
 )
 from app.usm.model import (
+    Absence,
     BodyKind,
     ContentType,
     Cost,
@@ -81,6 +82,7 @@ class MemorySource(Searchable):
         self.tells_was = False
         self.tells_series = True
         self.tells_organizers = False
+        self.away: Absence | None = Absence(False)
         self.sent: list[Outgoing] = []
         self.replies: list[tuple[str, str, Reply, str, datetime | None]] = []
         self.calls: list[str] = []
@@ -347,6 +349,16 @@ class MemorySource(Searchable):
     def senders(self) -> Sequence[str]:
         self._called("senders")
         return [self.user.mail]
+
+    def absence(self) -> Absence | None:
+        self._called("absence")
+        return self.away
+
+    def set_absence(self, absence: Absence) -> None:
+        self._called("set_absence")
+        if self.away is None or (absence.active and not absence.text):
+            raise ItemRefused("no vacation notice here")
+        self.away = absence
 
     def empty(self, folder: FolderRef, subfolders: bool) -> None:
         self._called("empty")
