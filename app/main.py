@@ -23,6 +23,7 @@ from app.notify.node import NodeBus
 from app.notify.pull import PullRule
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
+from app.store import migrations
 from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
@@ -104,7 +105,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     gateway = Gateway(eas, door)
     return application.Application(
         devices=application.device_app(gateway, settings.alias),
-        admin=admin.create(checks(settings, store), release.read(), ending.is_set),
+        admin=admin.create(checks(settings, store), release.read(), ending.is_set, lambda: tables(store)),
         admin_port=settings.admin_port,
         stop=stop,
         close=sources.close,
@@ -135,6 +136,16 @@ def databases(settings: Settings) -> Databases:
 def checks(settings: Settings, store: Databases) -> dict[str, Callable[[], None]]:
     """How to find out whether the parts around us answer."""
     return {"ox": lambda: check_ox(settings.ox_url), "database": store.check}
+
+
+def tables(store: Databases) -> dict[str, tuple[bool, str]]:
+    """Of each schema, whether its tables are what this program wants, and how they stand. Raises
+    ``StoreUnavailable``."""
+    found = {}
+    for schema in store.schemas():
+        stands = migrations.status(store.unprepared(schema).migration_engine(), schema.name)
+        found[schema.name] = stands.ready, stands.advice
+    return found
 
 
 def check_ox(url: str) -> None:

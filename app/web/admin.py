@@ -4,6 +4,7 @@
 /usm/health         200 when everything that a device needs answers, else 503; says what is down
 /usm/health/ready   the same
 /usm/health/live    200 for as long as the process answers at all
+/usm/tables         of each schema, whether its tables are of this version
 /usm/metrics        Prometheus
 ==================  ===============================================================================
 
@@ -114,6 +115,28 @@ class Health:
         return {"live": True, "draining": self._is_ending(), **self._about}
 
 
+class Tables:
+    """``look``: of each schema, whether its tables are what this program wants, and how they stand; raises
+    :class:`UsmError` when that cannot be told."""
+
+    def __init__(self, look: Callable[[], Mapping[str, tuple[bool, str]]]) -> None:
+        self._look = look
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """How all stand, as JSON; asks every database."""
+        response.cache_control = ["no-store"]
+        try:
+            found = self._look()
+        except UsmError as error:
+            response.media = {"error": str(error)}
+            response.status = falcon.HTTP_SERVICE_UNAVAILABLE
+            return
+        response.media = {
+            "ready": all(ready for ready, _ in found.values()),
+            "schemas": {name: advice for name, (_, advice) in found.items()},
+        }
+
+
 class Metrics:
     """All numbers of all workers."""
 
@@ -128,12 +151,14 @@ def create(
     checks: Mapping[str, Check],
     release: Mapping[str, str] | None = None,
     is_ending: Callable[[], bool] = lambda: False,
+    tables: Callable[[], Mapping[str, tuple[bool, str]]] = dict,
 ) -> falcon.App[falcon.Request, falcon.Response]:
-    """The WSGI application of the admin listener; see :class:`Health`."""
+    """The WSGI application of the admin listener; see :class:`Health` and :class:`Tables`."""
     app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
     health = Health(checks, release or {}, is_ending)
     app.add_route("/usm/health", health)
     app.add_route("/usm/health/ready", health)
     app.add_route("/usm/health/live", health, suffix="live")
+    app.add_route("/usm/tables", Tables(tables))
     app.add_route("/usm/metrics", Metrics())
     return app

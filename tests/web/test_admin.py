@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from falcon import testing
 
-from app.usm.errors import SourceUnavailable
+from app.usm.errors import SourceUnavailable, StoreUnavailable
 from app.web import admin, release
 from tests.web.conftest import ADMIN
 
@@ -54,6 +54,23 @@ def test_health_tells_which_release_answers(tmp_path):
     told = {"live": True, "ready": True, **PROGRAM, **about, "checks": {}}
     assert app.simulate_get("/usm/health").json == told
     assert release.read(tmp_path / "absent") == {}
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_how_the_tables_stand_is_told_of_each_schema(ready):
+    found = {"oxdb_5": (True, "up to date"), "oxdb_6": (ready, "revision 0001")}
+    answer = testing.TestClient(admin.create({}, tables=lambda: found)).simulate_get("/usm/tables")
+    assert answer.status_code == 200
+    assert answer.json == {"ready": ready, "schemas": {"oxdb_5": "up to date", "oxdb_6": "revision 0001"}}
+
+
+def test_tables_of_which_nothing_is_known_are_no_ready_ones():
+    def look():
+        raise StoreUnavailable("configdb does not answer")
+
+    answer = testing.TestClient(admin.create({}, tables=look)).simulate_get("/usm/tables")
+    assert answer.status_code == 503
+    assert answer.json == {"error": "configdb does not answer"}
 
 
 def test_liveness_asks_nobody(front):
