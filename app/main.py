@@ -34,6 +34,7 @@ from app.usm.manager import Manager
 from app.usm.model import UsmSettings
 from app.web import admin, application, metrics, release
 from app.web.auth import Schemes
+from app.web.autodiscover import Addresses, Autodiscover
 from app.web.places import Places, Rule
 from app.web.resource import Door, Gateway, WebSettings
 from app.web.server import worker_count
@@ -103,8 +104,9 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
 
     door = Door(manager, clock, tokens, web_settings(settings))
     gateway = Gateway(eas, door)
+    discovery = Autodiscover(door, Addresses(settings.autodiscover_url, settings.alias))
     return application.Application(
-        devices=application.device_app(gateway, settings.alias),
+        devices=application.device_app(gateway, settings.alias, discovery),
         admin=admin.create(checks(settings, store), release.read(), ending.is_set, lambda: tables(store)),
         admin_port=settings.admin_port,
         stop=stop,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import falcon
 
+from app.web.autodiscover import JSON_PATTERN, XML_PATTERN, Autodiscover
 from app.web.resource import Gateway
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 FalconApp = falcon.App[falcon.Request, falcon.Response]
 
 
-def device_app(gateway: Gateway, alias: str) -> FalconApp:
-    """What devices reach: exactly the path ``alias``; everything else is 404."""
+def device_app(gateway: Gateway, alias: str, discovery: Autodiscover | None = None) -> FalconApp:
+    """What devices reach: exactly the path ``alias`` and those of Autodiscover; everything else is 404."""
     app: FalconApp = falcon.App()
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # no Content-Type without a body
     # A sink, not a route: methods that no HTTP standard knows are answered by the protocol's rules as well.
     app.add_sink(gateway.serve, prefix=re.compile(re.escape(alias) + r"\Z"))
+    if discovery is not None:
+        app.add_sink(discovery.serve_xml, prefix=XML_PATTERN)
+        app.add_sink(discovery.serve_json, prefix=JSON_PATTERN)
     app.set_error_serializer(_no_body)
     return app
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import falcon
@@ -104,17 +104,31 @@ class Door:
         return found
 
     def open(self, request: falcon.Request, work: Work, credentials: Credentials, device: Device) -> Session:
-        """The session of who asks. Raises ``AccessDenied``, ``NotEnabled``, ``SourceUnavailable``, ``Elsewhere``."""
+        """The session of who asks. Raises like :meth:`session`, and ``Elsewhere``."""
+        session = self.session(work, credentials, device)
+        url = self.settings.places.of_context(session.user.context_id, hosts(request))
+        if url is not None:
+            raise Elsewhere(url)
+        return session
+
+    def session(self, work: Work, credentials: Credentials, device: Device) -> Session:
+        """The session of who asks, wherever the user belongs. Raises ``AccessDenied``, ``NotEnabled``,
+        ``SourceUnavailable``."""
         work.subject.device_id = device.device_id
         session = self._manager.open(credentials, device)
         work.session = session
         user = session.user
         work.subject.context_id, work.subject.user_id = user.context_id, user.user_id
         work.subject.login = work.subject.login or user.login
-        url = self.settings.places.of_context(user.context_id, hosts(request))
-        if url is not None:
-            raise Elsewhere(url)
         return session
+
+    def now(self) -> datetime:
+        """The present moment, UTC."""
+        return self._clock.now()
+
+    def number(self, bits: int) -> int:
+        """A number by which a request can be found again."""
+        return self._tokens.number(bits)
 
     def _answer(self, request: falcon.Request, work: Work, carry_out: Asker) -> EasResponse:
         """Every error becomes an answer here, and nowhere else."""

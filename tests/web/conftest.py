@@ -16,6 +16,7 @@ from app.usm.manager import Manager
 from app.usm.model import User
 from app.web import admin
 from app.web.application import Application, device_app
+from app.web.autodiscover import Addresses, Autodiscover
 from app.web.resource import Door, Gateway, WebSettings
 from tests.fakes.clock import CountingTokens, ManualClock
 from tests.fakes.source import ANTON, MemoryProvider, MemorySource
@@ -35,7 +36,7 @@ def basic(login: str, password: str = "secret", charset: str = "utf-8") -> dict[
 class Front:
     """The front door. ``down``: name of a part → what its health check raises."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, public_url: str = "", **settings: Any) -> None:
         self.clock = ManualClock()
         self.source = MemorySource()
         self.latin = MemorySource(LATIN)
@@ -50,9 +51,10 @@ class Front:
         eas = ActiveSync(EasSettings(provisioning=Provisioning.OFF), self.clock, tokens)
         door = Door(manager, self.clock, tokens, WebSettings(**{"max_body": 100_000, **settings}))
         gateway = Gateway(eas, door)
+        discovery = Autodiscover(door, Addresses(public_url, ALIAS))
         checks = {name: lambda name=name: self._check(name) for name in ("ox", "database")}
         self.app = Application(
-            device_app(gateway, ALIAS),
+            device_app(gateway, ALIAS, discovery),
             admin.create(checks, is_ending=lambda: self.stopped > 0),
             ADMIN,
             self._stop,
