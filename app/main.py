@@ -21,6 +21,7 @@ from app.notify.bus import Bus, LocalBus
 from app.notify.hub import Hub
 from app.notify.node import NodeBus
 from app.notify.pull import PullRule
+from app.notify.summons import Summons
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
 from app.store import migrations
@@ -45,6 +46,9 @@ _log = logging.getLogger(__name__)
 
 MIN_DOUBT = 30
 """Least seconds for which OX may still be carrying out what it never answered."""
+
+SUMMON_SECONDS = 15.0
+"""How often waiting devices are looked for about which an administrator decided something."""
 
 CHECK_SECONDS = 2.5
 """How long OX may take to give a sign of life; a little less than the health check waits for it."""
@@ -90,8 +94,14 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     clock, tokens = SystemClock(), SystemTokens()
     store = databases(settings)
     sources = OxSourceProvider(ox_settings(settings), clock)
-    hub = Hub(clock, pull_rule(settings), bus(shared), parked_changed=metrics.PARKED.set)
     state = SqlStateStore(store, settings.lock_timeout / 1000)
+
+    def parked(count: int) -> None:
+        metrics.PARKED.set(count)
+        summons.parked(count)
+
+    hub = Hub(clock, pull_rule(settings), bus(shared), parked_changed=parked)
+    summons = Summons(hub, state.decided, SUMMON_SECONDS)
     manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
     eas = ActiveSync(eas_settings(settings), clock, tokens)
 

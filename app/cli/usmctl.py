@@ -22,6 +22,7 @@ import click
 
 from app import config, main
 from app.cli import opening
+from app.cli.devices import devices
 from app.cli.exits import TO_DO, WRONG
 from app.cli.held import held
 from app.cli.legacy import legacy
@@ -50,6 +51,7 @@ def usmctl(context: click.Context, etc: Path | None, verbose: bool) -> None:
     context.obj = etc or config.etc_directory()
 
 
+usmctl.add_command(devices)
 usmctl.add_command(held)
 usmctl.add_command(legacy)
 usmctl.add_command(status)

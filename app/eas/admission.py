@@ -25,7 +25,7 @@ from app.eas.request import Command
 from app.eas.settings import EasSettings
 from app.eas.status import Common
 from app.eas.versions import ACCOUNT_WIPE
-from app.usm.devices import AGENT, DEVICE_TYPE, Standing
+from app.usm.devices import AGENT, DEVICE_TYPE, LOGIN, Standing
 from app.usm.ports import STANDING
 
 if TYPE_CHECKING:
@@ -93,15 +93,17 @@ def _access(stands: Standing | None, who: Subject, settings: EasSettings) -> tup
 def _remember(
     session: Session, command: Command, who: Subject, remembered: Memory, settings: EasSettings
 ) -> None:
-    about = {DEVICE_TYPE: command.device.device_type, AGENT: command.user_agent}
+    user = session.user
+    about = {
+        LOGIN: f"{user.login} {user.mail}".strip(),
+        DEVICE_TYPE: command.device.device_type,
+        AGENT: command.user_agent,
+    }
     if remembered.is_empty:
         kind = next((rule.text for rule in settings.restless if fits_any((rule,), who)), "")
-        admitted = session.registry.admit(
-            command.device.device_type, command.user_agent, kind, settings.device_limits
-        )
-        if not admitted:
+        if not session.registry.admit(about, kind, settings.device_limits):
             most = settings.device_limits.most
             raise DeviceRefused(Common.TOO_MANY_DEVICES, Why.TOO_MANY, f"the user has {most} devices already")
         remembered.learn(about)
-    elif not (remembered.get(DEVICE_TYPE) or remembered.get(AGENT)):
-        remembered.write({name: text for name, text in about.items() if text})
+    elif not remembered.get(LOGIN):
+        remembered.write(about)  # decided before it was seen, or seen before this was noted

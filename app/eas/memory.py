@@ -76,7 +76,7 @@ class Memory:
 
     def learn(self, fields: Mapping[str, str]) -> None:
         """Take note of what somebody else has just written."""
-        self._loaded().update({name: text for name, text in fields.items() if text})
+        self._loaded().update(fields)
 
     def value(self, name: str) -> Any:
         """The field read as JSON, ``None`` where there is none or it cannot be read."""

@@ -40,7 +40,7 @@ _EARLY = 0.02
 _STEP = 0.05
 """Seconds between the moments at which requests end when the service stops."""
 
-_MARGIN = 15.0
+_MARGIN = 30.0
 """Seconds between a request's look at what was decided of its device and its parking; clocks may differ as well."""
 
 _SPREAD = 0.1

@@ -25,6 +25,8 @@ DEVICE_TYPE: Final = "usm.device.type"
 """The field with what the device calls its own make."""
 AGENT: Final = "usm.device.agent"
 """The field with the name of the program that speaks on the device."""
+LOGIN: Final = "usm.device.login"
+"""The field with the names of its user, separated by blanks: the login, and the mail address if there is one."""
 KIND: Final = "usm.device.kind"
 """The field with the kind that makes it a twin of others."""
 
@@ -78,9 +80,9 @@ class Registry:
         self._store = store
         self._clock = clock
 
-    def admit(self, device_type: str, agent: str, kind: str, limits: Limits) -> bool:
-        """Remember a new device; ``False`` when there is no room for it. Forgets others as the rules say. Raises
-        ``Busy``, ``StoreUnavailable``."""
+    def admit(self, about: Mapping[str, str], kind: str, limits: Limits) -> bool:
+        """Remember a new device with these fields; ``False`` when there is no room for it. Forgets others as the rules
+        say. Raises ``Busy``, ``StoreUnavailable``."""
         with self._store.lock(self._nobody(), ADMISSION):
             others = self._others()
             gone = going(others, kind, limits, self._clock.now())
@@ -88,8 +90,7 @@ class Registry:
                 return False
             for other in gone:
                 self._store.forget(other)
-            about = {DEVICE_TYPE: device_type, AGENT: agent, KIND: kind or None}
-            self._store.write_fields(self._session, about)
+            self._store.write_fields(self._session, {**about, KIND: kind or None})
         return True
 
     def decide(self, standing: Standing | None, instead_of: Collection[str] | None = None) -> bool:

@@ -37,6 +37,9 @@ OX_SECONDS: Final = Counter(
 PARKED: Final = Gauge(
     "usm_parked_requests", "Requests that wait for changes now.", multiprocess_mode="livesum"
 )
+REFUSED: Final = Counter(
+    "usm_refused_devices", "Requests refused because of the device, by the reason.", ["reason"]
+)
 ERRORS: Final = Counter("usm_unexpected_errors", "Requests that ended in an error nobody foresaw.")
 
 

@@ -135,6 +135,8 @@ class Door:
         try:
             answer = carry_out(request, work)
             work.reason = work.reason or answer.reason
+            if answer.refused:
+                metrics.REFUSED.labels(answer.refused).inc()
             return answer
         except EasError as error:
             work.reason = str(error)
