@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.eas import streams
-from app.eas.status import HTTP_BEFORE_14, ROOTS, WRAPPED, Common
+from app.eas.status import HTTP_BEFORE_14, HTTP_OF_COMMAND, ROOTS, WRAPPED, Common
 from app.eas.versions import COMMANDS, NEWEST, STATUS_IN_BODY, Version
 from app.usm.model import Download
 from app.wbxml import Element, encode, encode_in_pieces
@@ -19,6 +19,9 @@ MULTIPART_TYPE: Final = "application/vnd.ms-sync.multipart"
 WBXML_TYPE: Final = "application/vnd.ms-sync.wbxml"
 SHORT_TYPE: Final = "application/vnd.ms-sync"
 """The same, as some devices write it."""
+
+LATER: Final = 30
+"""Seconds after which a device may come again that gets 503 in place of status 111."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ def failure(
     if status > 100 and not (version >= STATUS_IN_BODY and has_document):
         if status == Common.REMOTE_WIPE and not has_key:
             return plain(403)
-        return plain(HTTP_BEFORE_14.get(status, 400))
+        instead = HTTP_OF_COMMAND.get((command, status), HTTP_BEFORE_14.get(status, 400))
+        return plain(instead, {"Retry-After": str(LATER)} if instead == 503 else None)
     page = ROOTS[command]
     children = [Element(f"{page}:Status", str(status)), *details]
     if command in WRAPPED:

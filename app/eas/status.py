@@ -261,6 +261,9 @@ HTTP_BEFORE_14: Final[Mapping[int, int]] = {
 }
 """Common status → the HTTP status that stands in for it up to 12.1 (MS-ASCMD 2.2.2)."""
 
+HTTP_OF_COMMAND: Final[Mapping[tuple[str, int], int]] = {("SendMail", 106): 500, ("Provision", 132): 500}
+"""The same, where a command differs from the others."""
+
 ROOTS: Final[Mapping[str, str]] = {
     "Sync": "AirSync",
     "SendMail": "ComposeMail",
