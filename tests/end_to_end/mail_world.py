@@ -44,6 +44,7 @@ class MailWorld:
         self.clock = SystemClock()
         self.sources = OxSourceProvider(OxSettings(ox.url), self.clock)
         self.store = MemoryStore()
+        self.store.now = self.clock.now  # type: ignore[method-assign]
         tokens = SystemTokens()
         manager = Manager(
             self.sources,
