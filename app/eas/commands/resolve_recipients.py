@@ -142,18 +142,24 @@ def _expanded(person: Person) -> tuple[_Recipient, ...]:
 # -- when they have time -------------------------------------------------------------------------------------
 
 
-def _busy(
-    call: Call, resolved: Sequence[_Resolved], span: Span | None
-) -> Mapping[str, Sequence[BusyTime]] | None:
-    """Address → times; ``None`` where the source cannot tell at the moment."""
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """``asked``: whose time was asked for. ``told``: address → times, ``None`` where the source cannot tell now."""
+
+    asked: frozenset[str] = frozenset()
+    told: Mapping[str, Sequence[BusyTime]] | None = None
+
+
+def _busy(call: Call, resolved: Sequence[_Resolved], span: Span | None) -> _Times:
     if span is None:
-        return {}
+        return _Times()
     mails = [mail for each in resolved for recipient in _asked_for(each) for mail in recipient.mails]
     wanted = list(dict.fromkeys(mails))[:MOST_AVAILABLE]
     try:
-        return call.session.busy(wanted, span.start, span.end) if wanted else {}
+        told = call.session.busy(wanted, span.start, span.end) if wanted else {}
     except SourceUnavailable:
-        return None
+        told = None
+    return _Times(frozenset(wanted), told)
 
 
 def _asked_for(resolved: _Resolved) -> tuple[_Recipient, ...]:
@@ -167,18 +173,16 @@ def _is_too_long(recipient: _Recipient) -> bool:
     return recipient.list_of is not None and len(recipient.list_of) > MOST_MEMBERS
 
 
-def _availability(
-    recipient: _Recipient, span: Span, busy: Mapping[str, Sequence[BusyTime]] | None, place: int
-) -> Element:
+def _availability(recipient: _Recipient, span: Span, busy: _Times) -> Element:
     row = None
     if _is_too_long(recipient):
         status = AvailabilityStatus.LIST_TOO_LONG
-    elif place >= MOST_AVAILABLE:
+    elif not busy.asked.issuperset(recipient.mails):
         status = AvailabilityStatus.TOO_MANY_RECIPIENTS
-    elif busy is None:
+    elif busy.told is None:
         status = AvailabilityStatus.FAILED
     else:
-        known = [busy[mail] for mail in recipient.mails if mail in busy]
+        known = [busy.told[mail] for mail in recipient.mails if mail in busy.told]
         status = AvailabilityStatus.SUCCESS if known else AvailabilityStatus.NOT_TOLD
         row = span.merged(time for times in known for time in times) if known else None
     return Element(
@@ -200,10 +204,10 @@ def _status(status: ResolveStatus) -> Element:
 def _response(resolved: _Resolved, wishes: _Wishes, busy: Mapping[str, Sequence[BusyTime]] | None) -> Element:
     is_certain = resolved.status is ResolveStatus.SUCCESS
     recipients = []
-    for place, recipient in enumerate(resolved.recipients):
+    for recipient in resolved.recipients:
         children = _told(recipient.person)
         if is_certain and wishes.span is not None:
-            children.append(_availability(recipient, wishes.span, busy, place))
+            children.append(_availability(recipient, wishes.span, busy))
         if is_certain and wishes.certificates:
             children.append(_no_certificates())
         if wishes.pictures is not None:

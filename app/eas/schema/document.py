@@ -1,6 +1,6 @@
-r"""Documents: what a device learns of a file or folder, and the links by which it names them (MS-ASDOC 2.2.2).
+"""Documents: what a device learns of a file or folder, and the links by which it names them (MS-ASDOC 2.2.2).
 
-A link is what a person types: a share of files (``\\server\infostore\Folder\File.txt``), a URL with ``file:``,
+A link is what a person types: a share of files (``\\\\server\\infostore\\Folder\\File.txt``), a URL with ``file:``,
 ``http:`` or ``https:``, or a plain path from the top (``/Folder/File.txt``). Which server it names does not matter, as
 there is one store; a share called "infostore" is that store. What is found has links of the same form as the one that
 was asked for, so that a device may use what it understands. Within a name, characters that separate names are escaped

@@ -166,11 +166,54 @@ def test_items_that_cannot_be_read_or_shown(ready: Phone) -> None:
 
 
 def test_another_store_and_conversations(ready: Phone) -> None:
-    library = ("Fetch", ("Store", "DocumentLibrary"), ("DocumentLibrary:LinkId", "x"))
-    assert status_of(ready.send("ItemOperations", operations(library))) == "9"
+    attic = ("Fetch", ("Store", "Attic"), ("DocumentLibrary:LinkId", "x"))
+    assert status_of(ready.send("ItemOperations", operations(attic))) == "9"
     if ready.version >= Version.V14_0:
         conversation = ("Move", ("ConversationId", b"1"), ("DstFldId", "3"))
         assert status_of(ready.send("ItemOperations", operations(conversation)), "Move") == "6"
+
+
+def link(path: str, *options: object) -> tuple[object, ...]:
+    wishes = ("Options", *options) if options else None
+    return ("Fetch", ("Store", "DocumentLibrary"), ("DocumentLibrary:LinkId", path), wishes)
+
+
+@pytest.mark.requirement("MS-ASDOC", 77, 98, 101, 102, 104, 105, 107, 121)
+def test_a_document_comes_as_base64_in_the_document(ready: Phone) -> None:
+    ready.world.source.files = {("My files", "a.txt"): FILE}
+    path = "\\\\ox\\infostore\\My files\\a.txt"
+    reply = ready.send("ItemOperations", operations(link(path)))
+    assert status_of(reply) == "1"
+    assert reply.text("DocumentLibrary:LinkId") == path
+    assert base64.b64decode(reply.text("ItemOperations:Data")) == FILE
+    assert reply.text("AirSyncBase:ContentType") == "text/plain"
+
+
+@pytest.mark.requirement("MS-ASDOC", 76, 106, 120)
+def test_a_part_of_a_document_comes_as_a_part_of_its_own(ready: Phone) -> None:
+    ready.world.source.files = {("My files", "a.txt"): FILE}
+    reply, parts = in_parts(ready, operations(link("https://ox/My%20files/a.txt", ("Range", "2-5"))))
+    assert parts[1] == FILE[2:6]
+    assert reply.text("ItemOperations:Part") == "1"
+    assert reply.text("ItemOperations:Range") == "2-5"
+    assert reply.text("ItemOperations:Total") == str(len(FILE))
+
+
+def test_documents_that_cannot_be_had(ready: Phone) -> None:
+    ready.world.source.files = {("a.txt",): FILE}
+    wrong = {
+        "nonsense": "4",
+        "/b.txt": "6",
+    }
+    for path, status in wrong.items():
+        assert status_of(ready.send("ItemOperations", operations(link(path)))) == status
+    for options, status in (
+        ((("Range", "x"),), "8"),
+        ((("Range", "9000-9001"),), "8"),
+        ((("UserName", "berta"), ("Password", "x")), "18"),
+        ((("UserName", "anton"), ("Password", "x")), "1"),
+    ):
+        assert status_of(ready.send("ItemOperations", operations(link("/a.txt", *options)))) == status
 
 
 def empty(folder: str, below: bool = False) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from app.usm.content import Address
 from app.usm.errors import FolderGone, SourceUnavailable
 from app.usm.model import Body, BodyKind, ContentType, Folder, FolderRole
 from app.usm.queries import Document, Origin, Person
-from app.wbxml import Element
+from app.wbxml import encode
 from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, World, plain, tree
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -353,18 +353,8 @@ def test_a_source_that_is_down_is_tried_again_later(ready: Phone) -> None:
             raise SourceUnavailable("down")
 
     ready.world.source.before = fail
-    response = ready.raw("Search", _encoded(search_document()))
-    assert response.status == 503
-
-
-def search_document() -> Element:
-    return tree("Search:Search", ("Store", ("Name", "Mailbox"), ("Query", ("And", text("x")))))
-
-
-def _encoded(root: Element) -> bytes:
-    from app.wbxml import encode
-
-    return encode(root)
+    root = tree("Search:Search", ("Store", ("Name", "Mailbox"), ("Query", ("And", text("x")))))
+    assert ready.raw("Search", encode(root)).status == 503
 
 
 def test_a_long_id_opens_the_item(ready: Phone) -> None:
@@ -391,7 +381,7 @@ def person(name: str, picture: str = "", **fields: str) -> Person:
 
 
 def properties(reply: Reply) -> list[dict[str, object]]:
-    return [{tag: value for tag, value in plain(each)} for each in reply.all("Search:Properties")]  # type: ignore[misc, attr-defined]
+    return [dict(plain(each)) for each in reply.all("Search:Properties")]  # type: ignore[call-overload]
 
 
 @pytest.mark.requirement("MS-ASCMD", 416, 417, 419, 426, 5711, 3691, 3692, 3848, 5286, 5287)
