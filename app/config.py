@@ -416,7 +416,7 @@ class Settings:
         "Page on which users change their password; named to devices whose password has expired. Empty: such a device"
         " asks for another password.",
     )
-    node: str = setting(
+    balancer_node: str = setting(
         "com.openexchange.usm.eas.node",
         node_name,
         "",

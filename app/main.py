@@ -196,7 +196,7 @@ def web_settings(settings: Settings) -> WebSettings:
         places=Places(Rule(pattern, url) for pattern, url in settings.redirects),
         max_body=settings.max_request_size,
         credential_url=settings.credential_url,
-        node=settings.node,
+        node=settings.balancer_node,
     )
 
 

@@ -266,7 +266,8 @@ def test_a_balancer_that_reaches_no_node_tells_phones_when_to_come_back() -> Non
 
 
 def test_autodiscover_is_forwarded_for_this_application_alone() -> None:
-    line = r'ProxyPassMatch "(?i)^(/autodiscover/autodiscover\.xml)$" "balancer://usm_cluster$1"'
+    pattern = r"(?i)^(/autodiscover/autodiscover\.(?:xml|json(?:/.*)?))$"
+    line = f'ProxyPassMatch "{pattern}" "balancer://usm_cluster$1"'
     assert line in configured().splitlines()
     assert "ProxyPassMatch" not in configured(autodiscover=False) + configured(proxy_scheme="ajp")
 

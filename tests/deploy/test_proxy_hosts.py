@@ -195,9 +195,15 @@ def test_phones_reach_every_node_and_the_second_run_does_nothing(web: Web) -> No
 
 
 def test_autodiscover_reaches_the_nodes_however_it_is_spelled(web: Web) -> None:
-    for path in ("/autodiscover/autodiscover.xml", "/Autodiscover/Autodiscover.xml"):
+    for path in (
+        "/autodiscover/autodiscover.xml",
+        "/Autodiscover/Autodiscover.xml",
+        "/autodiscover/autodiscover.json?Email=a@example.org&Protocol=ActiveSync",
+        "/Autodiscover/Autodiscover.json/v1.0/a@example.org?Protocol=ActiveSync",
+    ):
         assert path in web.ask(path)
-    assert " 404 " in web.ask("/autodiscover/autodiscover.xml.bak")
+    for path in ("/autodiscover/autodiscover.xml.bak", "/autodiscover/autodiscover.jsonp"):
+        assert " 404 " in web.ask(path)
 
 
 def test_the_manager_answers_root_of_the_web_host_alone(web: Web) -> None:
@@ -565,6 +571,8 @@ def test_phones_have_a_virtual_host_of_their_own_and_none_without_tls(web: Web) 
     assert "/Autodiscover/Autodiscover.xml https" in web.ask(
         "/Autodiscover/Autodiscover.xml", *tls, url="https://eas.example.org"
     )
+    short = "/autodiscover/autodiscover.json?Email=a@example.org&Protocol=ActiveSync"
+    assert f"{short} https" in web.ask(short, *tls, url="https://eas.example.org")
     assert " 403 " in web.ask("/ajax/login", *tls, url="https://eas.example.org")
     for method in ("POST", "OPTIONS"):
         refused = web.ask(PATH, *plain_http, "-X", method, url="http://eas.example.org")
