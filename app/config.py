@@ -396,6 +396,18 @@ class Settings:
         "60",
         "Shortest time in seconds that a device may wait for changes.",
     )
+    certificate_authorities: str = setting(
+        "com.openexchange.usm.eas.certificates.authorities",
+        text,
+        "",
+        "File (PEM) of the authorities whose certificates are trusted in signed mail. Empty: the system's.",
+    )
+    certificate_revocations: str = setting(
+        "com.openexchange.usm.eas.certificates.revocations",
+        text,
+        "",
+        "File (PEM) of revocation lists; nothing is fetched. Empty: nobody can tell what is revoked.",
+    )
     domain_user: str = setting(
         "com.openexchange.usm.eas.login_pattern.domain_user",
         login_pattern,

@@ -29,6 +29,7 @@ from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
 from app.store.state import SqlStateStore
+from app.trust import OpenSsl
 from app.usm import devices
 from app.usm.errors import SourceUnavailable
 from app.usm.manager import Manager
@@ -103,7 +104,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     hub = Hub(clock, pull_rule(settings), bus(shared), parked_changed=parked)
     summons = Summons(hub, state.decided, SUMMON_SECONDS)
     manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
-    eas = ActiveSync(eas_settings(settings), clock, tokens)
+    eas = ActiveSync(eas_settings(settings), clock, tokens, checker(settings))
 
     ending = threading.Event()
 
@@ -122,6 +123,12 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
         stop=stop,
         close=sources.close,
     )
+
+
+def checker(settings: Settings) -> OpenSsl:
+    """Who checks certificates."""
+    authorities, revoked = settings.certificate_authorities, settings.certificate_revocations
+    return OpenSsl(Path(authorities) if authorities else None, Path(revoked) if revoked else None)
 
 
 def bus(shared: Path | None) -> Bus:

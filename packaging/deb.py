@@ -20,7 +20,7 @@ Architecture: all
 Maintainer: {maintainer}
 Installed-Size: {kilobytes}
 Depends: {depends}
-Recommends: logrotate
+Recommends: logrotate, openssl, ca-certificates
 Section: mail
 Priority: optional
 Build-Id: {build}

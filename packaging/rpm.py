@@ -73,6 +73,8 @@ Requires(post): (shadow-utils or shadow)
 Requires: findutils
 Requires: util-linux
 Recommends: logrotate
+Recommends: openssl
+Recommends: ca-certificates
 Provides: open-xchange-usm(build) = {build}
 
 %description

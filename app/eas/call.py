@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.eas.certificates import Checker
 from app.eas.memory import Memory
 from app.eas.request import Command
 from app.eas.settings import EasSettings
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``document`` is the root of the request's body, ``None`` where the body is empty."""
+    """``document`` is the root of the request's body, ``None`` where the body is empty. ``checker``: who checks
+    certificates, if anybody does."""
 
     command: Command
     document: Element | None
@@ -27,6 +29,7 @@ class Call:
     settings: EasSettings
     clock: Clock
     tokens: Tokens
+    checker: Checker | None = None
 
     @property
     def version(self) -> Version:

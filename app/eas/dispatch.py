@@ -15,6 +15,7 @@ from app.eas.commands import (
     folder_sync,
     folder_update,
     get_attachment,
+    get_hierarchy,
     get_item_estimate,
     item_operations,
     meeting_response,
@@ -28,6 +29,7 @@ from app.eas.commands import (
     smart_forward,
     smart_reply,
     sync,
+    validate_cert,
 )
 from app.eas.errors import StatusError
 from app.eas.status import Common
@@ -76,6 +78,8 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     find.NAME: Entry(_with_document(find.handle)),
     resolve_recipients.NAME: Entry(_with_document(resolve_recipients.handle)),
     get_attachment.NAME: Entry(get_attachment.handle),
+    get_hierarchy.NAME: Entry(get_hierarchy.handle),
+    validate_cert.NAME: Entry(_with_document(validate_cert.handle)),
     ping.NAME: Entry(_with_any(ping.handle), needs_policy=False),
     provision.NAME: Entry(_with_any(provision.handle), needs_policy=False),
 }

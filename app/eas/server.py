@@ -20,6 +20,7 @@ from app.eas import admission, answer, policy, quarantine
 from app.eas.admission_rules import Access, Subject, fits_any
 from app.eas.answer import SHORT_TYPE, WBXML_TYPE, EasResponse
 from app.eas.call import Call
+from app.eas.certificates import Checker
 from app.eas.dispatch import ENTRIES
 from app.eas.errors import DeviceRefused, EasError, Malformed, StatusError, Throttled, Why
 from app.eas.memory import Memory
@@ -61,12 +62,16 @@ class ActiveSync:
     """The protocol. One object serves all requests of a process; between them it keeps nothing but how many each device
     sends (:mod:`app.eas.throttle`)."""
 
-    def __init__(self, settings: EasSettings, clock: Clock, tokens: Tokens) -> None:
-        """Raises ``ValueError`` for a policy setting that does not exist or a value it cannot have."""
+    def __init__(
+        self, settings: EasSettings, clock: Clock, tokens: Tokens, checker: Checker | None = None
+    ) -> None:
+        """``checker``: who checks certificates. Raises ``ValueError`` for a policy setting that does not exist or a
+        value it cannot have."""
         policy.document(settings.policy)
         self._settings = settings
         self._clock = clock
         self._tokens = tokens
+        self._checker = checker
         self._throttle = Throttle(settings.throttle, clock)
 
     def options(self) -> EasResponse:
@@ -114,7 +119,14 @@ class ActiveSync:
         if entry.needs_policy:
             self._check_policy(command, who, remembered)
         call = Call(
-            command, _document(command), session, remembered, self._settings, self._clock, self._tokens
+            command,
+            _document(command),
+            session,
+            remembered,
+            self._settings,
+            self._clock,
+            self._tokens,
+            self._checker,
         )
         in_part = access is Access.QUARANTINE
         result = quarantine.handle(call, entry.handle) if in_part else entry.handle(call)

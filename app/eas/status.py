@@ -160,6 +160,27 @@ class SettingsStatus(IntEnum):
     DENIED_BY_POLICY = 7
 
 
+class CertificateStatus(IntEnum):
+    """Of ValidateCert, MS-ASCMD 2.2.3.177.18; names as in :class:`app.eas.certificates.Verdict`."""
+
+    VALID = 1
+    PROTOCOL_ERROR = 2
+    BAD_SIGNATURE = 3
+    UNTRUSTED = 4
+    BAD_CHAIN = 5
+    NOT_FOR_MAIL = 6
+    EXPIRED = 7
+    CHAIN_EXPIRED = 8
+    MISUSED = 9
+    UNREADABLE = 10
+    NO_AUTHORITY = 11
+    WRONG_NAME = 12
+    REVOKED = 13
+    CHAIN_REVOKED = 15
+    REVOCATION_UNKNOWN = 16
+    UNKNOWN = 17
+
+
 class ProvisionStatus(IntEnum):
     """Of the command as a whole, MS-ASPROV 2.2.2.54.2."""
 
@@ -305,6 +326,7 @@ MALFORMED: Final[Mapping[str, int]] = {
     "Ping": PingStatus.SYNTAX,
     "Provision": ProvisionStatus.PROTOCOL_ERROR,
     "Settings": SettingsStatus.PROTOCOL_ERROR,
+    "ValidateCert": CertificateStatus.PROTOCOL_ERROR,
     "Search": SearchStatus.PROTOCOL_ERROR,
     "Find": FindStatus.PROTOCOL_ERROR,
     "ResolveRecipients": ResolveStatus.PROTOCOL_ERROR,

@@ -23,12 +23,14 @@ from app.usm.model import (
     HIERARCHY,
     Absence,
     BodyKind,
+    ChangeKind,
     ContentType,
     Cost,
     Device,
     Download,
     ExchangeRequest,
     ExchangeResult,
+    FolderChange,
     FolderRef,
     FolderRole,
     FolderWritten,
@@ -105,6 +107,15 @@ class Session:
                 position = keys.Position.NEWEST
             heads = self._kept(self._store.heads(self.id, HIERARCHY))
             return hierarchy.update(self.id, self._source, self._store, self._settings, heads, position)
+
+    def hierarchy(self) -> Sequence[FolderChange]:
+        """All folders as they are now, parents first, whatever the device holds: no key follows. Raises ``Busy``."""
+        with self._store.lock(self.id, HIERARCHY):
+            self._refs = None
+            folders = self._source.folders()
+            renames.recognise(self.id, self._source, self._store, folders)
+            placed = hierarchy.place(self.id, folders, self._store)
+        return [FolderChange(ChangeKind.ADD, each.number, each.parent, each.folder) for each in placed]
 
     def _kept(self, heads: Heads | None) -> Heads:
         if heads is None:

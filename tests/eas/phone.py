@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.eas.certificates import Checker
 from app.eas.server import ActiveSync, EasResponse
 from app.eas.settings import EasSettings
 from app.eas.versions import Version
@@ -103,15 +104,17 @@ class World:
         self.clock = ManualClock()
         self.source = MemorySource()
         self.store = MemoryStore()
+        self.store.now = self.clock.now
         self.waiter = ScriptedWaiter(self.clock)
         self.tokens = CountingTokens()
         self.provider = MemoryProvider({ANTON.login: self.source})
         self.usm = UsmSettings()
+        self.checker: Checker | None = None
         self.configure(**settings)
 
     def configure(self, **settings: object) -> None:
         """The administrator changes settings and restarts."""
-        self.eas = ActiveSync(EasSettings(**settings), self.clock, self.tokens)  # type: ignore[arg-type]
+        self.eas = ActiveSync(EasSettings(**settings), self.clock, self.tokens, self.checker)  # type: ignore[arg-type]
 
     def phone(self, version: Version = Version.V14_1, **more: object) -> Phone:
         return Phone(self, version, **more)  # type: ignore[arg-type]
