@@ -26,6 +26,7 @@ TABLES = DATA / "codepages.json"
 VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
 CLASS_IN_COLLECTION = VERSIONS[:3]
 CLASSES = {"AirSync:Collection": "AirSync:Class", "GetItemEstimate:Collection": "GetItemEstimate:Class"}
+TEXT_POLICY = "2.5"
 # The code page's name is that of the page table; the schema of page 16 spells it otherwise.
 NAMESPACES = {"Gal": "GAL"}
 
@@ -72,6 +73,8 @@ def _xml(root: Element, version: str) -> etree._Element:
         for child in element:
             if version in CLASS_IN_COLLECTION and CLASSES.get(element.name) == child.name:
                 continue
+            if version == TEXT_POLICY and child.name == "Provision:Data" and not child.children:
+                continue  # MS-ASPROV 2.2.2.24.2
             if child.name in _legacy():
                 continue  # that it is in no later version is looked at apart
             todo.append((child, etree.SubElement(node, _qualified(child.name))))

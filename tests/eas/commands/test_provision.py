@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
 
 from app.eas.policy import LISTS, RULES
 from app.eas.settings import Provisioning
 from app.eas.versions import Version
+from app.wbxml import encode
 from tests.eas.phone import CONTACTS, Phone, World, plain, tree
 
 WBXML = ("PolicyType", "MS-EAS-Provisioning-WBXML")
@@ -267,3 +270,122 @@ def test_the_policy_is_the_devices_own(world: World) -> None:
     second.policy_key = first.policy_key
     assert refusal(second) == "144"
     assert first.start(CONTACTS).sync(CONTACTS).root is None
+
+
+def text_policy(**policy_settings: str) -> str:
+    world = World(policy=policy_settings)
+    phone = world.phone(Version.V2_5)
+    asked = tree("Provision:Provision", ("Policies", ("Policy", ("PolicyType", "MS-WAP-Provisioning-XML"))))
+    reply = phone.reply(phone.raw("Provision", encode(asked)))
+    assert reply.text("Provision:PolicyType") == "MS-WAP-Provisioning-XML"
+    return reply.text("Provision:Data")
+
+
+def parms(document: str) -> dict[str, str]:
+    root = ElementTree.fromstring(document)
+    assert root.tag == "wap-provisioningdoc"
+    assert {child.tag for child in root.iter()} <= {"wap-provisioningdoc", "characteristic", "parm"}
+    return {parm.attrib["name"]: parm.attrib["value"] for parm in root.iter("parm")}
+
+
+def test_2_5_gets_the_policy_as_a_text() -> None:
+    document = text_policy(
+        DevicePasswordEnabled="1",
+        AlphanumericDevicePasswordRequired="1",
+        MinDevicePasswordLength="6",
+        MaxInactivityTimeDeviceLock="300",
+        MaxDevicePasswordFailedAttempts="8",
+    )
+    assert parms(document) == {
+        "4131": "0",
+        "AEFrequencyType": "1",
+        "AEFrequencyValue": "5",
+        "DeviceWipeThreshold": "8",
+        "MinimumPasswordLength": "6",
+        "PasswordComplexity": "0",
+    }
+    assert ElementTree.fromstring(document)[1].attrib["type"] == "Registry"
+
+
+def test_2_5_without_a_password_is_asked_for_nothing() -> None:
+    assert parms(text_policy(MinDevicePasswordLength="6")) == {"4131": "1"}
+
+
+def test_2_5_with_any_password_may_stay_open() -> None:
+    assert parms(text_policy(DevicePasswordEnabled="1")) == {
+        "4131": "0",
+        "AEFrequencyType": "0",
+        "MinimumPasswordLength": "1",
+        "PasswordComplexity": "2",
+    }
+
+
+def test_2_5_locks_after_whole_minutes_and_one_at_least() -> None:
+    found = parms(text_policy(DevicePasswordEnabled="1", MaxInactivityTimeDeviceLock="20"))
+    assert found["AEFrequencyValue"] == "1"
+
+
+def test_2_5_takes_the_policy_and_is_served() -> None:
+    phone = World().phone(Version.V2_5)
+    kind = ("PolicyType", "MS-WAP-Provisioning-XML")
+    assert refusal(phone) == 449
+    offered = phone.reply(
+        phone.raw("Provision", encode(tree("Provision:Provision", ("Policies", ("Policy", kind)))))
+    )
+    key = ("PolicyKey", offered.text("Provision:PolicyKey"))
+    told = tree("Provision:Provision", ("Policies", ("Policy", kind, key, ("Status", "1"))))
+    phone.policy_key = phone.reply(phone.raw("Provision", encode(told))).text("Provision:PolicyKey")
+    assert refusal(phone) is None
+
+
+@pytest.mark.requirement("MS-ASPROV", 380, 471, 502)
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [(Version.V2_5, "MS-EAS-Provisioning-WBXML"), (Version.V12_0, "MS-WAP-Provisioning-XML")],
+)
+def test_a_policy_in_the_form_of_another_version_is_unknown(version: Version, kind: str) -> None:
+    phone = World().phone(version)
+    reply = phone.send(
+        "Provision", tree("Provision:Provision", ("Policies", ("Policy", ("PolicyType", kind))))
+    )
+    assert reply.one("Provision:Policy").text_of("Provision:Status") == "3"
+
+
+def test_12_0_gets_no_more_settings_than_it_knows() -> None:
+    world = World(policy={"DevicePasswordEnabled": "1", "ApprovedApplicationList": "one", "AllowCamera": "0"})
+    phone = world.phone(Version.V12_0)
+    document = dict(plain(phone.ask_policy().one("Provision:EASProvisionDoc")))
+    assert set(document) == {
+        "DevicePasswordEnabled",
+        "AlphanumericDevicePasswordRequired",
+        "PasswordRecoveryEnabled",
+        "AttachmentsEnabled",
+        "AllowSimpleDevicePassword",
+        "DevicePasswordExpiration",
+        "DevicePasswordHistory",
+    }
+
+
+def test_the_policy_is_taken_anew_after_a_while_where_that_is_wanted(phone: Phone) -> None:
+    phone.provision()
+    phone.world.configure(refresh_hours=24)
+    phone.world.clock.advance(24 * 3600 - 1)
+    assert refusal(phone) is None
+    phone.world.clock.advance(1)
+    assert refusal(phone) == by_version(phone, "143")
+    phone.provision()
+    assert refusal(phone) is None
+
+
+def test_a_policy_taken_before_that_was_noted_is_taken_anew(phone: Phone) -> None:
+    phone.provision()
+    phone.world.store.write_fields(phone.session().id, {"eas.policy.moment": None})
+    assert refusal(phone) is None
+    phone.world.configure(refresh_hours=24)
+    assert refusal(phone) == by_version(phone, "143")
+
+
+@pytest.mark.parametrize("value", ["1", "2", "3"])
+def test_a_filter_that_stands_for_nothing_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="MaxCalendarAgeFilter is"):
+        RULES["MaxCalendarAgeFilter"].value(value)
