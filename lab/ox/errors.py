@@ -182,6 +182,15 @@ ERRORS: dict[str, tuple[str, str]] = {
     "ATT-0412": ("PERMISSION_DENIED", "No right to change the attachments of {0}"),  # unverified
     "ATT-0413": ("PERMISSION_DENIED", "No right to read the attachments of {0}"),  # unverified
     "ATT-0422": ("USER_INPUT", "The file of {0} bytes is above the limit of {1} bytes"),  # unverified
+    # documents
+    "IFO-0300": ("USER_INPUT", "Document {0} was not found"),  # unverified
+    "IFO-0400": ("PERMISSION_DENIED", "No right to read in folder {0}"),  # unverified
+    "IFO-0402": ("PERMISSION_DENIED", "No right to create in folder {0}"),  # unverified
+    "IFO-0403": ("PERMISSION_DENIED", "No right to change document {0} in folder {1}"),  # unverified
+    "IFO-0404": ("PERMISSION_DENIED", "No right to delete document {0} in folder {1}"),  # unverified
+    "IFO-0700": ("USER_INPUT", "A document named {0} exists in folder {1}"),  # unverified
+    "IFO-1302": ("CONFLICT", "Document {0} has been changed in the meantime"),  # unverified
+    "IFO-1700": ("USER_INPUT", "Folder {0} holds no documents"),  # unverified
     # signatures, settings, mail filter
     "SNIPPET-0003": ("ERROR", "Snippet {0} was not found"),  # unverified
     "MAIL_FILTER-0004": ("ERROR", "Rule {0} was not found"),  # unverified

@@ -62,6 +62,7 @@ SEQUENCES = {
         "principal",
         "resource",
         "attachment",
+        "infostore",
         "mail_service",
     )
 }
@@ -316,6 +317,51 @@ contact_image = Table(
     Column("image1", LongBlob, nullable=False),
     Column("mime_type", String(128), nullable=False),
     Column("changing_date", BigInteger, nullable=False),
+    **_OPTIONS,
+)
+
+# Documents, and each of their versions; OX keeps the contents in a store of files.
+infostore = Table(
+    "infostore",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    Column("folder_id", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_by", Integer, nullable=False),
+    Column("changed_by", Integer, nullable=False),
+    Column("creating_date", BigInteger, nullable=False),
+    Column("last_modified", BigInteger, nullable=False),
+    Column("title", String(255)),
+    Column("url", String(255)),
+    Column("description", Text),
+    Column("categories", String(255)),
+    Index("infostore_folder", "cid", "folder_id"),
+    **_OPTIONS,
+)
+infostore_document = Table(
+    "infostore_document",
+    metadata,
+    _key("cid"),
+    _key("infostore_id"),
+    _key("version_number"),
+    Column("created_by", Integer, nullable=False),
+    Column("creating_date", BigInteger, nullable=False),
+    Column("filename", String(255)),
+    Column("file_mimetype", String(255)),
+    Column("file_size", BigInteger, nullable=False),
+    Column("file_md5sum", String(32)),
+    Column("version_comment", Text),
+    Column("data", LongBlob, nullable=False),
+    **_OPTIONS,
+)
+del_infostore = Table(
+    "del_infostore",
+    metadata,
+    _key("cid"),
+    _key("id"),
+    _key("folder_id"),
+    Column("last_modified", BigInteger, nullable=False),
     **_OPTIONS,
 )
 

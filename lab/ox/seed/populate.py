@@ -14,9 +14,9 @@ from lab.ox.calendar import store
 from lab.ox.calendar.event import ACCEPTED, Event, Member
 from lab.ox.database import configdb, groupware
 from lab.ox.database.servers import CONFIGDB, DatabaseServer
-from lab.ox.seed import appointments, contacts, directory, expectation, mails, shares, tasks
+from lab.ox.seed import appointments, contacts, directory, documents, expectation, mails, shares, tasks
 from lab.ox.seed.people import CONTEXTS, PASSWORD, Person, SeedContext, people
-from lab.ox.storage import folders, images, mail, rights, users
+from lab.ox.storage import folders, images, infostore, mail, rights, users
 from lab.ox.storage.folders import Folder
 from lab.ox.storage.objects import Stored
 from lab.ox.storage.objects import row_of as object_row
@@ -263,6 +263,8 @@ class _ContextMaker:
             own[module] = folder_id
         self._own_folders |= {(person.name, module): folder_id for module, folder_id in own.items()}
         self._contacts(own["contacts"], user_id, contacts.default_folder(person))
+        for entry in documents.default_folder(person):
+            self._document(own["infostore"], user_id, entry)
         business = contacts.subfolder(person)
         if business:
             folder_id = self._next("folder")
@@ -424,6 +426,34 @@ class _ContextMaker:
         self._batch.add(groupware.oxfolder_tree, folders.row_of(self._cid, folder))
         self._batch.add(
             groupware.oxfolder_permissions, *folders.permission_rows(self._cid, folder_id, folder.permissions)
+        )
+
+    def _document(self, folder_id: int, user_id: int, entry: documents.SeedDocument) -> None:
+        document_id = self._next("infostore")
+        self._batch.add(
+            groupware.infostore,
+            {
+                "cid": self._cid,
+                "id": document_id,
+                "folder_id": folder_id,
+                "version": len(entry.versions),
+                "created_by": user_id,
+                "changed_by": user_id,
+                "creating_date": self._now,
+                "last_modified": self._now,
+                "title": entry.filename,
+                "url": None,
+                "description": None,
+                "categories": None,
+            },
+        )
+        fields = {"filename": entry.filename, "file_mimetype": entry.content_type}
+        self._batch.add(
+            groupware.infostore_document,
+            *(
+                infostore.version_row(self._cid, user_id, document_id, number, fields, data, self._now)
+                for number, data in enumerate(entry.versions, 1)
+            ),
         )
 
     def _contacts(self, folder_id: int, user_id: int, entries: Iterable[contacts.SeedContact]) -> None:
