@@ -76,6 +76,10 @@ def _bytes() -> TypeEngine[Any]:
     return _either(LargeBinary(), mysql.MEDIUMBLOB())
 
 
+def _short_bytes() -> TypeEngine[Any]:
+    return _either(LargeBinary(), mysql.VARBINARY(1024))
+
+
 def _of_session(name: str) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(
         ["cid", "session"], ["USMSession.cid", "USMSession.id"], name=name, ondelete="CASCADE"
@@ -161,3 +165,21 @@ calendar_uids: Final = Table(
     **_INNODB,
 )
 """The UID that a device gave a calendar item, and the item. ``digest``: SHA-256 of the UID."""
+
+app_passwords: Final = Table(
+    "usmAppPassword",
+    metadata,
+    Column("cid", _unsigned(), nullable=False, autoincrement=False),
+    Column("id", _identifier(16), nullable=False),
+    Column("user", _unsigned(), nullable=False),
+    Column("login", _identifier(255), nullable=False),
+    Column("label", _identifier(128), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("last_used", BigInteger, nullable=True),
+    Column("salt", _short_bytes(), nullable=False),
+    Column("verifier", _short_bytes(), nullable=False),
+    Column("sealed", _short_bytes(), nullable=False),
+    PrimaryKeyConstraint("cid", "id"),
+    **_INNODB,
+)
+"""Passwords of single devices: see :mod:`app.store.app_passwords`."""

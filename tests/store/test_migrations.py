@@ -22,7 +22,8 @@ from tests.store.groupware import Groupware
 from tests.store.node import node, said
 
 KINDS = ["sqlite file", pytest.param("mariadb", marks=pytest.mark.mariadb)]
-TABLES = {"USMSession", "USMSessionFields", "USMDataStorage", "usmIdMapping", "easUIDMapping"}
+OF_SESSIONS = {"USMSessionFields", "USMDataStorage", "usmIdMapping", "easUIDMapping"}
+TABLES = OF_SESSIONS | {"USMSession", "usmAppPassword"}
 SESSION = SessionId(1, 3, "EAS", "device")
 
 
@@ -76,7 +77,7 @@ def test_every_row_begins_with_its_context(engine: Engine) -> None:
     for name in TABLES:
         assert inspect(engine).get_pk_constraint(name)["constrained_columns"][0] == "cid"
         assert inspect(engine).get_columns(name)[0]["name"] == "cid"
-    for name in TABLES - {"USMSession"}:
+    for name in OF_SESSIONS:
         (key,) = inspect(engine).get_foreign_keys(name)
         assert key["referred_table"] == "USMSession"
         assert key["options"] == {"ondelete": "CASCADE"}
