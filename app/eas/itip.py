@@ -130,6 +130,11 @@ def _values(event: Any, name: str) -> list[Any]:
     return found if isinstance(found, list) else [] if found is None else [found]
 
 
+def is_mail(text: str) -> bool:
+    """Whether a text is an address that a header can hold as it is."""
+    return _MAIL.fullmatch(text) is not None
+
+
 def _address(value: Any) -> Address | None:
     """The address behind a ``mailto:``."""
     text = line(str(value or ""))
@@ -210,8 +215,8 @@ def _event(invitation: Invitation, answer: Answer, sender: Address) -> Event:
     for name, value in invitation.event.items():
         event.add(name, value)
     event.add("DTSTAMP", answer.now.astimezone(UTC))
-    event.add("ORGANIZER", _person(invitation.organizer))
-    attendee = _person(sender)
+    event.add("ORGANIZER", person(invitation.organizer))
+    attendee = person(sender)
     attendee.params["PARTSTAT"] = STATES[answer.reply]
     event.add("ATTENDEE", attendee)
     if answer.comment.strip():
@@ -231,7 +236,8 @@ def _event(invitation: Invitation, answer: Answer, sender: Address) -> Event:
     return event
 
 
-def _person(address: Address) -> vCalAddress:
+def person(address: Address) -> vCalAddress:
+    """An address as calendars have it."""
     person = vCalAddress(f"mailto:{address.mail}")
     if address.name:
         person.params["CN"] = address.name

@@ -8,29 +8,36 @@ an empty answer; only failures have a document (a Status), and up to 12.1 an HTT
 * There is one account: an AccountId is none that exists (Status 166).
 * The original may be named by folder and item, or by the LongId of a search. One that is gone ends in Status 150; one
   that is no message (an appointment that is forwarded) is not quoted, since the device has put all into the message.
+* From 16.0 on a meeting may be forwarded by naming people alone (:mod:`app.eas.forwarding`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import blake2b
 from typing import Final
 
-from app.eas import compose, original, replies
+from app.eas import compose, forwarding, original, replies
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.compose import Writer
 from app.eas.errors import ConversionError, Malformed, StatusError
 from app.eas.folders import folder_number, item_id
+from app.eas.forwarding import Forwarding
 from app.eas.original import Original
 from app.eas.reading import only
+from app.eas.schema.table import parse_moment
 from app.eas.status import Common, Compose
+from app.eas.versions import Version
+from app.usm.content import Address
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
 from app.usm.model import BodyKind, ContentType, FolderRef, Outgoing, SendOutcome
 from app.wbxml.element import Element
 
 MAX_CLIENT_ID: Final = 40
+FORWARDEES_SINCE: Final = Version.V16_0
 _SOURCE_TAGS: Final = ("FolderId", "ItemId", "LongId")
 
 Quote = Callable[[bytes, Original], bytes]
@@ -43,6 +50,7 @@ class Source:
 
     folder: str
     item: str
+    occurrence: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,12 @@ class Request:
     save: bool = False
     complete: bool = False
     source: Source | None = None
+    forwarding: Forwarding | None = None
 
 
 def read(call: Call) -> Request:
-    """Raises ``Malformed``, ``StatusError`` 105 and 166."""
-    return _read_query(call) if call.document is None else _read_document(call.document)
+    """Raises ``Malformed``, ``StatusError`` 104, 105, 166, 178 and 179."""
+    return _read_query(call) if call.document is None else _read_document(call.document, call.version)
 
 
 def _read_query(call: Call) -> Request:
@@ -72,30 +81,38 @@ def _read_query(call: Call) -> Request:
     return Request(call.command.content, save=save, source=source)
 
 
-def _read_document(root: Element) -> Request:
+def _read_document(root: Element, version: Version) -> Request:
     page = "ComposeMail:"
     client_id = (root.text_of(f"{page}ClientId") or "").strip()
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Malformed(f"ClientId has {len(client_id)} characters, not 1 to {MAX_CLIENT_ID}")
     if only(root, f"{page}AccountId") is not None:
         raise StatusError(Common.INVALID_ACCOUNT, "there is one account, and it has no AccountId")
+    named = only(root, f"{page}Source")
+    source = None if named is None else _read_source(named)
+    save = only(root, f"{page}SaveInSentItems") is not None
+    if version >= FORWARDEES_SINCE and root.name == f"{page}SmartForward":
+        forwarded = forwarding.read(root)
+        if forwarded is not None:
+            return Request(b"", client_id, save, source=source, forwarding=forwarded)
     mime = only(root, f"{page}Mime")
     if mime is None:
         raise Malformed(f"{root.name} without Mime")
     data = mime.value if isinstance(mime.value, bytes) else mime.text.encode()
     if not data.strip():
         raise StatusError(Common.INVALID_MIME, "the message is empty")
-    named = only(root, f"{page}Source")
-    source = None
-    if named is not None:
-        source = _source(*((named.text_of(f"{page}{tag}") or "").strip() for tag in _SOURCE_TAGS))
-    return Request(
-        data,
-        client_id,
-        only(root, f"{page}SaveInSentItems") is not None,
-        only(root, f"{page}ReplaceMime") is not None,
-        source,
-    )
+    return Request(data, client_id, save, only(root, f"{page}ReplaceMime") is not None, source)
+
+
+def _read_source(element: Element) -> Source | None:
+    page = "ComposeMail:"
+    instance = (element.text_of(f"{page}InstanceId") or "").strip()
+    try:
+        occurrence = parse_moment(instance) if instance else None
+    except ConversionError as error:
+        raise StatusError(Common.INVALID_DATE, str(error)) from error
+    named = _source(*((element.text_of(f"{page}{tag}") or "").strip() for tag in _SOURCE_TAGS))
+    return None if named is None else replace(named, occurrence=occurrence)
 
 
 def _source(folder: str, item: str, long_id: str) -> Source | None:
@@ -120,6 +137,8 @@ def send_about(call: Call, quote: Quote, is_answer: bool) -> Answer:
     if request.source is None:
         raise StatusError(Compose.SOURCE_MISSING, f"{call.command.name} names no item")
     folder, item = _found(call, request.source)
+    if request.forwarding is not None:
+        return _forwarded(call, request, request.forwarding, folder, item)
     if folder.content is not ContentType.MAIL:
         return _sent(call, request, request.mime)
     mime = request.mime
@@ -127,6 +146,26 @@ def send_about(call: Call, quote: Quote, is_answer: bool) -> Answer:
         mime = quote(mime, _original(call, folder, item))
     about = {"answers" if is_answer else "forwards": (folder, item)}
     return _sent(call, request, mime, **about)
+
+
+def _forwarded(call: Call, request: Request, wish: Forwarding, folder: FolderRef, item: str) -> Answer:
+    """A meeting for the people that the device names."""
+    if folder.content is ContentType.MAIL:
+        found = _original(call, folder, item)
+        subject = found.header.get("Subject", "")
+        mime = compose.forwarded(forwarding.message(wish, subject).as_bytes(), found)
+        return _sent(call, request, mime, forwards=(folder, item))
+    appointment = call.session.read(folder.number, [item], (BodyKind.TEXT,)).get(item)
+    if appointment is None or isinstance(appointment, Exception):
+        raise StatusError(Compose.SOURCE_MISSING, str(appointment or f"item {item} is gone"))
+    user = call.session.user
+    occurrence = request.source.occurrence if request.source else None
+    own = Address((*call.session.senders(), user.mail)[0], user.name)
+    try:
+        mime = forwarding.with_invitation(wish, appointment.fields, occurrence, own, call.clock.now())
+    except ConversionError as error:
+        raise StatusError(Compose.SOURCE_MISSING, str(error)) from error
+    return _sent(call, request, mime)
 
 
 def _found(call: Call, source: Source) -> tuple[FolderRef, str]:

@@ -49,6 +49,8 @@ class Compose(IntEnum):
     REFUSED = 120
     TOO_LARGE = 122
     SOURCE_MISSING = 150
+    COMBINED = 178
+    UNPARSABLE = 179
 
 
 class MoveStatus(IntEnum):

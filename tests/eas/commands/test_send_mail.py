@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
+
 import pytest
 
+from app.eas import forwarding
 from app.eas.versions import Version
+from app.usm.content import Address, Pattern, Recurrence
 from app.usm.errors import ItemUnreadable, SourceUnavailable
-from app.usm.model import Body, BodyKind
+from app.usm.model import Body, BodyKind, ContentType, Folder, FolderRole
 from app.wbxml import Element, encode
 from tests.eas.phone import CONTACTS, INBOX, Phone, Reply, World, tree
 
@@ -226,3 +232,165 @@ def test_a_message_too_large_to_be_read_is_answered_in_words(world: World) -> No
     refused(phone, send(phone, command="SmartForward", item=item, client_id="c2"), 122)
     world.source.unreadable.add(item.partition(":")[2])
     refused(phone, send(phone, command="SmartReply", item=item, client_id="c3"), 150)
+
+
+# -- forwarded by naming people (16.0) -----------------------------------------------------------------------
+
+BERTA = ("Forwardee", ("Email", "berta@example.org"), ("Name", "Berta B"))
+SAYS = tree("AirSyncBase:Body", ("Type", 1), ("Data", "Please come"))
+CALENDAR = "50"
+
+
+def forward(phone: Phone, item: str, *content: object, instance: str = "") -> Reply:
+    occurrence = ("InstanceId", instance) if instance else None
+    source = ("Source", ("FolderId", item.partition(":")[0]), ("ItemId", item), occurrence)
+    return phone.send("SmartForward", tree("ComposeMail:SmartForward", ("ClientId", "f1"), source, *content))
+
+
+@pytest.fixture
+def planner(world: World) -> Phone:
+    world.source.tree.append(Folder(CALENDAR, None, "Calendar", ContentType.CALENDAR, FolderRole.DEFAULT))
+    world.source.items[CALENDAR] = {}
+    return world.phone(Version.V16_1).start(INBOX, CONTACTS, CALENDAR)
+
+
+def meeting(phone: Phone, **fields: object) -> str:
+    """The ServerId of an appointment."""
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    basic = {"subject": "Jour fixe", "uid": "u1", "start": start, "end": start + timedelta(hours=1)}
+    item = phone.world.source.put(CALENDAR, {**basic, **fields})
+    return f"{phone.number(CALENDAR)}:{item}"
+
+
+def invitation(phone: Phone) -> tuple[str, str]:
+    """The header of what was sent, and the calendar in it."""
+    message = message_from_bytes(phone.world.source.sent[-1].mime, policy=default)
+    part = next(part for part in message.walk() if part.get_content_type() == "text/calendar")
+    assert part.get_param("method") == "REQUEST"
+    return str(message["To"]), part.get_content().replace("\r\n ", "")
+
+
+@pytest.mark.requirement("MS-ASCMD", 532, 568)
+def test_people_are_enough_to_forward_a_meeting(planner: Phone) -> None:
+    item = meeting(planner, organizer=Address("zoe@example.com", "Zoe"))
+    assert forward(planner, item, ("Forwardees", BERTA), SAYS).root is None
+    to, calendar = invitation(planner)
+    assert to == "Berta B <berta@example.org>"
+    assert "ORGANIZER;CN=Zoe:mailto:zoe@example.com" in calendar
+    assert "mailto:berta@example.org" in calendar
+    assert "DTSTART:20260302T090000Z" in calendar
+    assert b"Subject: FW: Jour fixe" in planner.world.source.sent[-1].mime
+    text = message_from_bytes(planner.world.source.sent[-1].mime, policy=default).get_body(("plain",))
+    assert text is not None
+    assert text.get_content().split() == ["Please", "come"]
+
+
+@pytest.mark.requirement("MS-ASCMD", 538, 539)
+def test_a_series_is_forwarded_whole_or_by_one_occurrence(planner: Phone) -> None:
+    weekly = Recurrence(Pattern.WEEKLY, weekdays=(0,), until=date(2026, 6, 1))
+    item = meeting(planner, recurrence=weekly)
+    assert forward(planner, item, ("Forwardees", BERTA)).root is None
+    _, calendar = invitation(planner)
+    assert "RRULE:FREQ=WEEKLY;UNTIL=20260601T235959Z;INTERVAL=1;BYDAY=MO" in calendar
+    assert "ORGANIZER;CN=Anton:mailto:anton@example.org" in calendar
+    source = tree(
+        "ComposeMail:SmartForward",
+        ("ClientId", "f2"),
+        (
+            "Source",
+            ("FolderId", item.partition(":")[0]),
+            ("ItemId", item),
+            ("InstanceId", "20260309T090000Z"),
+        ),
+        ("Forwardees", BERTA),
+    )
+    assert planner.send("SmartForward", source).root is None
+    _, calendar = invitation(planner)
+    assert "RECURRENCE-ID:20260309T090000Z" in calendar
+    assert "DTEND:20260309T100000Z" in calendar
+    assert "RRULE" not in calendar
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "text"),
+    [
+        (Recurrence(Pattern.DAILY, 2, count=5), "FREQ=DAILY;COUNT=5;INTERVAL=2"),
+        (
+            Recurrence(Pattern.MONTHLY_BY_WEEKDAY, weekdays=(4,), week=5),
+            "FREQ=MONTHLY;INTERVAL=1;BYDAY=FR;BYSETPOS=-1",
+        ),
+        (
+            Recurrence(Pattern.YEARLY_BY_DAY, day=29, month=2),
+            "FREQ=YEARLY;INTERVAL=1;BYMONTHDAY=29;BYMONTH=2",
+        ),
+    ],
+)
+def test_every_kind_of_series_has_its_rule(recurrence: Recurrence, text: str) -> None:
+    assert forwarding.rule(recurrence).to_ical().decode() == text
+
+
+def test_a_meeting_of_whole_days_stays_one(planner: Phone) -> None:
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    item = meeting(planner, all_day=True, start=start, end=start + timedelta(days=1))
+    assert forward(planner, item, ("Forwardees", BERTA), instance="20260309T000000Z").root is None
+    _, calendar = invitation(planner)
+    assert "DTSTART;VALUE=DATE:20260309" in calendar
+    assert "DTEND;VALUE=DATE:20260310" in calendar
+
+
+def test_an_invitation_in_a_mail_goes_with_the_mail(planner: Phone) -> None:
+    item = asked(planner)
+    assert forward(planner, item, ("Forwardees", BERTA), SAYS).root is None
+    (sent,) = planner.world.source.sent
+    assert b"FW: Frage" in sent.mime
+    assert sent.forwards is not None
+    assert "asked" in message_from_bytes(sent.mime, policy=default).get_content()
+
+
+@pytest.mark.requirement("MS-ASCMD", 7467, 7468, 7470)
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        ([("Forwardees", BERTA), ("Mime", MAIL)], "178"),
+        ([("Forwardees", BERTA), ("ReplaceMime",)], "178"),
+        ([SAYS, ("Mime", MAIL)], "178"),
+        ([("Forwardees",)], "179"),
+        ([SAYS], "179"),
+        ([("Forwardees", ("Forwardee", ("Name", "x")))], "179"),
+        ([("Forwardees", ("Forwardee", ("Email", "x")))], "179"),
+        ([("Forwardees", BERTA), tree("AirSyncBase:Body", ("Type", 1))], "179"),
+        ([("Forwardees", BERTA), tree("AirSyncBase:Body", ("Type", 9), ("Data", "x"))], "179"),
+    ],
+)
+def test_people_do_not_go_with_everything(content: list[object], status: str, planner: Phone) -> None:
+    assert forward(planner, meeting(planner), *content).status == status
+    assert planner.world.source.sent == []
+
+
+def test_a_meeting_that_cannot_be_read_is_not_forwarded(planner: Phone) -> None:
+    gone = meeting(planner).partition(":")[0] + ":999"
+    assert forward(planner, gone, ("Forwardees", BERTA)).status == "150"
+    assert forward(planner, meeting(planner, start=None), ("Forwardees", BERTA)).status == "150"
+    broken = meeting(planner)
+    planner.world.source.unreadable.add(broken.partition(":")[2])
+    assert forward(planner, broken, ("Forwardees", BERTA)).status == "150"
+
+
+@pytest.mark.requirement("MS-ASCMD", 541, 578)
+@pytest.mark.parametrize("command", ["SmartReply", "SmartForward"])
+def test_an_occurrence_that_is_no_moment_is_told(command: str, planner: Phone) -> None:
+    item = meeting(planner)
+    source = ("Source", ("FolderId", item.partition(":")[0]), ("ItemId", item), ("InstanceId", "soon"))
+    document = tree(f"ComposeMail:{command}", ("ClientId", "x"), source, ("Mime", MAIL))
+    assert planner.send(command, document).status == "104"
+
+
+def test_an_occurrence_of_nothing_is_nothing(planner: Phone) -> None:
+    source = ("Source", ("InstanceId", "20260309T000000Z"))
+    document = tree("ComposeMail:SmartReply", ("ClientId", "x"), source, ("Mime", MAIL))
+    assert planner.send("SmartReply", document).status == "150"
+
+
+def test_before_16_there_are_no_forwardees(world: World) -> None:
+    phone = world.phone(Version.V14_1).start(INBOX)
+    assert forward(phone, asked(phone), ("Forwardees", BERTA)).status == "103"
