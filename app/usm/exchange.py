@@ -556,7 +556,8 @@ class Exchange:
             item: stamp for item, stamp in self._held.items() if self._known.get(item) != stamp
         }
         delta.update({item: None for item in self._known if item not in self._held})
-        idle = not delta and not self._request.changes and not self._released
+        asked = self._request.changes or self._request.new_key
+        idle = not delta and not asked and not self._released
         if idle and not self._repeated and not self._settings.force_new_key:
             return keys.text(self._generation, self._base)
         done = {name: entry for name, entry in self._done.items() if not entry.is_intent}

@@ -19,7 +19,7 @@ INVALID_KEY = 3
 ITEM_GONE = 8
 
 # A Change that leaves these out does not delete them (MS-ASCMD 2.2.3.24).
-KEPT_WHEN_ABSENT = ("AirSyncBase:Body", "Contacts:Picture")
+KEPT_WHEN_ABSENT = ("AirSyncBase:Body", "Contacts:Picture", "Contacts:Body", "Calendar:Body", "Tasks:Body")
 
 
 class Collection:
@@ -85,7 +85,7 @@ class Collection:
             if status == OK:
                 server_id = self._take_over(change, response)
                 result.server_ids.update({change.client_id: server_id} if change.client_id else {})
-            elif status == ITEM_GONE:
+            elif status == ITEM_GONE and change.kind == "Delete":
                 self.items.pop(change.server_id, None)
         for kind, identity in answers:
             self._note(f"answers the {kind} of {identity}, which was not asked")

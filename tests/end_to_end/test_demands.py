@@ -140,7 +140,9 @@ def test_what_a_phone_adds_again_and_again_is_there_once(world: MailWorld, kind:
     tag, fields = ADDED[kind]
     phone, other = world.phone(), world.phone(version="14.1")
     place = opened(phone, kind)
-    phone.collection(place).outbox.append(Change("Add", client_id=phone.new_client_id(), fields=fields(title)))
+    phone.collection(place).outbox.append(
+        Change("Add", client_id=phone.new_client_id(), fields=fields(title))
+    )
     for _ in range(5):
         phone.lose_next_answer()
         with pytest.raises(AnswerLost):

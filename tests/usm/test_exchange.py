@@ -77,6 +77,13 @@ def test_nothing_new_keeps_the_key_and_costs_one_look(world: World) -> None:
     assert world.source.calls == ["listing"]
 
 
+def test_an_answer_that_says_something_has_a_new_key(world: World) -> None:
+    key = start(world)
+    result = ask(world, CONTACTS, key, new_key=True)
+    assert result.key != key
+    assert ask(world, CONTACTS, key, new_key=True).key == result.key
+
+
 def test_a_device_that_insists_gets_a_new_key(world: World) -> None:
     world.settings = UsmSettings(force_new_key=True)
     key = start(world)

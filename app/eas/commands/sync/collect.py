@@ -118,6 +118,7 @@ def _exchange(call: Call, job: Job, left: int) -> Reply:
                 conflict=options.rule,
                 deletes_as_moves=job.wanted.deletes_as_moves,
                 fetch=work.fetches,
+                new_key=bool(work.slots),
                 render=lambda item: _rendered(item, job, since, work.fetches),
             )
         )

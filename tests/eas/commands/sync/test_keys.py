@@ -32,6 +32,15 @@ def test_a_new_key_with_every_answer_that_says_something(ready: Phone) -> None:
     assert ready.sync(CONTACTS).root is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 4599, 4606, 5034)
+def test_a_refusal_comes_with_a_new_key(ready: Phone) -> None:
+    before = ready.keys[ready.number(CONTACTS)]
+    nonsense = ("Add", ("ClientId", "c1"), ("ApplicationData", ("Contacts:Birthday", "2026-13-45T00:00:00Z")))
+    reply = ready.commands(CONTACTS, nonsense)
+    assert reply.one("AirSync:Add").text_of("AirSync:Status") == "6"
+    assert reply.text("AirSync:SyncKey") != before
+
+
 def test_a_lost_answer_can_be_asked_for_again(ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A"})
     key = ready.keys[ready.number(CONTACTS)]
