@@ -271,8 +271,8 @@ class ExchangeRequest:
     messages of a conversation that has a newer one. ``bodies``: the body forms the
     device can take, best first. ``render`` turns an item into the protocol's form; when it raises
     :class:`~app.usm.errors.ItemUnreadable` or :class:`ValueError`, the item is skipped and recorded.
-    ``fetch``: ids of items wanted again in full. ``new_key``: even if nothing changes, as the answer says something that
-    the device must hear.
+    ``fetch``: ids of items wanted again in full. ``new_key``: even if nothing changes, as the answer says something
+    that the device must hear.
     """
 
     folder: int

@@ -1,4 +1,4 @@
-"""What users of such servers complain about, tried with a phone before the stand-in; ``docs/demands.md`` names the rest."""
+"""What users of such servers complain about, tried with a phone; the whole list is in ``docs/demands.md``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
