@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pymysql
@@ -38,9 +39,12 @@ CALLS: dict[str, Callable[[SqlStateStore], object]] = {
     "write_fields": lambda store: store.write_fields(SESSION, {"a": "b"}),
     "lock": lambda store: store.lock(SESSION, 1).__enter__(),
     "sessions": lambda store: store.sessions(1),
+    "remembered": lambda store: store.remembered(1, 3, ("usm.",)),
+    "decided": lambda store: store.decided([1], datetime.fromtimestamp(0, UTC)),
+    "decide": lambda store: store.decide(SESSION, "blocked"),
     "forget": lambda store: store.forget(SESSION),
 }
-READS = {"heads", "stamps", "journal", "folder_refs", "fields", "lock", "sessions"}
+READS = {"heads", "stamps", "journal", "folder_refs", "fields", "lock", "sessions", "remembered", "decided"}
 
 
 @pytest.fixture(scope="module")
