@@ -79,6 +79,10 @@ class OperationStatus(IntEnum):
     CONVERSION = 14
     INVALID_ATTACHMENT = 15
     CREDENTIALS = 18
+    SOME_MISSING = 153
+    MOVE_FAILED = 154
+    MOVE_ALWAYS_MISSING = 155
+    INVALID_DESTINATION = 156
 
 
 class MeetingStatus(IntEnum):

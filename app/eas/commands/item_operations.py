@@ -5,7 +5,7 @@
 * Each operation has its own Status and stops no other. Only a source that does not answer ends them all.
 * A Range counts bytes of the file, both ends included; one that begins behind the end has Status 8. It is told only
   where it was asked for (iOS 10, quirk 5).
-* Conversations are not moved: OX has none.
+* What comes to a moved conversation later stays where it comes, also with MoveAlways: OX has no rule for that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.eas import options, streams
+from app.eas import conversations, options, streams
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.credentials import is_own
@@ -275,4 +275,14 @@ def _empty(call: Call, element: Element, parts: _Parts) -> list[Element | None]:
 
 
 def _move(call: Call, element: Element, parts: _Parts) -> list[Element | None]:
-    raise _Failed(OperationStatus.NOT_FOUND, "there are no conversations")
+    conversation = required(element, f"{_PAGE}ConversationId")
+    target = folder_number(required(element, f"{_PAGE}DstFldId").text)
+    wishes = only(element, f"{_PAGE}Options")
+    if wishes is None or wishes.find(f"{_PAGE}MoveAlways") is None:
+        raise _Failed(OperationStatus.MOVE_ALWAYS_MISSING, "a conversation moves with MoveAlways only")
+    value = conversation.value
+    name = value if isinstance(value, bytes) else conversation.text.encode()
+    status = conversations.move(call.session, name, target)
+    if status is not OperationStatus.SUCCESS:
+        raise _Failed(status, f"conversation {name.hex()[:32]} to folder {target}")
+    return []

@@ -165,12 +165,9 @@ def test_items_that_cannot_be_read_or_shown(ready: Phone) -> None:
     assert status_of(ready.send("ItemOperations", operations(fetch(("Search:LongId", named))))) == "14"
 
 
-def test_another_store_and_conversations(ready: Phone) -> None:
+def test_another_store(ready: Phone) -> None:
     attic = ("Fetch", ("Store", "Attic"), ("DocumentLibrary:LinkId", "x"))
     assert status_of(ready.send("ItemOperations", operations(attic))) == "9"
-    if ready.version >= Version.V14_0:
-        conversation = ("Move", ("ConversationId", b"1"), ("DstFldId", "3"))
-        assert status_of(ready.send("ItemOperations", operations(conversation)), "Move") == "6"
 
 
 def link(path: str, *options: object) -> tuple[object, ...]:
