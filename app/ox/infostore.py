@@ -54,6 +54,8 @@ class Infostore:
             return self._client.fetch(_MODULE, params, self._most)
         except TooLarge as error:
             raise ItemUnreadable(f"document {path!r}: {error}") from error
+        except ItemUnreadable as error:
+            raise ItemGone(f"document {path!r}: {error}") from error
 
     def _walked(self, names: tuple[str, ...]) -> tuple[str, Document, _Row | None]:
         """The folder at the end of a path, or the one that holds the file there, and the file."""

@@ -58,9 +58,6 @@ _NAMED: Final = (
     "company",
     "department",
     "office",
-    "email1",
-    "email2",
-    "email3",
 )
 _SEARCHED: Final = ("display_name", "first_name", "last_name", "company", "email1", "email2", "email3")
 """What ``contacts?action=search`` takes."""
@@ -119,8 +116,11 @@ def _members(value: Any) -> tuple[Address, ...]:
 
 
 def is_meant(person: Person, text: str) -> bool:
-    """Whether each word of a text begins a word of what is known of somebody."""
-    told = "\n".join(str(person.fields[field]) for field in _NAMED if field in person.fields).casefold()
+    """Whether each word of a text begins a word of what is known of somebody. Of an address only what stands before
+    the ``@`` counts, unless the text has one: a domain is everybody's."""
+    known = [str(person.fields[field]) for field in _NAMED if field in person.fields]
+    mails = person.mails if "@" in text else [mail.partition("@")[0] for mail in person.mails]
+    told = "\n".join((*known, *mails)).casefold()
     found = words(text)
     return bool(found) and all(re.search(rf"(?<!\w){re.escape(word)}", told) for word in found)
 
