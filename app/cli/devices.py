@@ -93,7 +93,9 @@ def _device(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--context", "context_id", type=int, metavar="NUMBER", help="Of this context only.")
 @click.option("--user", metavar="USER", help="Of this user only: number, login or mail address.")
 @click.option(
-    "--standing", type=click.Choice([NORMAL, *Standing]), help="Only those that stand so; - for undecided."
+    "--standing",
+    type=click.Choice([NORMAL, *(each.value for each in Standing)]),
+    help="Only those that stand so; - for undecided.",
 )
 @_format
 @click.pass_obj

@@ -74,7 +74,12 @@ def decide(
     stands = connection.scalar(select(sessions.c.standing).where(row))
     if instead_of is not None and (stands or "") not in instead_of:
         return False
-    values = {"standing": standing, "decided": None if standing is None else now}
+    # Drivers know plain texts; an enumeration's member is none to all of them.
+    values = (
+        {"standing": None, "decided": None}
+        if standing is None
+        else {"standing": str(standing), "decided": now}
+    )
     connection.execute(update(sessions).where(row).values(**values))
     return True
 

@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 
 from app.store import SingleDatabase, SqlStateStore
 from app.store.migrations import migrate
+from app.usm.devices import Standing
 from app.usm.model import SessionId
 from app.usm.ports import STANDING, StateStore
 from tests.eas.phone import CONTACTS, World, tree
@@ -24,7 +25,7 @@ def other(session: SessionId, device: str) -> SessionId:
 
 
 def test_a_standing_travels_with_the_fields(store: StateStore, session: SessionId) -> None:
-    assert store.decide(session, "blocked")
+    assert store.decide(session, Standing.BLOCKED)
     assert store.fields(session) == {STANDING: "blocked"}
     store.write_fields(session, {"a": "1", "b": "2"})
     assert store.fields(session) == {STANDING: "blocked", "a": "1", "b": "2"}
