@@ -17,16 +17,16 @@ dist/.built: $(INSTALLED) $(PACKAGED)
 
 .PHONY: deploy
 deploy: dist/.built  ## Carry out the installation guide on the hosts of INVENTORY=inventory/FILE.py
-	@$(BIN)/python -m tasks.run $(INVENTORY)
+	@$(BIN)/python -m tasks $(INVENTORY)
 
 .PHONY: deploy-dry
 deploy-dry: dist/.built  ## Say what `make deploy` would change, and change nothing
-	@$(BIN)/python -m tasks.run --dry $(INVENTORY)
+	@$(BIN)/python -m tasks --dry $(INVENTORY)
 
 .PHONY: verify
 verify: $(INSTALLED)  ## Show how every host of INVENTORY stands, and change nothing
-	@$(BIN)/python -m tasks.run --verify $(INVENTORY)
+	@$(BIN)/python -m tasks --verify $(INVENTORY)
 
 .PHONY: rollback
 rollback: $(INSTALLED)  ## Go back to what the hosts of INVENTORY had before the last replacement of a product
-	@$(BIN)/python -m tasks.run --rollback $(INVENTORY)
+	@$(BIN)/python -m tasks --rollback $(INVENTORY)

@@ -53,7 +53,7 @@ class Race:
 
     def deploy(self) -> tuple[Cost, str]:
         """A run of this project's deployment."""
-        command = [sys.executable, "-m", "tasks.run", "inventory/lab.py"]
+        command = [sys.executable, "-m", "tasks", "inventory/lab.py"]
         environment = {**enter.environment(self.lab), "USM_DEPLOY_LOG": str(self.folder)}
         return measured(enter.command_inside(self.lab, command), environment)
 

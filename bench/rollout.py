@@ -78,7 +78,7 @@ def deploy(lab: Lab, package: Path) -> float:
     """Deploys a package to the lab; how many seconds that took."""
     data = [f"{key}={LOOKS}" for key in QUIET] + [f"package_file={package}"]
     words = [word for pair in data for word in ("--data", pair)]
-    command = [sys.executable, "-m", "tasks.run", "inventory/lab.py", *words]
+    command = [sys.executable, "-m", "tasks", "inventory/lab.py", *words]
     cost, _ = measured(enter.command_inside(lab, command), enter.environment(lab))
     return cost.wall
 

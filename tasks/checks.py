@@ -1,7 +1,8 @@
 """Afterwards the deployment asks what a phone would ask, and fails where the answer is wrong.
 
-Each node is asked, on the node itself: whether it is well, whether what answers is what was installed, whether the
-right server answers at ``ox_url``, and what a phone would ask (:mod:`tasks.phone`). Each web server is asked from the
+Each node is asked, from the node itself: whether it is well, whether what answers is what was installed, whether the
+right server answers at ``ox_url``, and what a phone would ask (:mod:`tasks.phone`). The questions go through the ssh
+connection that is there; where it does not forward, programs on the node ask them. Each web server is asked from the
 machine that runs the deployment; besides, health must not be forwarded, and a certificate that ends soon is a warning.
 
 A test account (``test_login`` and the secret ``USM_TEST_PASSWORD``) makes the phone a real one: it synchronises folders
@@ -24,14 +25,20 @@ import gevent
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host, state
 
-from tasks import nodes, phone, product, progress, proxy, report, run, scripts, secrets
+from tasks import asking, nodes, phone, product, progress, proxy, report, run, scripts, secrets
 from tasks.nodes import Node
 from tasks.operations import operation
+from tasks.tunnel import ClosedTunnel
+
+HEALTH = "/usm/health"
 
 PROBE = "/opt/open-xchange/usm/sbin/probe"
 
 PAUSE = 1.0
 """Seconds between two questions whether a node is well."""
+
+SHORT = 0.2
+"""Seconds between two attempts to reach a service that is starting."""
 
 DEVICE = "USMDEPLOYCHECK"
 """How the ids of our devices begin."""
@@ -77,16 +84,32 @@ def _await_health(found: Node, deadline: float) -> str:
     """What is wrong with the node's health when it is well or the time is over."""
     try:
         while True:
-            left = deadline - time.monotonic()
-            wait = str(max(1, int(left)))
-            succeeded, output, complaint = scripts.ask(host, StringCommand(PROBE, "--wait", wait))
-            problem = _problem_of_health(found, succeeded, output, complaint)
+            problem = _problem_of_health(found, *_health(found, deadline))
             if not problem or deadline - time.monotonic() < PAUSE:
                 return problem
             progress.doing(host, problem)
             gevent.sleep(PAUSE)
     finally:
         progress.doing(host)
+
+
+def _health(found: Node, deadline: float) -> tuple[bool, str, str]:
+    """Whether the service answers before the deadline, what it says of its health, and why it does not answer."""
+    try:
+        return _health_through_ssh(found, deadline)
+    except ClosedTunnel:
+        wait = str(max(1, int(deadline - time.monotonic())))
+        return scripts.ask(host, StringCommand(PROBE, "--wait", wait))
+
+
+def _health_through_ssh(found: Node, deadline: float) -> tuple[bool, str, str]:
+    while True:
+        try:
+            return True, asking.admin(found, HEALTH).decode(errors="replace"), ""
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                return False, "", f"{asking.url(found, 'admin')}{HEALTH} does not answer: {error}"
+        gevent.sleep(SHORT)
 
 
 def _problem_of_health(found: Node, answered: bool, output: str, complaint: str) -> str:
@@ -128,17 +151,34 @@ def _is_version(answers: str, installed: str) -> bool:
 
 
 def _of_phone(found: Node, deadline: float) -> list[str]:
-    """What a phone finds wrong with the node, asked on the node itself."""
+    """What a phone finds wrong with the node, asked from the node itself."""
     seconds = max(5.0, deadline - time.monotonic())
+    try:
+        problems = _of_phone_through_ssh(found, seconds)
+    except ClosedTunnel:
+        problems = _of_phone_there(found, seconds)
+    return [f"asked on the node itself: {problem}" for problem in problems]
+
+
+def _of_phone_through_ssh(found: Node, seconds: float) -> list[str]:
+    where = {"url": asking.url(found, "listen"), "path": asking.setting(found, "eas_alias")}
+    question = _question(**where, ox_url=asking.setting(found, "ox_url"), seconds=seconds)
+    if question.ox_url.startswith("https:"):
+        raise ClosedTunnel("TLS does not go through the ssh connection")
+    return phone.ask(question, asking.dial()).problems
+
+
+def _of_phone_there(found: Node, seconds: float) -> list[str]:
+    """The same by a program on the node."""
     question = dataclasses.asdict(_question(seconds=seconds, etc=found.etc))
     text = Path(phone.__file__).read_text(encoding="utf-8")
     command = StringCommand(scripts.PYTHON, QuoteString(text), _stdin=json.dumps(question))
     succeeded, output, complaint = scripts.ask(host, command)
     try:
-        told = json.loads(output.splitlines()[-1])
+        told: list[str] = json.loads(output.splitlines()[-1])["problems"]
     except (ValueError, IndexError):
-        return [f"a phone cannot be tried on the node: {complaint or output or succeeded}"]
-    return [f"asked on the node itself: {problem}" for problem in told["problems"]]
+        return [f"a phone cannot be tried: {complaint or output or succeeded}"]
+    return told
 
 
 def _problems_of_web() -> Iterator[str]:
@@ -148,12 +188,12 @@ def _problems_of_web() -> Iterator[str]:
     if question.name:
         yield from _problems_of_plain_http(question)
     try:
-        health = phone.Line(question).send("GET", "/usm/health")
+        health = phone.Line(question).send("GET", HEALTH)
     except OSError:
         # Told already.
         return
     if health.status not in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.FORBIDDEN):
-        yield f"/usm/health is answered with {health.status} to the outside; it must not be forwarded"
+        yield f"{HEALTH} is answered with {health.status} to the outside; it must not be forwarded"
     if found.certificate_ends:
         _warn_of_certificate(found.certificate_ends)
 
@@ -195,7 +235,7 @@ def _question(seconds: float, **more: Any) -> phone.Question:
         device=DEVICE + hashlib.sha256(host.name.encode()).hexdigest()[:8].upper(),
         login=login if password else "",
         password=password if login else "",
-        authority="" if "etc" in more else str(host.data.public_ca),
+        authority=str(host.data.public_ca) if "name" in more else "",
         seconds=seconds,
         **more,
     )

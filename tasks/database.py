@@ -15,9 +15,23 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.context import host, state
 
-from tasks import administration, backup, nodes, package, product, report, run, scripts, tool, upgrade
+from tasks import (
+    administration,
+    asking,
+    backup,
+    nodes,
+    package,
+    product,
+    report,
+    run,
+    scripts,
+    services,
+    tool,
+    upgrade,
+)
 from tasks.nodes import Node
 from tasks.operations import operation
+from tasks.tunnel import ClosedTunnel
 
 USMCTL = "/opt/open-xchange/sbin/usmctl"
 
@@ -190,7 +204,7 @@ def migration() -> Iterator[PyinfraCommand]:
     """Brings the tables to the version of the package on the node at hand, if they are of an older one. What an earlier
     product has left there, whose package is gone, is saved and dropped before."""
     node = nodes.state_of(host)
-    up_to_date, output, _ = scripts.ask(host, _usmctl(node, "db", "status"))
+    up_to_date, output = _stand(node)
     if up_to_date:
         host.noop(f"the tables are up to date: {output}")
         return
@@ -208,6 +222,20 @@ def migration() -> Iterator[PyinfraCommand]:
             report.note("kept", f"tables that an earlier product had left, in {folder}")
     # Whatever else is wrong, the upgrade meets it too and tells it.
     yield _usmctl(node, "db", "upgrade")
+
+
+def _stand(node: Node) -> tuple[bool, str]:
+    """Whether the tables are up to date, and in how far: asked of the service, where it runs what is installed, because
+    starting a program of its own for that takes half a second."""
+    if node.running and node.started == services.fingerprint(node):
+        try:
+            told = json.loads(asking.admin(node, "/usm/tables"))
+            if told.get("ready") is True:
+                return True, "; ".join(f"{name}: {stand}" for name, stand in told["schemas"].items())
+        except (OSError, ValueError, ClosedTunnel):
+            pass
+    up_to_date, output, _ = scripts.ask(host, _usmctl(node, "db", "status"))
+    return up_to_date, output
 
 
 def _has_legacy(node: Node) -> bool:

@@ -1,10 +1,12 @@
 """What the deployment knows about an application node: one question, answered in one round trip.
 
 The answer is kept until something is done on the node (:func:`forget`), so that a run that changes nothing asks once.
+No other deployment changes the node meanwhile: who asks in order to change something also holds it (:mod:`tasks.lock`).
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -15,10 +17,17 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
 from pyinfra.context import host, inventory
 
-from tasks import product, scripts
+from tasks import lock, product, scripts
 
 STATE = "/var/lib/open-xchange-usm"
 """Where a host keeps what the deployment must remember about it."""
+
+FILES = ("usm", "eas")
+"""The files of settings, without ``.properties``."""
+
+FRESH = 30.0
+"""Seconds for which what was found while the run was prepared still counts when it begins. An administrator who is
+asked whether to begin may take long."""
 
 STARTED = f"{STATE}/started"
 """The note of what the service ran when it was last started, see :mod:`tasks.services`."""
@@ -34,7 +43,9 @@ class Node:
     (:mod:`tasks.services`). ``drained``: a deployment has taken the node out of the balancer (:mod:`tasks.balancer`).
     ``bundles``: files of the vendor's product are there. By file (``usm``, ``eas``): ``properties``, sha256, mode and
     owner; ``rendered``, sha256 of what was wanted of it when it was written; ``leftovers``, what a package left beside
-    it (:mod:`tasks.properties`).
+    it (:mod:`tasks.properties`). ``settings``: those of the files that tell where the service listens and what it asks
+    (``listen_host`` and ``_port``, ``admin_host`` and ``_port``, ``ox_url``, ``eas_alias``), as they are written there.
+    ``busy``: another deployment that is at work on the node (:mod:`tasks.lock`).
     """
 
     generation: int = 0
@@ -55,8 +66,10 @@ class Node:
     properties: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, str] = field(default_factory=dict)
     leftovers: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     running: bool = False
     enabled: bool = False
+    busy: str = ""
 
     @property
     def installed(self) -> str:
@@ -80,20 +93,34 @@ class NodeState(FactBase[Node]):
     def default() -> Node:
         return Node()
 
-    def command(self, package: str, service: str, parking: str) -> StringCommand:
-        return scripts.command("node", package, service, parking)
+    def command(self, package: str, service: str, parking: str, who: str = "") -> StringCommand:
+        """``who`` is about to change something (:func:`tasks.lock.claim`)."""
+        return scripts.command("node", package, service, parking, *filter(None, [who]))
 
     def process(self, output: list[str]) -> Node:
-        told = dict(line.split("=", 1) for line in output if "=" in line)
+        lines = [line.split("=", 1) for line in output if "=" in line]
+        told = dict(lines)
+        etc = told.get("etc", "/opt/open-xchange/etc")
+        sums = dict(value.split()[::-1] for name, value in lines if name == "sum")
+        rights = {
+            path: rest
+            for rest, _, path in (value.rpartition(" ") for name, value in lines if name == "rights")
+        }
         return Node(
             generation=int(told.get("generation", "0")),
-            etc=told.get("etc", "/opt/open-xchange/etc"),
+            etc=etc,
             daemons=tuple(told.get("daemons", "").split()),
             init=told.get("init", "sysv"),
             family=told.get("family", "deb"),
-            properties=_of_files(told, ""),
-            rendered=_of_files(told, "rendered_"),
-            leftovers=_of_files(told, "leftover_"),
+            properties={
+                name: f"{sums[path]} {rights.get(path, '')}"
+                for name in FILES
+                if (path := f"{etc}/{name}.properties") in sums
+            },
+            rendered={
+                name: sums[path] for name in FILES if (path := f"{STATE}/rendered/{name}.properties") in sums
+            },
+            leftovers={name: told[f"leftover_{name}"] for name in FILES if f"leftover_{name}" in told},
             version=told.get("version", ""),
             build=told.get("build", ""),
             broken=told.get("broken", ""),
@@ -104,18 +131,16 @@ class NodeState(FactBase[Node]):
             updatetasks="updatetasks" in told,
             parked="parked" in told,
             watched="watched" in told,
+            settings=dict(value.split("=", 1) for name, value in lines if name == "setting"),
             running="running" in told,
             enabled="enabled" in told,
+            busy=told.get("busy", ""),
         )
 
 
-def _of_files(told: dict[str, str], prefix: str) -> dict[str, str]:
-    return {name: told[prefix + name] for name in ("usm", "eas") if prefix + name in told}
-
-
-_known: dict[str, Node] = {}
-"""By name, because ``host`` of pyinfra stands for another host at each moment."""
-
+_known: dict[str, tuple[float, Node]] = {}
+"""When each node was asked, and its answer. By name, because ``host`` of pyinfra stands for another host at each
+moment."""
 
 _asking: defaultdict[str, BoundedSemaphore] = defaultdict(BoundedSemaphore)
 """Hosts are worked on side by side, and want to know of the same node at the same time: one asks, the others wait."""
@@ -126,18 +151,25 @@ def state_of(node: Host) -> Node:
     with _asking[node.name]:
         if node.name not in _known:
             data = node.data
-            _known[node.name] = node.get_fact(
-                NodeState,
-                package=data.package_name,
-                service=data.service_name,
-                parking=data.updatetasks_parking,
+            _known[node.name] = (
+                time.monotonic(),
+                node.get_fact(
+                    NodeState,
+                    package=data.package_name,
+                    service=data.service_name,
+                    parking=data.updatetasks_parking,
+                    who=lock.claim(),
+                ),
             )
-        return _known[node.name]
+        return _known[node.name][1]
 
 
-def forget(node: Host) -> None:
-    """Something has been done on the node: its state is asked for anew when it is needed next."""
-    _known.pop(node.name, None)
+def forget(node: Host, older_than: float = 0.0) -> None:
+    """Something has been done on the node: its state is asked for anew when it is needed next. ``older_than``: only if
+    it was asked for so many seconds ago."""
+    asked, _ = _known.get(node.name, (time.monotonic(), None))
+    if time.monotonic() - asked >= older_than:
+        _known.pop(node.name, None)
 
 
 def is_node() -> bool:

@@ -1,10 +1,11 @@
 """Asks a server what a phone would ask, and says what is wrong with the answers. Changes nothing but what the server
 remembers of the asking device, whose id is always the same.
 
-It needs the standard library and the codec of the application (:mod:`app.wbxml`), so it runs on the machine of the
-deployment, where it is imported, and on a node with the libraries of the installed package: there it reads a
-:class:`Question` as JSON from standard input, because that holds a password, and prints the answer as JSON. Where the
-node listens, and its ``ox_url``, come from the node's own settings.
+It needs the standard library and the codec of the application (:mod:`app.wbxml`). So it runs on the machine of the
+deployment, where it is imported, and asks a node from the node itself through ssh (:mod:`tasks.tunnel`). Where ssh does
+not forward, it runs on the node with the libraries of the installed package: there it reads a :class:`Question` as JSON
+from standard input, because that holds a password, and prints the answer as JSON. Where the node listens, and its
+``ox_url``, come from the node's own settings.
 
 OPTIONS without and with a wrong password must be refused with 401 and a challenge. With an account: OPTIONS must name a
 version of the protocol, and Provision (where it is asked for), FolderSync and a first window of the inbox must succeed.
@@ -22,8 +23,10 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from app.wbxml import Element, WbxmlError, decode, encode
@@ -49,6 +52,9 @@ WINDOW = 5
 
 LONGEST_PAUSE = 5.0
 """Seconds after which a server that asked for patience is asked again, however long it asked for."""
+
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Addresses to listen at, and what the host itself then asks."""
 
 REDIRECTS = (301, 302, 307, 308)
 
@@ -96,11 +102,17 @@ class Answer:
     body: bytes = b""
 
 
-class Line:
-    """The way to one server, which must have answered everything within the question's seconds."""
+Dial = Callable[[tuple[str, int], float], AbstractContextManager[Any]]
+"""Connects with an address within some seconds; what it gives is what :mod:`http.client` needs of a socket."""
 
-    def __init__(self, question: Question) -> None:
+
+class Line:
+    """The way to one server, which must have answered everything within the question's seconds. ``dial``: how plain
+    HTTP gets there, if not directly."""
+
+    def __init__(self, question: Question, dial: Dial | None = None) -> None:
         self.question = question
+        self._dial = dial
         self.certificate_ends = 0.0
         self._deadline = time.monotonic() + question.seconds
         self._url = question.url
@@ -153,7 +165,11 @@ class Line:
         if login is not None:
             words["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
         try:
-            with contextlib.closing(self._connection(left)) as connection:
+            with contextlib.ExitStack() as stack:
+                connection = stack.enter_context(contextlib.closing(self._connection(left)))
+                if self._dial and not isinstance(connection, http.client.HTTPSConnection):
+                    address = (connection.host, connection.port)
+                    connection.sock = stack.enter_context(self._dial(address, left))
                 connection.request(method, path, body or None, words)
                 answer = connection.getresponse()
                 return Answer(
@@ -179,13 +195,14 @@ class Line:
         return connection
 
 
-def ask(question: Question) -> Findings:
-    """Everything that the question gives means to ask. Raises nothing."""
+def ask(question: Question, dial: Dial | None = None) -> Findings:
+    """Everything that the question gives means to ask. Raises nothing but what ``dial`` raises beside
+    :class:`OSError`."""
     found = Findings()
-    line = Line(question)
+    line = Line(question, dial)
     if question.ox_url:
         # First, because it explains what else is wrong.
-        found.problems += wrong_with_ox(question.ox_url, question.seconds)
+        found.problems += wrong_with_ox(question.ox_url, question.seconds, dial)
     try:
         found.problems += wrong_with_refusals(line)
         if question.login and question.password:
@@ -208,11 +225,11 @@ def wrong_with_refusals(line: Line) -> Iterator[str]:
             yield f"OPTIONS {what} is refused without asking for a password (WWW-Authenticate)"
 
 
-def wrong_with_ox(url: str, seconds: float) -> Iterator[str]:
+def wrong_with_ox(url: str, seconds: float, dial: Dial | None = None) -> Iterator[str]:
     """Whether what answers at ``ox_url`` is Open-Xchange: asked for folders without a session it says, in JSON, which
     error that is."""
     parts = urlsplit(url)
-    line = Line(Question("", f"{parts.scheme}://{parts.netloc}", seconds=seconds))
+    line = Line(Question("", f"{parts.scheme}://{parts.netloc}", seconds=seconds), dial)
     try:
         answer = line._send("GET", f"{parts.path.rstrip('/')}/folders?action=root", None, b"", {})
     except OSError as error:
@@ -391,9 +408,13 @@ def of_node(question: Question) -> Question:
     from app import config
 
     settings = config.load(pathlib.Path(question.etc)).settings
-    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen_host, settings.listen_host)  # noqa: S104
-    url = f"http://{_bracketed(own)}:{settings.listen_port}"
+    url = url_of(settings.listen_host, settings.listen_port)
     return dataclasses.replace(question, url=url, path=settings.alias, ox_url=settings.ox_url)
+
+
+def url_of(listens: str, port: int | str) -> str:
+    """Where a host asks itself what listens at this address of its own."""
+    return f"http://{_bracketed(ANYWHERE.get(listens, listens))}:{port}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Back to what there was before the last replacement of a product: package, configuration, tables, on all hosts.
 
-    pyinfra inventory tasks/rollback.py          or: python -m tasks.run --rollback inventory
+    pyinfra inventory tasks/rollback.py          or: python -m tasks --rollback inventory
 
 Rules of this file:
 

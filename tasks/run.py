@@ -9,29 +9,26 @@ Rules of this file:
 * pyinfra exits with 0 after Ctrl-C and after failures under ``--no-wait``. A run that began and did not reach its end
   on every host exits with 1 here, whatever pyinfra says.
 
-``python -m tasks.run [--dry | --rollback | --verify] inventory/lab.py`` is pyinfra with the flags that are safe, and
-exits with 0 only if the run came to its end everywhere.
+``python -m tasks`` (:mod:`tasks.__main__`) is pyinfra with the flags that are safe.
 """
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import importlib
-import os
-import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import OperationMeta
 from pyinfra.api.state import BaseStateCallback, State
 from pyinfra.context import host, inventory, state
 
-from tasks import nodes, product, report, secrets
+from tasks import lock, nodes, product, report, secrets
+from tasks.operations import LOST, operation
 from tasks.operations import failure as failure
-from tasks.operations import operation
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -97,8 +94,25 @@ def begin() -> None:
 
 
 def note_begin() -> None:
-    """Notes that the run begins."""
+    """Notes that the run begins. Raises :class:`DeployError` while another one is at work."""
+    if refusal := lock.refusal(_others_at_work()):
+        raise DeployError(f"{refusal}. Nothing has been touched")
     _note_begin(name="Begin")
+
+
+def _others_at_work() -> dict[str, str]:
+    """Other deployments, by the node that they hold, also where that is left out of this run."""
+    if nodes.is_node():
+        # First, so that all hosts are asked at the same time.
+        nodes.state_of(host)
+    found = {}
+    for node in nodes.all_nodes():
+        try:
+            found[node.name] = nodes.state_of(node).busy
+        except LOST:
+            if node in nodes.nodes():
+                raise
+    return found
 
 
 def section(title: str) -> None:
@@ -153,14 +167,17 @@ def _check_accounts() -> None:
 
 
 @operation()
-def _note_begin() -> Generator[str, None, None]:
+def _note_begin() -> Generator[PyinfraCommand, None, None]:
     report.begin(record)
-    if state.is_executing:
-        nodes.forget(host)
-        if not record.began:
-            state.add_callback_handler(record)  # type: ignore[no-untyped-call]
-        record.began.add(host.name)
-    yield from ()
+    if not state.is_executing:
+        return
+    nodes.forget(host, nodes.FRESH)
+    if nodes.is_node() and (refusal := lock.refusal({host.name: nodes.state_of(host).busy})):
+        yield failure(f"{refusal}. Nothing has been touched")
+        return
+    if not record.began:
+        state.add_callback_handler(record)  # type: ignore[no-untyped-call]
+    record.began.add(host.name)
 
 
 @operation()
@@ -173,56 +190,3 @@ def _note_end() -> Generator[str, None, None]:
     if state.is_executing:
         record.finished.add(host.name)
     yield from ()
-
-
-MANOEUVRES = {"deploy": "deploy.py", "rollback": "tasks/rollback.py", "verify": "tasks/verify.py"}
-"""What can be done to an inventory, and the file that pyinfra is given for it."""
-
-
-def main() -> NoReturn:
-    """Becomes pyinfra, which exits with 0 only if the run came to its end everywhere."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.run", description=__doc__.splitlines()[0])
-    parser.add_argument("inventory", help="a file such as inventory/lab.py, or the folder inventory")
-    parser.add_argument("--dry", action="store_true", help="show what would change, and change nothing")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument(
-        "--rollback",
-        action="store_const",
-        const="rollback",
-        dest="manoeuvre",
-        help="go back to what there was before the last replacement of a product",
-    )
-    instead.add_argument(
-        "--verify",
-        action="store_const",
-        const="verify",
-        dest="manoeuvre",
-        help="show how every host stands, and change nothing",
-    )
-    parser.add_argument(
-        "--limit", action="append", default=[], metavar="HOST", help="only this host or group"
-    )
-    parser.add_argument(
-        "--data", action="append", default=[], metavar="KEY=VALUE", help="a setting, for this run alone"
-    )
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="show facts, commands, output")
-    _run(parser.parse_args())
-
-
-def _run(arguments: argparse.Namespace) -> NoReturn:
-    manoeuvre = arguments.manoeuvre or "deploy"
-    command = [sys.executable, "-m", "pyinfra", "--dry" if arguments.dry else "-y"]
-    command += ["-" + "v" * arguments.verbose] if arguments.verbose else []
-    for option in ("limit", "data"):
-        for value in getattr(arguments, option):
-            command += [f"--{option}", value]
-    command += [arguments.inventory, MANOEUVRES[manoeuvre]]
-    os.chdir(PROJECT)
-    sys.stdout.flush()
-    # In place of this process, so that a signal to it reaches pyinfra. The exit status is right also where pyinfra's
-    # own is not: tasks/report.py sees to it.
-    os.execv(command[0], command)  # noqa: S606 (words of ours, no shell)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,63 @@
 # Prints what the deployment must know about an application node, one name=value a line.
-# $1 package, $2 service, $3 folder where updatetasks.cfg is parked
-package=$1 service=$2 parking=$3
+# $1 package, $2 service, $3 folder where updatetasks.cfg is parked, $4 who asks in order to change something, or nothing
+#
+# Who means to change something holds the node as long as its ssh connection lasts; who comes second is told
+# busy=<who holds it>, and must leave the node alone (tasks/lock.py).
+package=$1 service=$2 parking=$3 who=${4-}
 ox=/opt/open-xchange
 state=/var/lib/open-xchange-usm
+held=/run/open-xchange-usm.deployment
+patience=45
 
 say() {
     printf '%s=%s\n' "$1" "$2"
 }
+
+# Sets comm, parent and began of a process.
+process() {
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+    comm=${stat#*(}
+    comm=${comm%%)*}
+    set -- ${stat##*) }
+    parent=$2
+    shift 19
+    began=$1
+}
+
+# The process of sshd that serves this connection, as "number began"; it ends with the connection. Empty without ssh.
+connection() {
+    each=$$
+    while [ "$each" -gt 1 ] && process "$each"; do
+        case $comm in sshd*) echo "$each $began"; return ;; esac
+        each=$parent
+    done
+}
+
+# Whether the deployment of the connection $1 is there: its process is, and has heard from the other side lately.
+lives() {
+    process "${1%% *}" && [ "$began" = "${1##* }" ] || return 1
+    silent=$(ss -Htnpi 2>/dev/null | sed -n "/pid=${1%% *},/{n;s/.*lastrcv:\([0-9]*\).*/\1/p;q}")
+    [ "${silent:-0}" -lt $((patience * 1000)) ]
+}
+
+# Holds the node, or says who does. A run that has just ended is given a moment to be gone.
+hold() {
+    own=$(connection)
+    [ -n "$own" ] || return 0
+    exec 9>>"$held" && flock 9 || return 0
+    for pause in 0.5 1 ""; do
+        { read -r other && read -r name; } <"$held" || other=
+        if [ -z "$other" ] || [ "$other" = "$own" ] || ! lives "$other"; then
+            printf '%s\n%s\n' "$own" "$who" >"$held"
+            break
+        fi
+        [ -n "$pause" ] || say busy "$name"
+        sleep "${pause:-0}"
+    done
+    exec 9>&-
+}
+
+[ -z "$who" ] || hold
 
 # Whether there is a unit of that name, where the families keep them.
 unit() {
@@ -48,23 +99,28 @@ case $found in
     *) say broken "${found%% *}" ;;
 esac
 for bundle in "$ox"/bundles/com.openexchange.usm*; do [ -e "$bundle" ] && say bundles yes; done
-say owed "$(cat "$state/owed" 2>/dev/null | head -n 1)"
-say started "$(cat "$state/started" 2>/dev/null | head -n 1)"
+for note in owed started; do
+    { read -r line <"$state/$note"; } 2>/dev/null || line=
+    say "$note" "$line"
+done
 
 [ -e "$state/drained" ] && say drained yes
 [ -e "$etc/updatetasks.cfg" ] && say updatetasks present
 [ -e "$parking/updatetasks.cfg" ] && say parked yes
 [ -e "$state/updatetasks.parked" ] && say watched yes
 
+# shellcheck disable=SC2086
+{
+    files="$etc/usm.properties $etc/eas.properties"
+    sha256sum $files "$state/rendered/usm.properties" "$state/rendered/eas.properties" | sed 's/^/sum=/'
+    stat -c 'rights=%a %U:%G %n' $files
+    # Where the service listens, and what it asks.
+    sed -n 's/^com\.openexchange\.usm\.\(listen\|admin\|ox\|eas\)\.\(host\|port\|url\|alias\)=/setting=\1_\2=/p' $files
+} 2>/dev/null
 for name in usm eas; do
-    file=$etc/$name.properties
-    wanted=$state/rendered/$name.properties
-    [ ! -e "$wanted" ] || say "rendered_$name" "$(sha256sum <"$wanted" | cut -d ' ' -f 1)"
     for suffix in dpkg-dist dpkg-new ucf-dist rpmnew rpmsave rpmorig; do
-        [ ! -e "$file.$suffix" ] || say "leftover_$name" "$suffix"
+        [ ! -e "$etc/$name.properties.$suffix" ] || say "leftover_$name" "$suffix"
     done
-    [ -e "$file" ] || continue
-    say "$name" "$(sha256sum <"$file" | cut -d ' ' -f 1) $(stat -c '%a %U:%G' "$file")"
 done
 
 if [ -x "/etc/init.d/$service" ] || unit "$service"; then

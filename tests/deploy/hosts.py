@@ -45,7 +45,7 @@ class Deployment:
     folder: Path
 
     manoeuvre: str = "deploy.py"
-    """The file that pyinfra is given (``tasks.run.MANOEUVRES``)."""
+    """The file that pyinfra is given (``tasks.__main__.MANOEUVRES``)."""
 
     def command(self, *words: str, inventory: str = "inventory/lab.py") -> list[str]:
         package = ["--data", f"package_file={self.deb.path}"]

@@ -93,14 +93,14 @@ def test_a_dry_run_reaches_no_end_and_is_no_failure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--no-wait", "inventory/lab.py"], []])
 def test_the_wrapper_knows_no_flag_that_hides_failures(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "tasks.run", *arguments]
+    command = [sys.executable, "-m", "tasks", *arguments]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
 
 
 def test_the_wrapper_passes_a_refusal_on() -> None:
     """Outside the lab its inventory does not load."""
-    command = [sys.executable, "-m", "tasks.run", "inventory/lab.py"]
+    command = [sys.executable, "-m", "tasks", "inventory/lab.py"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "this is not the network of the lab" in done.stderr

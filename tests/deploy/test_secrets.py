@@ -85,7 +85,7 @@ def test_no_setting_in_the_repository_is_a_password() -> None:
         for line in path.read_text().splitlines():
             named = re.match(r"\s*[\"']?\w*(passw|secret|token|database_url)\w*[\"']?\s*[=:]\s*(.*)", line)
             if named and not line.lstrip().startswith("#"):
-                assert named.group(2) in ('""', "str(_lab.secrets)"), f"{path}: {line}"
+                assert named.group(2) in ('""', "str(_lab.secrets)", "True", "False"), f"{path}: {line}"
 
 
 def test_no_address_with_a_password_is_in_the_code_that_is_deployed() -> None:
