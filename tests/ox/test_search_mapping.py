@@ -85,6 +85,15 @@ def test_a_word_in_any_field_of_a_contact():
     assert body["orSearch"] is True
 
 
+def test_the_texts_of_an_item_by_where_they_stand():
+    assert search.texts_of({200: "a", 203: "b", 100: None}, search.TASK) == {
+        Place.SUBJECT: "a",
+        Place.TEXT: "b",
+    }
+    event = {"summary": "a", "location": "c"}
+    assert search.texts_of(event, search.EVENT_FIELDS) == {Place.SUBJECT: "a", Place.TEXT: "c"}
+
+
 def test_what_only_header_fields_tell():
     assert search.needs_links(AllOf((Words("a"), Not(THREAD))))
     assert not search.needs_links(AnyOf((Words("a"), Not(Received()))))

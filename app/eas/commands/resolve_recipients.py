@@ -201,7 +201,7 @@ def _status(status: ResolveStatus) -> Element:
     return Element(f"{_PAGE}Status", str(status.value))
 
 
-def _response(resolved: _Resolved, wishes: _Wishes, busy: Mapping[str, Sequence[BusyTime]] | None) -> Element:
+def _response(resolved: _Resolved, wishes: _Wishes, busy: _Times) -> Element:
     is_certain = resolved.status is ResolveStatus.SUCCESS
     recipients = []
     for recipient in resolved.recipients:
