@@ -32,8 +32,8 @@ class Version(IntEnum):
 OLDEST: Final = min(Version)
 NEWEST: Final = max(Version)
 
-ADVERTISED: Final = tuple(version for version in Version if version >= Version.V12_1)
-"""What OPTIONS tells devices; older versions are understood already."""
+ADVERTISED: Final = tuple(Version)
+"""What OPTIONS tells devices."""
 
 BY_TEXT: Final[Mapping[str, Version]] = {version.text: version for version in Version}
 

@@ -20,7 +20,7 @@ from tests.packaging.deb import Deb
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
-VERSIONS = "12.1,14.0,14.1,16.0,16.1"
+VERSIONS = "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
 
 
 @pytest.fixture(scope="module", params=["seven", "mixed"])

@@ -83,7 +83,7 @@ def test_the_literal_command_installs_everything(first: Outcome, deployment: Dep
     for name in NODES:
         assert deployment.hosts.run(name, "/etc/init.d/open-xchange-usm", "status").returncode == 0
         assert not exists(deployment.hosts, name, OWED)
-    assert deployment.options("anton@example.org") == (200, "12.1,14.0,14.1,16.0,16.1")
+    assert deployment.options("anton@example.org") == (200, "2.5,12.0,12.1,14.0,14.1,16.0,16.1")
 
 
 def test_a_dry_run_foretells_the_first_run_exactly(first: Outcome, foretold: dict[str, set[str]]) -> None:

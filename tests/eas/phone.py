@@ -181,15 +181,20 @@ class Phone:
     def information(self) -> Element:
         return tree("Settings:DeviceInformation", ("Set", ("Model", "Lab"), ("OS", "Test 1")))
 
+    @property
+    def policy_type(self) -> str:
+        is_oldest = self.version < Version.V12_0
+        return "MS-WAP-Provisioning-XML" if is_oldest else "MS-EAS-Provisioning-WBXML"
+
     def ask_policy(self) -> Reply:
         information = self.information() if self.version >= Version.V14_1 else None
-        policy = ("Policy", ("PolicyType", "MS-EAS-Provisioning-WBXML"))
+        policy = ("Policy", ("PolicyType", self.policy_type))
         return self.send("Provision", tree("Provision:Provision", information, ("Policies", policy)))
 
     def acknowledge(self, key: str, status: int = 1) -> Reply:
         policy = (
             "Policy",
-            ("PolicyType", "MS-EAS-Provisioning-WBXML"),
+            ("PolicyType", self.policy_type),
             ("PolicyKey", key),
             ("Status", status),
         )

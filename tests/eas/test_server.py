@@ -54,7 +54,7 @@ def test_options_offers_what_is_served_and_nothing_else(world: World) -> None:
     response = world.eas.options()
     assert response.status == 200
     assert response.body == b""
-    assert response.headers["MS-ASProtocolVersions"] == "12.1,14.0,14.1,16.0,16.1"
+    assert response.headers["MS-ASProtocolVersions"] == "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
     assert sorted(response.headers["MS-ASProtocolCommands"].split(",")) == sorted(SERVED)
     assert "OPTIONS" in response.headers["Allow"]
 
@@ -68,7 +68,7 @@ def test_every_answer_names_the_server_and_stays_private(phone: Phone) -> None:
 def test_the_first_folder_sync_tells_versions_and_commands(phone: Phone) -> None:
     phone.provision()
     first = phone.folder_sync()
-    assert first.http.headers["X-MS-RP"] == "12.1,14.0,14.1,16.0,16.1"
+    assert first.http.headers["X-MS-RP"] == "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
     assert "MS-ASProtocolCommands" in first.http.headers
     second = phone.folder_sync(first.text("FolderHierarchy:SyncKey"))
     assert "X-MS-RP" not in second.http.headers

@@ -125,6 +125,8 @@ COMPOSED: Final[Mapping[tuple[ContentType, str], Mapping[str, str]]] = {
         "forwarded": "flags (256)",
         "draft": "flags (4)",
         "message_id": "message_id",
+        "conversation": "headers (References, In-Reply-To), message_id",
+        "conversation_index": "headers (Thread-Index), sent_date",
         "size": "size",
         "categories": "color_label",
         "body": "attachments (text parts)",

@@ -33,7 +33,7 @@ FOLDER_SYNC = encode(
 def test_options_names_versions_and_commands_and_has_no_body(front):
     answer = front.request("OPTIONS", headers=basic(ANTON.login))
     assert answer.status_code == 200
-    assert answer.headers["MS-ASProtocolVersions"] == "12.1,14.0,14.1,16.0,16.1"
+    assert answer.headers["MS-ASProtocolVersions"] == "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
     assert "FolderSync" in answer.headers["MS-ASProtocolCommands"].split(",")
     assert answer.headers["Content-Length"] == "0"
     assert "Content-Type" not in answer.headers
