@@ -33,6 +33,7 @@ class Common(IntEnum):
     POLICY_REFRESH = 143
     INVALID_POLICY_KEY = 144
     EXTERNALLY_MANAGED = 145
+    NO_SERIES = 146
     BODY_PART_TYPE = 164
     DEVICE_INFORMATION_REQUIRED = 165
     INVALID_ACCOUNT = 166
@@ -90,6 +91,7 @@ class MeetingStatus(IntEnum):
 
     SUCCESS = 1
     INVALID_REQUEST = 2
+    MAILBOX_ERROR = 3
 
 
 class FolderSyncStatus(IntEnum):

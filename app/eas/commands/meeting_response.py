@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from typing import Any, Final
 
 from app.eas import itip, memory, replies
@@ -28,7 +29,7 @@ from app.eas.schema.table import parse_moment
 from app.eas.status import Common, MeetingStatus
 from app.eas.versions import Version
 from app.usm.content import Meeting, Reply
-from app.usm.errors import FolderGone, ItemError
+from app.usm.errors import FolderGone, ItemError, ItemFailed
 from app.usm.model import BodyKind, ContentType, FolderRef, Outgoing
 from app.wbxml.element import Element
 
@@ -37,6 +38,7 @@ MAX_REQUESTS: Final = 100
 SERVER_SENDS: Final = Version.V16_0
 """From here on a device leaves the mail to its server."""
 OCCURRENCES: Final = Version.V14_1
+PROPOSALS: Final = Version.V16_1
 SILENT_IOS: Final = (12, 4)
 """From here on iOS sends no mail in any version."""
 _IOS: Final = re.compile(r"\AiOS (\d+)\.(\d+)")
@@ -88,18 +90,21 @@ def _read(element: Element, version: Version) -> Request:
         raise Malformed(f"{element.name} in MeetingResponse")
     long_id = _text(element, "Search:LongId")
     name = long_id or _text(element, "MeetingResponse:RequestId")
-    if not name:
-        raise Malformed("an answer to nothing: neither RequestId nor LongId")
+    if not name or (long_id and element.find("MeetingResponse:RequestId") is not None):
+        raise Malformed("an answer names its item once, by RequestId or by LongId")
+    instance = only(element, "MeetingResponse:InstanceId")
+    if instance is not None and version < OCCURRENCES:
+        raise Malformed(f"there is no InstanceId in {version.text}")
     send = only(element, "MeetingResponse:SendResponse")
     return Request(
         id=name,
         long=bool(long_id),
         collection=_text(element, "MeetingResponse:CollectionId"),
         reply=REPLIES[whole(required(element, "MeetingResponse:UserResponse"), 1, 3)],
-        instance=_text(element, "MeetingResponse:InstanceId") if version >= OCCURRENCES else "",
+        instance=_text(element, "MeetingResponse:InstanceId"),
         mail=send is not None and version >= SERVER_SENDS,
         comment="" if send is None else _comment(send),
-        proposed=None if send is None else _proposed(send),
+        proposed=_proposed(send) if send is not None and version >= PROPOSALS else None,
     )
 
 
@@ -143,12 +148,18 @@ def _answer(call: Call, request: Request) -> Result:
     told = call.session.tells_organizers
     try:
         folder, item = _named(call, request)
+        objection = _objection(call, folder, item, occurrence)
+        if objection is not None:
+            return Result(request, objection)
         uid = _uid(call, folder, item) if told and call.version < SERVER_SENDS else ""
-        mails = not told and (request.mail or _is_silent(call))
+        # What the source tells of itself says nothing of another time.
+        mails = request.proposed is not None or (not told and (request.mail or _is_silent(call)))
         message = _message(call, request, _invitation(call, folder, item), occurrence) if mails else None
         appointment = call.session.reply(
             folder.number, item, request.reply, request.comment, occurrence, message
         )
+    except ItemFailed:
+        return Result(request, MeetingStatus.MAILBOX_ERROR)
     except (ItemError, FolderGone):
         return Result(request, MeetingStatus.INVALID_REQUEST)
     if uid:
@@ -166,6 +177,18 @@ def _named(call: Call, request: Request) -> tuple[FolderRef, str]:
     if folder.content not in (ContentType.MAIL, ContentType.CALENDAR):
         raise FolderGone(f"folder {number} holds {folder.content.value}, and no invitations")
     return folder, item
+
+
+def _objection(call: Call, folder: FolderRef, item: str, occurrence: datetime | None) -> IntEnum | None:
+    """Why an item that is there cannot be answered (MS-ASCMD 2.2.3.87.1, 2.2.3.177.9)."""
+    if folder.content is ContentType.MAIL:
+        return None if occurrence is None else MeetingStatus.INVALID_REQUEST
+    fields = _fields(call, folder, item)
+    if fields.get("organized") and fields.get("attendees"):
+        return MeetingStatus.INVALID_REQUEST
+    if occurrence is not None and fields and fields.get("recurrence") is None:
+        return Common.NO_SERIES
+    return None
 
 
 def _fields(call: Call, folder: FolderRef, item: str) -> Mapping[str, Any]:

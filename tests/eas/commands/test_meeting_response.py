@@ -14,8 +14,8 @@ from icalendar import Calendar
 from app.eas import itip, memory, replies
 from app.eas.memory import Memory
 from app.eas.versions import ADVERTISED, Version
-from app.usm.content import Address, Attendee, Meeting, MeetingMessage, Reply
-from app.usm.errors import SourceUnavailable
+from app.usm.content import Address, Attendee, Meeting, MeetingMessage, Pattern, Recurrence, Reply
+from app.usm.errors import ItemFailed, SourceUnavailable
 from tests.eas.calendars import CALENDAR, MEETING, calendar_phone
 from tests.eas.phone import CONTACTS, INBOX, Phone, plain, tree
 from tests.eas.phone import Reply as Answered
@@ -221,17 +221,69 @@ def test_half_a_proposal_is_none(modern: Phone, times: tuple[object, ...]) -> No
     assert calendar_of(sent(modern)[0])["METHOD"] == "REPLY"
 
 
+WEEKLY = Recurrence(Pattern.WEEKLY, weekdays=(0,))
+
+
+@pytest.mark.requirement("MS-ASCMD", 6712, 6713)
 def test_one_occurrence_is_answered_from_14_1(phone: Phone) -> None:
-    name = put_appointment(phone)
+    name = put_appointment(phone, recurrence=WEEKLY)
     instance = "2026-03-09T09:00:00.000Z"
+    request = (("UserResponse", 3), ("RequestId", name), ("InstanceId", instance), SEND)
+    if phone.version < Version.V14_1:
+        assert answer(phone, request).status == "2"
+        return
     found = respond(phone, name, 3, ("InstanceId", instance), SEND)
-    moment = datetime(2026, 3, 9, 9, tzinfo=UTC) if phone.version >= Version.V14_1 else None
+    moment = datetime(2026, 3, 9, 9, tzinfo=UTC)
     assert phone.world.source.replies[0][4] == moment
-    assert found.get("InstanceId") == (instance if moment else None)
+    assert found.get("InstanceId") == instance
     if phone.version >= Version.V16_0:
         event = event_of(sent(phone)[0])
         assert event["RECURRENCE-ID"].dt == event["DTSTART"].dt == moment
         assert "DTEND" not in event
+
+
+@pytest.mark.requirement("MS-ASCMD", 3196, 4185)
+def test_what_is_no_series_has_no_occurrences(modern: Phone) -> None:
+    instance = ("InstanceId", "2026-03-09T09:00:00.000Z")
+    assert respond(modern, put_appointment(modern), 1, instance)["Status"] == "146"
+    assert respond(modern, put_mail(modern), 1, instance)["Status"] == "2"
+    assert not modern.world.source.replies
+
+
+@pytest.mark.requirement("MS-ASCMD", 4184)
+def test_who_invites_has_nothing_to_answer(modern: Phone) -> None:
+    assert respond(modern, put_appointment(modern, organized=True), 1)["Status"] == "2"
+    assert not modern.world.source.replies
+
+
+@pytest.mark.requirement("MS-ASCMD", 4189)
+def test_a_source_that_fails_at_the_answer_is_told_apart(modern: Phone) -> None:
+    def fail(name: str) -> None:
+        if name == "reply":
+            raise ItemFailed("another time")
+
+    name = put_mail(modern)
+    modern.world.source.before = fail
+    assert respond(modern, name, 1)["Status"] == "3"
+
+
+@pytest.mark.requirement("MS-ASCMD", 7036)
+def test_an_item_is_named_once(modern: Phone) -> None:
+    name = put_mail(modern)
+    request = (("UserResponse", 1), tree("Search:LongId", name), ("RequestId", name))
+    assert answer(modern, request).status == "2"
+
+
+@pytest.mark.requirement("MS-ASCMD", 7113, 7114)
+def test_another_time_goes_out_though_the_source_tells_the_organizer(modern: Phone) -> None:
+    """What OX says of itself names no other time."""
+    modern.world.source.tells_organizers = True
+    respond(modern, put_mail(modern), 2, SEND)
+    assert sent(modern) == []
+    times = ("ProposedStartTime", "20260303T090000Z"), ("ProposedEndTime", "20260303T100000Z")
+    respond(modern, put_mail(modern), 2, ("SendResponse", *times))
+    [message] = sent(modern)
+    assert calendar_of(message)["METHOD"] == "COUNTER"
 
 
 def test_an_occurrence_of_whole_days_is_a_date(modern: Phone) -> None:
@@ -240,7 +292,7 @@ def test_an_occurrence_of_whole_days_is_a_date(modern: Phone) -> None:
         "end": datetime(2026, 3, 3, tzinfo=UTC),
         "all_day": True,
     }
-    name = put_appointment(modern, **day)
+    name = put_appointment(modern, recurrence=WEEKLY, **day)
     respond(modern, name, 1, ("InstanceId", "2026-03-09T00:00:00.000Z"), SEND)
     event = event_of(sent(modern)[0])
     assert event["RECURRENCE-ID"].dt == datetime(2026, 3, 9).date()
