@@ -168,9 +168,9 @@ def test_what_ox_tells_of_a_note():
     assert "categories" not in bare
 
 
-def test_keywords_that_nobody_can_decode_are_taken_as_they_are():
-    told = {"headers": {"Keywords": ["=?no-such-charset?q?x?=", "home"]}}
-    assert mapping.fields_of(told, (TEXT,))["categories"] == ("=?no-such-charset?q?x?=", "home")
+def test_keywords_are_read_whatever_they_say_they_are():
+    told = {"headers": {"Keywords": ["=?no-such-charset?q?x?=", "=?utf-8?q?B=C3=BCro?=", "=?=?home"]}}
+    assert mapping.fields_of(told, (TEXT,))["categories"] == ("x", "Büro", "=?=?home")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import datetime
 from email import message_from_bytes
 from email.errors import MessageError
-from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
@@ -23,6 +22,7 @@ from typing import Any, Final
 from inscriptis import get_text
 
 from app.ox.mapping import mail, values
+from app.usm import charsets
 from app.usm.model import Body, BodyKind
 
 KIND_HEADER: Final = "X-Uniform-Type-Identifier"
@@ -71,16 +71,9 @@ def _trimmed(body: Body | None) -> Body | None:
 
 def _keywords(header: Any) -> tuple[str, ...] | None:
     texts = header if isinstance(header, list) else [header]
-    whole = ",".join(_decoded(str(text)) for text in texts if text)
+    whole = ",".join(charsets.decode_words(str(text)) for text in texts if text)
     found: tuple[str, ...] | None = values.texts(",")(whole)
     return found
-
-
-def _decoded(text: str) -> str:
-    try:
-        return str(make_header(decode_header(text)))
-    except (MessageError, ValueError, LookupError):
-        return text
 
 
 def made(fields: Mapping[str, Any], name: str, sender: str, now: datetime) -> bytes:
