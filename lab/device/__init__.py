@@ -9,6 +9,7 @@ from lab.device.errors import (
     CommandFailed,
     PhoneError,
     ServerUnavailable,
+    Wiped,
 )
 from lab.device.phone import Phone
 from lab.device.state import Change, Folder, FolderChanges, PingResult, SyncResult
@@ -28,4 +29,5 @@ __all__ = [
     "PingResult",
     "ServerUnavailable",
     "SyncResult",
+    "Wiped",
 ]

@@ -15,7 +15,7 @@ from lab.device.errors import PhoneError
 from lab.device.phone import Phone
 from lab.device.story import set_up, wait_for_news
 
-VERSIONS = ("12.1", "14.0", "14.1", "16.0", "16.1")
+VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
 
 
 def main(arguments: list[str] | None = None) -> int:

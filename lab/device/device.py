@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import requests
 
 from app.wbxml import Element, WbxmlError, decode, encode
-from lab.device import documents
+from lab.device import documents, wiping
 from lab.device.answers import number
-from lab.device.errors import AccessRefused, AnswerLost, BadAnswer, CommandFailed, ServerUnavailable
+from lab.device.errors import AccessRefused, AnswerLost, BadAnswer, CommandFailed, ServerUnavailable, Wiped
 from lab.device.query import Identity
 from lab.device.transport import NEEDS_PROVISION, HttpAnswer, QueryForm, Transport
 
@@ -71,6 +71,8 @@ class Device:
             session=session,
             verify=verify,
         )
+        self.fails_to_wipe = False
+        """Whether the phone says that it could not carry out an order to wipe."""
         self._lose_next = False
         self._is_provisioning = False
 
@@ -108,7 +110,8 @@ class Device:
 
         When the server asks for it the phone provisions and sends again, once. A status from 101 up raises
         ``AccessRefused``, ``ServerUnavailable`` or ``CommandFailed``; the commands' own statuses are left to the
-        caller. With ``check=False`` any status is returned and nothing is sent again.
+        caller. With ``check=False`` any status is returned and nothing is sent again. An order to wipe is carried out and
+        acknowledged, and raises ``Wiped``.
         """
         body = b"" if request is None else encode(request)
         answer, status = self._exchange(name, body, parameters, timeout)
@@ -116,6 +119,8 @@ class Device:
             if status == NEEDS_PROVISION:
                 raise BadAnswer(f"{name}: the server wants the device to provision (HTTP 449)", status)
             return answer
+        if status == wiping.ORDERED and name != "Provision":
+            self._provision(wiping.question())
         if status in PROVISION_AGAIN and not self._is_provisioning:
             self.provision()
             answer, status = self._exchange(name, body, parameters, timeout)
@@ -190,18 +195,22 @@ class Device:
             self.policy = {}
         else:
             settings = offered.find("Provision:Data")
-            document = settings.find("Provision:EASProvisionDoc") if settings else None
+            document = settings.find("Provision:EASProvisionDoc") if settings is not None else None
             self.policy = {child.name.partition(":")[2]: child.text for child in document or ()}
             self.transport.policy_key = number(offered, "Provision:PolicyKey")
-            confirmed = self._provision(documents.acknowledge_policy(self.transport.policy_key))
+            confirmed = self._provision(documents.acknowledge_policy(self.version, self.transport.policy_key))
             self.transport.policy_key = number(confirmed, "Provision:PolicyKey")
-        if self.version not in documents.DEVICE_INFORMATION_IN_PROVISION:
+        with_policy = self.version in documents.DEVICE_INFORMATION_IN_PROVISION
+        if not with_policy and self.version not in documents.NO_SETTINGS:
             self.settings_device_information()
 
     def _provision(self, request: Element) -> Element:
         """One phase; its ``Policy``."""
         answer = self.answered("Provision", request)
         expect("Provision", number(answer, "Provision:Status"))
+        order = wiping.ordered(answer)
+        if order is not None:
+            self._wipe(order)
         described = answer.find("Settings:DeviceInformation")
         if described is not None:
             expect("Provision", number(described, "Settings:Status"))
@@ -211,6 +220,16 @@ class Device:
             raise BadAnswer("Provision was answered without a policy")
         expect("Provision", number(policy, "Provision:Status"), OK, NO_POLICY)
         return policy
+
+    def _wipe(self, order: str) -> None:
+        """Carry out an order to wipe, tell the server, and give up."""
+        status = wiping.FAILED if self.fails_to_wipe else wiping.DONE
+        answer = self.answered("Provision", wiping.acknowledgement(order, status))
+        expect("Provision", number(answer, "Provision:Status"), status)
+        if status == wiping.DONE:
+            self.transport.policy_key = 0
+            self.policy = {}
+        raise Wiped(wiping.ORDERS[order], done=status == wiping.DONE)
 
     def settings_device_information(self) -> None:
         """Tell the server what device this is (MS-ASCMD 2.2.1.18)."""

@@ -12,7 +12,22 @@ from app.wbxml import Element
 from lab.device.state import Change
 
 POLICY_TYPE = "MS-EAS-Provisioning-WBXML"
-CLASS_IN_COLLECTION = ("12.0", "12.1")
+POLICY_TYPE_OF_2_5 = "MS-WAP-Provisioning-XML"
+CLASS_IN_COLLECTION = ("2.5", "12.0", "12.1")
+NO_SETTINGS = ("2.5",)
+PREVIEWS = ("14.0", "14.1", "16.0", "16.1")
+# Truncation of 2.5: bytes that are wanted -> its number, the next smaller one.
+TRUNCATIONS = (
+    (102400, 8),
+    (51200, 7),
+    (20480, 6),
+    (10240, 5),
+    (5120, 4),
+    (2048, 3),
+    (1024, 2),
+    (512, 1),
+    (0, 0),
+)
 DEVICE_INFORMATION_IN_PROVISION = ("14.1", "16.0", "16.1")
 
 
@@ -21,7 +36,9 @@ class SyncOptions:
     """How the phone wants a collection; ``None`` leaves the choice to the server.
 
     ``filter_type`` as in MS-ASCMD 2.2.3.68.2 (mail: 0 all, 1 a day ... 5 a month); ``body_type`` 1 plain, 2 HTML,
-    4 MIME; ``truncation`` in bytes of the body; ``mime_support`` 0 to 2; ``conflict`` 0 client, 1 server wins.
+    4 MIME; ``truncation`` in bytes of the body; ``mime_support`` 0 to 2; ``conflict`` 0 client, 1 server wins;
+    ``preview`` in characters (14.0); ``part``: with what of a message is its author's own (14.1). A phone of 2.5 says
+    what it can say of that.
     """
 
     filter_type: int | None = None
@@ -29,6 +46,9 @@ class SyncOptions:
     truncation: int | None = None
     mime_support: int | None = None
     conflict: int | None = None
+    all_or_none: bool | None = None
+    preview: int | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,7 @@ class SyncRequest:
     get_changes: bool | None = None
     deletes_as_moves: bool | None = None
     supported: Sequence[str] | None = None
+    conversations: bool | None = None
     options: SyncOptions = field(default_factory=SyncOptions)
     changes: Sequence[Change] = ()
     wait: int | None = None
@@ -65,10 +86,25 @@ def _parent(name: str, children: Iterable[Element | None]) -> Element | None:
     return element if element.children else None
 
 
-def sync(request: SyncRequest) -> Element:
-    """A Sync of one collection (MS-ASCMD 2.2.1.21)."""
+def sync(*requests: SyncRequest, partial: bool = False, window: int | None = None) -> Element:
+    """A Sync of collections (MS-ASCMD 2.2.1.21); how long to wait is the first one's to say. ``partial``: the other
+    collections are those of the last request."""
+    return Element(
+        "AirSync:Sync",
+        None,
+        [
+            Element("AirSync:Collections", None, map(_collection, requests)) if requests else None,
+            _optional("AirSync:Wait", requests[0].wait if requests else None),
+            _optional("AirSync:HeartbeatInterval", requests[0].heartbeat if requests else None),
+            _optional("AirSync:WindowSize", window),
+            Element("AirSync:Partial") if partial else None,
+        ],
+    )
+
+
+def _collection(request: SyncRequest) -> Element:
     supported = None if request.supported is None else [Element(name) for name in request.supported]
-    collection = Element(
+    return Element(
         "AirSync:Collection",
         None,
         [
@@ -79,17 +115,9 @@ def sync(request: SyncRequest) -> Element:
             _optional("AirSync:DeletesAsMoves", request.deletes_as_moves),
             _optional("AirSync:GetChanges", request.get_changes),
             _optional("AirSync:WindowSize", request.window),
-            _options(request.options),
+            _optional("AirSync:ConversationMode", request.conversations),
+            _options(request.options, request.version),
             _parent("AirSync:Commands", map(_command, request.changes)),
-        ],
-    )
-    return Element(
-        "AirSync:Sync",
-        None,
-        [
-            Element("AirSync:Collections", None, [collection]),
-            _optional("AirSync:Wait", request.wait),
-            _optional("AirSync:HeartbeatInterval", request.heartbeat),
         ],
     )
 
@@ -98,24 +126,36 @@ def _class(name: str, version: str, content_class: str | None) -> Element | None
     return _optional(name, content_class) if version in CLASS_IN_COLLECTION else None
 
 
-def _options(options: SyncOptions) -> Element | None:
-    body = None
-    if options.body_type is not None:
-        body = Element(
-            "AirSyncBase:BodyPreference",
-            None,
-            [
-                _optional("AirSyncBase:Type", options.body_type),
-                _optional("AirSyncBase:TruncationSize", options.truncation),
-            ],
-        )
+def _options(options: SyncOptions, version: str) -> Element | None:
+    old = version == "2.5"
     return _parent(
         "AirSync:Options",
         [
             _optional("AirSync:FilterType", options.filter_type),
-            body,
+            _optional("AirSync:Truncation", _truncation(options.truncation)) if old else None,
+            None
+            if old or options.body_type is None
+            else _body("BodyPreference", options.body_type, options, version),
+            _body("BodyPartPreference", 2, options, version) if options.part else None,
             _optional("AirSync:Conflict", options.conflict),
             _optional("AirSync:MIMESupport", options.mime_support),
+        ],
+    )
+
+
+def _truncation(size: int | None) -> int | None:
+    return None if size is None else next(number for least, number in TRUNCATIONS if size >= least)
+
+
+def _body(name: str, body_type: int, options: SyncOptions, version: str) -> Element:
+    return Element(
+        f"AirSyncBase:{name}",
+        None,
+        [
+            _optional("AirSyncBase:Type", body_type),
+            _optional("AirSyncBase:TruncationSize", options.truncation),
+            _optional("AirSyncBase:AllOrNone", options.all_or_none),
+            _optional("AirSyncBase:Preview", options.preview) if version in PREVIEWS else None,
         ],
     )
 
@@ -177,18 +217,23 @@ def settings(child: Element) -> Element:
 
 def ask_for_policy(version: str, about: Mapping[str, str]) -> Element:
     """The first phase of Provision (MS-ASPROV 3.1.5.1.1); the device describes itself there from 14.1 on."""
-    policy = Element("Provision:Policy", None, [Element("Provision:PolicyType", POLICY_TYPE)])
+    policy = Element("Provision:Policy", None, [Element("Provision:PolicyType", policy_type(version))])
     described = device_information(about) if version in DEVICE_INFORMATION_IN_PROVISION else None
     return Element("Provision:Provision", None, [described, Element("Provision:Policies", None, [policy])])
 
 
-def acknowledge_policy(policy_key: int) -> Element:
+def policy_type(version: str) -> str:
+    """In which form a phone takes the policy (MS-ASPROV 2.2.2.43)."""
+    return POLICY_TYPE_OF_2_5 if version == "2.5" else POLICY_TYPE
+
+
+def acknowledge_policy(version: str, policy_key: int) -> Element:
     """The second phase (MS-ASPROV 3.1.5.1.2): the policy is in force."""
     policy = Element(
         "Provision:Policy",
         None,
         [
-            Element("Provision:PolicyType", POLICY_TYPE),
+            Element("Provision:PolicyType", policy_type(version)),
             Element("Provision:PolicyKey", str(policy_key)),
             Element("Provision:Status", "1"),
         ],

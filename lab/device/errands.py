@@ -1,5 +1,6 @@
 """What the owner of a phone does in a day, beyond reading: an appointment, a task, a note, a mail to oneself that is
-filed away. A second phone of the same owner, which looks afterwards, must hold all of it, once.
+filed away and looked for, and oneself looked up in the directory. A second phone of the same owner, which looks
+afterwards, must hold all of it, once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 from app.wbxml import Element
-from lab.device import calendar, folders, mail
+from lab.device import calendar, folders, mail, recipients, search
 from lab.device.calendar_items import Change
 from lab.device.errors import PhoneError
 from lab.device.notes import note
@@ -84,7 +85,26 @@ def _mail(phone: Phone, subject: str, address: str) -> str:
     return f"a mail to oneself, one copy in Sent, filed in a new folder: {subject}"
 
 
-ERRANDS: dict[str, Errand] = {"Appointment": _appointment, "Task": _task, "Note": _note, "Mail": _mail}
+def _search(phone: Phone, subject: str, address: str) -> str:
+    wanted = subject.replace("Search", "Mail", 1)
+    found = search.search_mail(phone, f'"{wanted}"', classes=["Email"])
+    subjects = [result.text("Subject") for result in found.page]
+    if subjects != [wanted, wanted]:
+        raise ErrandFailed(f"a search for {wanted!r} finds {subjects} instead of the mail and the one sent")
+    (meant,) = recipients.resolve(phone, [address])
+    people = search.search_people(phone, address)
+    if meant.status != recipients.RESOLVED or people.total != 1:
+        raise ErrandFailed(f"{address} means {meant.count} people, and the directory has {people.total}")
+    return f"the mail and its copy found again, and the owner in the directory: {meant.recipients[0].name}"
+
+
+ERRANDS: dict[str, Errand] = {
+    "Appointment": _appointment,
+    "Task": _task,
+    "Note": _note,
+    "Mail": _mail,
+    "Search": _search,
+}
 SEEN = {
     "Appointment": (CALENDAR, "Calendar:Subject"),
     "Task": (TASKS, "Tasks:Subject"),

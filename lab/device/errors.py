@@ -3,6 +3,7 @@
 PhoneError
 ├── AuthenticationFailed    401: name or password refused
 ├── AccessRefused           403, or a status that says the same: this user or device may not
+├── Wiped                   the server ordered a wipe, and the phone told it what became of that
 ├── ServerUnavailable       no connection, no answer in time, 502-504, or status 111: later
 ├── CommandFailed           an answer whose status is an error
 ├── BadAnswer               an answer that the protocol does not allow
@@ -22,6 +23,15 @@ class AuthenticationFailed(PhoneError):
 
 class AccessRefused(PhoneError):
     """The user or the device may not synchronise (HTTP 403, 456, 457; status 125, 126, 129-131, 177)."""
+
+
+class Wiped(PhoneError):
+    """The server ordered to wipe the ``what``: ``"device"`` or ``"account"``; ``done``: the phone did so."""
+
+    def __init__(self, what: str, done: bool) -> None:
+        super().__init__(f"the {what} was {'wiped' if done else 'to be wiped, which failed'}")
+        self.what = what
+        self.done = done
 
 
 class ServerUnavailable(PhoneError):

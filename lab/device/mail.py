@@ -248,8 +248,13 @@ def get_attachment(phone: Phone, reference: str) -> File:
 
 def fetch_file(phone: Phone, reference: str, *, span: str | None = None, multipart: bool = False) -> File:
     """A file of an item, or the bytes of a range of it (``"0-99"``)."""
+    return fetch(phone, Element("AirSyncBase:FileReference", reference), "Mailbox", span, multipart)
+
+
+def fetch(phone: Phone, name: Element, store: str, span: str | None, multipart: bool) -> File:
+    """A file of a store by its name there."""
     wishes = [Element("ItemOperations:Range", span)] if span else []
-    fetched = _fetch(phone, [Element("AirSyncBase:FileReference", reference)], wishes, multipart)
+    fetched = _fetch(phone, [name], wishes, multipart, store)
     told = fetched.properties
     whole = told.get("ItemOperations:Total")
     asked = told.get("ItemOperations:Range")
@@ -294,11 +299,17 @@ def empty_folder(phone: Phone, collection_id: str, *, subfolders: bool = False) 
     _one(answer, "EmptyFolderContents")
 
 
-def _fetch(phone: Phone, names: Sequence[Element], wishes: Sequence[Element], multipart: bool) -> Fetched:
+def _fetch(
+    phone: Phone,
+    names: Sequence[Element],
+    wishes: Sequence[Element],
+    multipart: bool,
+    store: str = "Mailbox",
+) -> Fetched:
     operation = Element(
         "ItemOperations:Fetch",
         children=[
-            Element("ItemOperations:Store", "Mailbox"),
+            Element("ItemOperations:Store", store),
             *names,
             Element("ItemOperations:Options", children=wishes) if wishes else None,
         ],

@@ -101,10 +101,15 @@ class Phone(Device):
         truncation: int | None = None,
         mime_support: int | None = None,
         conflict: int | None = None,
+        all_or_none: bool | None = None,
+        preview: int | None = None,
+        part: bool = False,
+        conversations: bool | None = None,
         wait: int | None = None,
         heartbeat: int | None = None,
     ) -> SyncResult:
-        """One round with one collection, its answer taken over.
+        """One round with one collection, its answer taken over. What the arguments mean: :class:`SyncOptions`;
+        ``conversations``: older messages of a conversation as well (14.0).
 
         With key 0 the round only fetches the first key; everything else of the call waits for the next one.
         ``changes`` are sent after those of earlier requests that stayed without an answer. ``wait`` (minutes) or
@@ -113,7 +118,9 @@ class Phone(Device):
         """
         collection = self.collection(collection_id)
         collection.outbox.extend(changes)
-        options = SyncOptions(filter_type, body_type, truncation, mime_support, conflict)
+        options = SyncOptions(
+            filter_type, body_type, truncation, mime_support, conflict, all_or_none, preview, part
+        )
         if collection.sync_key == NO_KEY:
             request = self._sync_request(collection, supported=supported)
             held_back, collection.outbox = collection.outbox, []
@@ -123,6 +130,7 @@ class Phone(Device):
                 window=window,
                 get_changes=get_changes,
                 deletes_as_moves=deletes_as_moves,
+                conversations=conversations,
                 options=options,
                 changes=tuple(collection.outbox),
                 wait=wait,
@@ -144,24 +152,58 @@ class Phone(Device):
         )
 
     def _sync_round(self, collection: Collection, request: SyncRequest) -> SyncResult:
-        patience = request.seconds + self.transport.timeout
-        answer = self.command("Sync", documents.sync(request), timeout=patience)
-        if answer is None:
+        answered = self._sync_answer(documents.sync(request), request.seconds, [collection])
+        if not answered:
             if request.changes:
                 self.anomalies.append(
                     f"Sync of collection {collection.collection_id} answers changes with nothing"
                 )
             return SyncResult(collection.sync_key, is_empty=True)
-        status = number(answer, "AirSync:Status", OK)
-        if status == INVALID_KEY:
-            collection.reset()
-        expect("Sync", status)
-        collections = answer.find("AirSync:Collections")
-        answered = collections.find_all("AirSync:Collection") if collections else []
         if len(answered) != 1:
             raise BadAnswer(f"Sync of one collection was answered for {len(answered)}")
-        wanted = DEFAULT_WINDOW if request.window is None else request.window
-        return collection.apply(answered[0], wanted if 0 < wanted <= MAX_WINDOW else MAX_WINDOW)
+        return collection.apply(answered[0], _counted(request.window))
+
+    def _sync_answer(
+        self, request: Element | None, seconds: int, collections: Iterable[Collection]
+    ) -> list[Element]:
+        """What the server says of collections; nothing where the answer is empty."""
+        answer = self.command("Sync", request, timeout=seconds + self.transport.timeout)
+        if answer is None:
+            return []
+        status = number(answer, "AirSync:Status", OK)
+        if status == INVALID_KEY:
+            for collection in collections:
+                collection.reset()
+        expect("Sync", status)
+        found = answer.find("AirSync:Collections")
+        answered = found.find_all("AirSync:Collection") if found else []
+        if not answered:
+            raise BadAnswer("Sync was answered with a document without collections")
+        return answered
+
+    def sync_many(
+        self, collection_ids: Iterable[str], *, partial: bool = False, total: int | None = None, **wishes: Any
+    ) -> dict[str, SyncResult]:
+        """One request for several collections that have a key, each with the ``wishes`` of :class:`SyncRequest`:
+        CollectionId -> what came, of those that the server says something of. ``partial``: the collections of the last
+        request are meant too, ``total``: changes over all of them."""
+        named = [self.collection(each) for each in collection_ids]
+        requests = [self._sync_request(each, changes=tuple(each.outbox), **wishes) for each in named]
+        seconds = requests[0].seconds if requests else 0
+        document = documents.sync(*requests, partial=partial, window=total)
+        answered = self._sync_answer(document, seconds, named)
+        return self._take_over(answered, wishes.get("window"))
+
+    def sync_again(self, seconds: int = 0) -> dict[str, SyncResult]:
+        """An empty request, which means the last one again; it may wait for so many seconds, if that one did."""
+        return self._take_over(self._sync_answer(None, seconds, ()), None)
+
+    def _take_over(self, answered: Sequence[Element], window: int | None) -> dict[str, SyncResult]:
+        results = {}
+        for element in answered:
+            name = required(element, "AirSync:CollectionId")
+            results[name] = self.collection(name).apply(element, _counted(window))
+        return results
 
     def sync_all(self, collection_id: str, *, changes: Iterable[Change] = (), **wishes: Any) -> SyncResult:
         """Rounds of ``sync``, with its arguments, until the server has no more; what all of them brought.
@@ -265,6 +307,12 @@ class Phone(Device):
             if answer.find(name) is not None
         }
         return PingResult(status, [folder.text for folder in changed or ()], **bounds)
+
+
+def _counted(window: int | None) -> int:
+    """A WindowSize as it counts."""
+    wanted = DEFAULT_WINDOW if window is None else window
+    return wanted if 0 < wanted <= MAX_WINDOW else MAX_WINDOW
 
 
 def _add_up(total: SyncResult, result: SyncResult) -> None:
