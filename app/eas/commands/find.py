@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from app.eas import kql, pictures, results, search_query
@@ -56,12 +56,11 @@ def handle(call: Call, root: Element) -> Answer:
     if not 0 < len(name) <= MAX_ID:
         raise Malformed(f"SearchId has {len(name)} characters")
     execute = required(root, f"{_PAGE}ExecuteSearch")
-    mailbox = only(execute, f"{_PAGE}MailBoxSearchCriterion")
-    directory = only(execute, f"{_PAGE}GalSearchCriterion")
-    if (mailbox is None) == (directory is None):
+    criteria = [child for child in execute if child.name in _SEARCHES]
+    if len(criteria) != 1:
         raise Malformed("ExecuteSearch has one criterion")
     try:
-        children = _mails(call, mailbox) if mailbox is not None else _people(call, directory or execute)
+        children = _SEARCHES[criteria[0].name](call, criteria[0])
     except (UnknownSyncKey, FolderGone) as error:
         raise StatusError(FindStatus.HIERARCHY_CHANGED, str(error)) from error
     response = Element(f"{_PAGE}Response", children=[Element("ItemOperations:Store", _STORE), *children])
@@ -185,3 +184,9 @@ def _people(call: Call, criterion: Element) -> list[Element]:
             properties.append(shown_pictures.element(person, gal.PAGE))
         shown.append(Element(f"{_PAGE}Result", children=[Element(f"{_PAGE}Properties", children=properties)]))
     return _answered(shown, len(people))
+
+
+_SEARCHES: Final[dict[str, Callable[[Call, Element], list[Element]]]] = {
+    f"{_PAGE}MailBoxSearchCriterion": _mails,
+    f"{_PAGE}GalSearchCriterion": _people,
+}
