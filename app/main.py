@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 MIN_DOUBT = 30
 """Least seconds for which OX may still be carrying out what it never answered."""
 
-SUMMON_SECONDS = 15.0
+SUMMON_SECONDS = 10.0
 """How often waiting devices are looked for about which an administrator decided something."""
 
 CHECK_SECONDS = 2.5
@@ -94,7 +94,8 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     through; without it this one is alone. Opens no connection yet. Raises ``DatabaseSettingsError``."""
     clock, tokens = SystemClock(), SystemTokens()
     store = databases(settings)
-    sources = OxSourceProvider(ox_settings(settings), clock)
+    keyring = AppPasswords(store, clock) if settings.app_passwords else None
+    sources = OxSourceProvider(ox_settings(settings), clock, keyring=keyring)
     state = SqlStateStore(store, settings.lock_timeout / 1000)
 
     def parked(count: int) -> None:

@@ -62,13 +62,14 @@ _GUID: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One request. ``policy_key`` is ``""`` where none was sent; ``parameters`` holds the rest of the query by the
-    names of MS-ASHTTP; ``content`` is the body as it came."""
+    """One request. ``policy_key`` is ``""`` where none was sent, or 0 (``key_sent`` tells them apart); ``parameters``
+    holds the rest of the query by the names of MS-ASHTTP; ``content`` is the body as it came."""
 
     name: str
     version: Version
     device: Device
     policy_key: str = ""
+    key_sent: bool = False
     user: str = ""
     user_agent: str = ""
     content_type: str = ""
@@ -111,6 +112,7 @@ def parse(method: str, query: str, headers: Mapping[str, str], body: bytes) -> C
         version=found.version,
         device=Device(PROTOCOL, _canonical(found), line(found.device_type)[:MAX_DEVICE_TYPE]),
         policy_key="" if found.policy_key == "0" else found.policy_key,
+        key_sent=bool(found.policy_key),
         user=line(found.user),
         user_agent=line(headers.get("user-agent", "")),
         content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),

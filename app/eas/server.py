@@ -153,8 +153,7 @@ class ActiveSync:
             status,
             error,
         )
-        has_key = bool(command.policy_key)
-        return answer.failure(command.name, command.version, status, details, has_key)
+        return answer.failure(command.name, command.version, status, details, command.key_sent)
 
     def refuse(self, command: Command, error: UsmError) -> EasResponse:
         """The answer when there is no session, or it failed as a whole (MS-ASHTTP 2.2.2.1)."""

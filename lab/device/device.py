@@ -110,8 +110,8 @@ class Device:
 
         When the server asks for it the phone provisions and sends again, once. A status from 101 up raises
         ``AccessRefused``, ``ServerUnavailable`` or ``CommandFailed``; the commands' own statuses are left to the
-        caller. With ``check=False`` any status is returned and nothing is sent again. An order to wipe is carried out and
-        acknowledged, and raises ``Wiped``.
+        caller. With ``check=False`` any status is returned and nothing is sent again. An order to wipe is carried out
+        and acknowledged, and raises ``Wiped``.
         """
         body = b"" if request is None else encode(request)
         answer, status = self._exchange(name, body, parameters, timeout)

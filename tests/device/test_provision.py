@@ -79,7 +79,7 @@ def test_a_server_that_asks_again_and_again_is_given_up(make, server: CannedServ
         (130, AccessRefused),
         (111, ServerUnavailable),
         (110, CommandFailed),
-        (140, CommandFailed),
+        (141, CommandFailed),
     ],
 )
 def test_the_common_statuses_are_errors_in_every_command(make, server, value: int, error: type) -> None:

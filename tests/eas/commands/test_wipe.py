@@ -70,11 +70,14 @@ def test_whatever_a_device_asks_it_is_told_to_be_wiped(command: str, lost: Phone
         assert lost.reply(response).status == "140"
 
 
+@pytest.mark.requirement("MS-ASCMD", 7561, 7562)
 def test_before_14_0_a_device_without_a_key_gets_403() -> None:
     phone = World().phone(Version.V12_1).start()
     order(phone, Standing.WIPE)
     phone.policy_key = ""
     assert phone.raw("FolderSync", b"").status == 403
+    phone.policy_key = "0"  # a phone that began to provision, and was interrupted
+    assert phone.raw("FolderSync", b"").status == 449
 
 
 @pytest.mark.requirement("MS-ASPROV", 493, 322, 6903)
