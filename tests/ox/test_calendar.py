@@ -711,6 +711,21 @@ def test_one_occurrence_can_have_a_file_of_its_own(source, folder):
     assert "attachments" not in exception.fields
 
 
+def test_an_occurrence_has_the_files_of_its_series(source, folder):
+    plan, other = Upload("c1", "plan.txt", b"Plan", "text/plain"), Upload("c2", "b.bin", b"\0\1")
+    written = created(source, folder, {**weekly(), "add_attachments": (plan, other)})
+    source.update(folder, written.id, {"subject": "Anders"}, None, BEFORE)
+    now = fields_of(source, folder, written.id)
+    files = {file.name: file for file in now["attachments"]}
+    (exception,) = now["exceptions"]
+    assert not exception.fields.get("attachments")
+    source.update(folder, written.id, {"remove_attachments": (files["plan.txt"].id,)}, None, BEFORE)
+    now = fields_of(source, folder, written.id)
+    assert {file.name for file in now["attachments"]} == {"plan.txt", "b.bin"}
+    (exception,) = now["exceptions"]
+    assert {file.name for file in exception.fields.get("attachments") or ()} <= {"b.bin"}
+
+
 # -- invitations by mail -------------------------------------------------------------------------------------
 
 

@@ -27,9 +27,9 @@ from app.ox.calendar.invitation import Invitation, find
 from app.ox.calendar.legacy import Legacy
 from app.ox.client import Answer, Call
 from app.ox.errors import Rejected, Unsupported
-from app.ox.mapping.calendar_event import Event, Head, Series, by_rule, same_attendees
+from app.ox.mapping.calendar_event import Event, Head, Series, by_rule, likenesses, same_attendees
 from app.ox.module import Context, Found, in_parts
-from app.usm.content import Occurrence, Reply, Upload
+from app.usm.content import Attachment, Occurrence, Reply, Upload
 from app.usm.errors import (
     ItemConflict,
     ItemError,
@@ -460,7 +460,7 @@ class Calendar:
         now = self._api().events(folder, [stored.id]).get(stored.id)
         if isinstance(now, Event):
             if removed:
-                self._api().detach(folder, now, [each.partition(".")[2] for each in removed])
+                self._api().detach(folder, now, _files_of(now, event, removed))
             if added:
                 self._api().attach(folder, now, added)
 
@@ -520,6 +520,16 @@ def _stamp(item_id: str, modified: Mapping[str, int]) -> str:
 def _stamp_of(series: Series) -> str:
     events = (series.master, *series.exceptions)
     return _stamp(series.master.id, {event.id: event.modified for event in events})
+
+
+def _files_of(event: Event, series: Event, ids: Sequence[str]) -> list[str]:
+    """The files of an exception that a device means by these ids. What it knows of the series, is by another id one
+    of the exception's own."""
+    own: Sequence[Attachment] = event.fields.get("attachments", ())
+    meant = [file for file in series.fields.get("attachments", ()) if file.id in ids]
+    alike = [file.id for file in own if likenesses([file])[0] in likenesses(meant)]
+    wanted = (each.partition(".") for each in dict.fromkeys((*ids, *alike)))
+    return [file for event_id, _, file in wanted if event_id == event.id]
 
 
 def _without_guests_of_others(master: Event, fields: dict[str, Any]) -> bool:

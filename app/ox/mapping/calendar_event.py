@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.ox.mapping import time_zone
 from app.ox.mapping.time_zone import Clock
-from app.usm.content import Attendee, Occurrence
+from app.usm.content import Attachment, Attendee, Occurrence
 
 DAY: Final = timedelta(days=1)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,11 +126,20 @@ def by_rule(master: Event, original: datetime) -> dict[str, Any]:
 
 def difference(master: Event, original: datetime, exception: Event) -> Occurrence:
     """An exception as what differs from the rule."""
-    made, now = by_rule(master, original), exception.fields
+    made, now = by_rule(master, original), dict(exception.fields)
+    if likenesses(now.get("attachments")) == likenesses(made.get("attachments")):
+        now["attachments"] = made.get(
+            "attachments"
+        )  # an exception begins with copies of the files of its series
     names = ("start", "end", *_OF_AN_OCCURRENCE)
     return Occurrence(
         original, fields={name: now.get(name) for name in names if now.get(name) != made.get(name)}
     )
+
+
+def likenesses(files: Sequence[Attachment] | None) -> list[tuple[str, int, str]]:
+    """What files are but for their ids, by which a file is known among copies."""
+    return sorted((file.name, file.size, file.content_type) for file in files or ())
 
 
 def settled(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from lab.ox.calendar.folder_view import FolderView
 from lab.ox.calendar.recurrence import Series, zone_of
 from lab.ox.errors import OXError, fault
 from lab.ox.generation import Generation
-from lab.ox.storage import folders, rights, users
+from lab.ox.storage import attachments, folders, rights, users
+from lab.ox.storage.attachments import APPOINTMENT
 from lab.ox.storage.users import User
 
 REQUEST, CANCEL, REPLY = "REQUEST", "CANCEL", "REPLY"
@@ -528,6 +529,9 @@ class Planner:
             template.members,
             series.id,
         )
+        if self.generation.number >= 8:
+            files = (APPOINTMENT, series.id, made.id)
+            attachments.copy_all(self.connection, self._cid, self.user.id, *files)
         self._done(self.created, made)
         self._touch(series)
         return made

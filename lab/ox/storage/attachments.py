@@ -104,6 +104,16 @@ def add(
     return found
 
 
+def copy_all(
+    connection: sa.Connection, cid: int, user_id: int, module: int, attached: int, target: int
+) -> None:
+    """Attach all files of an object to another one as well."""
+    for each in of_object(connection, cid, module, attached):
+        found = load(connection, cid, module, attached, each.id)
+        assert found is not None
+        add(connection, cid, user_id, module, target, found.filename, found.content_type, found.data)
+
+
 def remove(connection: sa.Connection, cid: int, module: int, attached: int, ids: Iterable[int]) -> int:
     """Take files away from an object; returns when."""
     now = clock.stamp()
