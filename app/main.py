@@ -25,6 +25,7 @@ from app.notify.summons import Summons
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
 from app.store import migrations
+from app.store.app_passwords import AppPasswords
 from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
@@ -48,7 +49,7 @@ _log = logging.getLogger(__name__)
 MIN_DOUBT = 30
 """Least seconds for which OX may still be carrying out what it never answered."""
 
-SUMMON_SECONDS = 10.0
+SUMMON_SECONDS = 15.0
 """How often waiting devices are looked for about which an administrator decided something."""
 
 CHECK_SECONDS = 2.5

@@ -22,6 +22,7 @@ import click
 
 from app import config, main
 from app.cli import opening
+from app.cli.app_passwords import app_passwords
 from app.cli.devices import devices
 from app.cli.exits import TO_DO, WRONG
 from app.cli.held import held
@@ -52,6 +53,7 @@ def usmctl(context: click.Context, etc: Path | None, verbose: bool) -> None:
 
 
 usmctl.add_command(devices)
+usmctl.add_command(app_passwords)
 usmctl.add_command(held)
 usmctl.add_command(legacy)
 usmctl.add_command(status)

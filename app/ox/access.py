@@ -56,18 +56,21 @@ class Traits:
 
 
 def identify(client: OxClient, login: str, answer: Mapping[str, Any]) -> Access:
-    """Ask what the user may do. ``answer``: what the login answered.
+    """Ask what the user may do. ``answer``: what the login answered, nothing where an access token took its place;
+    ``login`` is ``""`` then, and the user goes by the address of mail.
 
     Raises ``NotEnabled`` for a user without the rights ``usm`` and ``active_sync``, ``SourceUnavailable``.
     """
     rights, legacy = _rights(client)
-    _require(rights, login)
+    _require(rights, login or "of the access token")
     contents = _contents(rights)
     user_id = _number(answer.get("user_id")) or _number(leaf(client, "identifier"))
     context_id = _number(answer.get("context_id")) or _number(leaf(client, "context_id"))
     if not user_id or not context_id:
         raise SourceUnavailable(f"OX does not say which user and context {login} is")
-    user = User(context_id, user_id, login, _sender(client, contents), _name(client))
+    mail = _sender(client, contents)
+    known_as = login or mail or f"{user_id}@{context_id}"
+    user = User(context_id, user_id, known_as, mail, _name(client))
     return Access(user, contents, legacy)
 
 

@@ -22,12 +22,15 @@ from typing import Any, Final, TypeVar
 from app.ox.errors import Scope, SessionExpired, refusal, translate
 from app.ox.spool import Spool
 from app.ox.transport import Cookies, Request, Transport
-from app.usm.errors import SourceUnavailable, UsmError
+from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
 from app.usm.model import Cost, Download
 from app.usm.ports import Clock
 
 JSON_TYPE: Final = "application/json; charset=UTF-8"
 MESSAGE_TYPE: Final = "message/rfc822"
+
+OAUTH: Final = "oauth/modules/"
+"""What stands before a module for calls with an access token: OX's OAuth provider, from 7.8.0 on."""
 
 FORCE: Final = str(2**53 - 1)
 """A ``timestamp`` later than any change: write over whatever is there (section 1.4)."""
@@ -45,12 +48,14 @@ _T = TypeVar("_T")
 
 
 class OxSession:
-    """A login at OX, shared by all requests of one device. ``used``: when a call was last made (monotonic)."""
+    """A login at OX, shared by all requests of one device. ``used``: when a call was last made (monotonic). With an
+    OAuth access ``token`` there is no login and no id: each call goes to OX's OAuth provider and names the token."""
 
-    def __init__(self, session_id: str, cookies: Cookies, used: float) -> None:
+    def __init__(self, session_id: str, cookies: Cookies, used: float, token: str = "") -> None:
         self.id = session_id
         self.cookies = cookies
         self.used = used
+        self.token = token
 
 
 class Meter:
@@ -201,14 +206,29 @@ class OxClient:
         """Many calls in one; the answers in their order, an error in place of an answer that failed."""
         if not calls:
             return []
+        if self._session.token:
+            return [self._alone(call) for call in calls]
         entries = [call.entry() for call in calls]
         request = _json_put("multiple", {"continue": "true"}, entries, repeatable)
         return self._in_session(request, lambda body: _each(body, calls, request))
 
     def logout(self) -> None:
         """End the session at OX. Raises ``SourceUnavailable``, also for a session that is gone already."""
+        if self._session.token:
+            return  # it is the device's to give up
         request = Request("GET", "login", {"action": "logout"})
         self._send(request)
+
+    def _alone(self, call: Call) -> Answer | UsmError:
+        """One entry of ``multiple``, which OX does not offer to whoever comes with a token."""
+        try:
+            if call.data is None:
+                return self.get(call.module, call.action, call.params, call.scope)
+            return self.put(call.module, call.action, call.data, call.params, call.scope)
+        except (AccessDenied, NotEnabled, SourceUnavailable):
+            raise
+        except UsmError as error:
+            return error
 
     def _in_session(self, request: Request, read: Callable[[bytes], _T]) -> _T:
         return self._renewing(lambda: read(self._send(request)))
@@ -234,9 +254,7 @@ class OxClient:
         session = self._session
         session.used = self._clock.monotonic()
         with self._meter.call():
-            return self._transport.receive(
-                replace(request, params={**request.params, "session": session.id}), session.cookies, take
-            )
+            return self._transport.receive(_of_session(request, session), session.cookies, take)
 
     def _spooled(self, request: Request) -> Download:
         spool = Spool()
@@ -250,6 +268,12 @@ class OxClient:
         spool.head(0)
         name = _file_name(headers.get("Content-Disposition", ""))
         return Download(spool, _content_type(headers.get("Content-Type", ""), name), spool.size, name)
+
+
+def _of_session(request: Request, session: OxSession) -> Request:
+    if session.token:
+        return replace(request, path=OAUTH + request.path, authorization=f"Bearer {session.token}")
+    return replace(request, params={**request.params, "session": session.id})
 
 
 def login(

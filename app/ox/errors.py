@@ -260,3 +260,14 @@ def http_failure(status: int, retry_after: str | None, what: str) -> SourceUnava
         )
     named = int(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else LATER
     return SourceUnavailable(message, max(1, min(named, 3600)), in_doubt=status >= 500)
+
+
+TOKEN_REFUSED: Final = frozenset({401, 403})
+"""HTTP statuses by which OX's OAuth provider refuses a call."""
+
+
+def token_failure(status: int, what: str) -> UsmError:
+    """The error for a call with an access token that OX refuses: the token is not good (401), or lacks a scope."""
+    if status == 401:
+        return AccessDenied(f"OX refuses the access token for {what}")
+    return NotEnabled(f"the access token lacks the scope for {what}")

@@ -7,6 +7,10 @@ Rules
   lock the account. The right password is never held up by that, it has another hash.
 * One login at a time for the same name and password; whoever comes meanwhile waits and takes the result.
 * Whoever synchronises needs the rights for it, which are asked for again after a while.
+* A password that stands for another one (a keyring knows) is exchanged for it right before the login and at no other
+  time; whether it still stands is asked together with the rights.
+* An access token takes the place of a login: OX's OAuth provider knows the user of each call by it (facts: HTTP API
+  1.6 has no login for it). Of the token only the running entry holds a copy.
 * Sessions that are unused, too old or too many are logged out, by a thread of their own: no request waits for that.
 """
 
@@ -17,10 +21,10 @@ import math
 import secrets
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from requests.adapters import BaseAdapter
 
@@ -30,10 +34,10 @@ from app.ox.client import Meter, OxClient, OxSession, login
 from app.ox.module import Context
 from app.ox.settings import OxSettings
 from app.ox.source import OxSource
-from app.ox.transport import Transport
+from app.ox.transport import Cookies, Transport
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
 from app.usm.model import Credentials, Device
-from app.usm.ports import Clock
+from app.usm.ports import Clock, Keyring
 
 CLIENT: Final = "USM-EAS"
 """What the login names as client: OX treats its sessions as those of a mobility gateway (section 1.6)."""
@@ -118,11 +122,19 @@ class _Gates:
 
 
 class OxSourceProvider:
-    """The ``SourceProvider`` port on OX. ``adapter`` is the seam for tests."""
+    """The ``SourceProvider`` port on OX. ``adapter`` is the seam for tests; without a ``keyring`` every password is
+    OX's own."""
 
-    def __init__(self, settings: OxSettings, clock: Clock, adapter: BaseAdapter | None = None) -> None:
+    def __init__(
+        self,
+        settings: OxSettings,
+        clock: Clock,
+        adapter: BaseAdapter | None = None,
+        keyring: Keyring | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._keyring = keyring
         self._transport = Transport(settings, clock, adapter)
         self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
@@ -135,10 +147,12 @@ class OxSourceProvider:
 
     def open(self, credentials: Credentials, device: Device) -> OxSource:
         """See the port. At best no call to OX at all."""
-        if not _is_text(credentials.login) or not _is_text(credentials.password):
+        named = credentials.is_token or _is_text(credentials.login)
+        if not named or not _is_text(credentials.password):
             raise AccessDenied("a login needs a name and a password in UTF-8")
         digest = self._digest(credentials)
-        key = (credentials.login, device.device_id)
+        # Two users may say the same name beside their tokens, or none at all.
+        key = (digest.hex() if credentials.is_token else credentials.login, device.device_id)
         meter = Meter(self._clock)
         entry = self._found(key, digest) or self._login(key, digest, credentials, meter)
 
@@ -147,7 +161,7 @@ class OxSourceProvider:
 
         client = OxClient(self._transport, self._clock, entry.session, meter, renew)
         if self._due(entry):
-            self._probe_again(key, entry, client, digest)
+            self._probe_again(key, entry, client, digest, credentials)
         return OxSource(Context(client, entry.access, self._settings, self._traits, self._clock))
 
     def close(self, seconds: float = 3.0) -> None:
@@ -174,7 +188,8 @@ class OxSourceProvider:
     # -- what is known ---------------------------------------------------------------------------------------
 
     def _digest(self, credentials: Credentials) -> bytes:
-        text = f"{len(credentials.login)}:{credentials.login}{credentials.password}"
+        kind = "token" if credentials.is_token else "password"
+        text = f"{kind}{len(credentials.login)}:{credentials.login}{credentials.password}"
         return hmac.digest(self._secret, text.encode(), "sha256")
 
     def _found(self, key: _Key, digest: bytes) -> _Entry | None:
@@ -230,13 +245,7 @@ class OxSourceProvider:
     def _fresh(self, digest: bytes, credentials: Credentials, meter: Meter) -> _Entry:
         """Log in and ask for the rights; a user without them is logged out again."""
         now = self._clock.monotonic()
-        form = {
-            "name": credentials.login,
-            "password": credentials.password,
-            "client": CLIENT,
-            "version": self._settings.version,
-        }
-        session, answer = login(self._transport, self._clock, meter, form)
+        session, answer = self._session(credentials, meter)
         client = OxClient(self._transport, self._clock, session, meter)
         try:
             found = rights.identify(client, credentials.login, answer)
@@ -244,6 +253,19 @@ class OxSourceProvider:
             self._leave(session)
             raise
         return _Entry(digest, session, found, opened=now, probed=now, placed=now)
+
+    def _session(self, credentials: Credentials, meter: Meter) -> tuple[OxSession, Mapping[str, Any]]:
+        if credentials.is_token:
+            return OxSession("", Cookies(), self._clock.monotonic(), credentials.password), {}
+        if self._keyring is not None:
+            credentials = self._keyring.resolve(credentials)
+        form = {
+            "name": credentials.login,
+            "password": credentials.password,
+            "client": CLIENT,
+            "version": self._settings.version,
+        }
+        return login(self._transport, self._clock, meter, form)
 
     def _keep(self, key: _Key, entry: _Entry) -> None:
         with self._lock:
@@ -284,10 +306,14 @@ class OxSourceProvider:
             entry.probed = now
             return True
 
-    def _probe_again(self, key: _Key, entry: _Entry, client: OxClient, digest: bytes) -> None:
+    def _probe_again(
+        self, key: _Key, entry: _Entry, client: OxClient, digest: bytes, credentials: Credentials
+    ) -> None:
         try:
+            if self._keyring is not None and not self._keyring.is_valid(credentials):
+                raise AccessDenied("this app password was taken back")
             entry.access = rights.check(client, entry.access)
-        except NotEnabled as error:
+        except (AccessDenied, NotEnabled) as error:
             self._refusals.note(digest, error)
             with self._lock:
                 if self._entries.get(key) is entry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import Cookie, CookiePolicy, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from urllib3.exceptions import HTTPError as PoolError
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
-from app.ox.errors import TooLarge, http_failure
+from app.ox.errors import TOKEN_REFUSED, TooLarge, http_failure, token_failure
 from app.ox.settings import OxSettings
 from app.usm.errors import SourceUnavailable
 from app.usm.ports import Clock
@@ -73,6 +73,7 @@ class Request:
     content_type: str = ""
     limit: int = 0
     repeatable: bool = False
+    authorization: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         """What to say in an error: never a parameter, for the session's id is one."""
@@ -146,6 +147,8 @@ class Transport:
         headers = {"Cookie": held} if held else {}
         if request.content_type:
             headers["Content-Type"] = request.content_type
+        if request.authorization:
+            headers["Authorization"] = request.authorization
         response = self._http.request(
             request.method,
             self._settings.base + request.path,
@@ -159,6 +162,8 @@ class Transport:
         )
         with response:
             cookies.take(response)
+            if request.authorization and response.status_code in TOKEN_REFUSED:
+                raise token_failure(response.status_code, str(request))
             if response.status_code != 200:
                 raise http_failure(response.status_code, response.headers.get("Retry-After"), str(request))
             self._body(response, request, take)

@@ -245,6 +245,19 @@ class DataSource(Protocol):
         ...
 
 
+class Keyring(Protocol):
+    """Knows passwords that stand for another one."""
+
+    def resolve(self, credentials: Credentials) -> Credentials:
+        """What the source takes in place of these; the same for an ordinary password. Raises ``AccessDenied`` for one
+        that is not good (any more), ``StoreUnavailable``."""
+        ...
+
+    def is_valid(self, credentials: Credentials) -> bool:
+        """Whether what was resolved once may still be used. Raises ``StoreUnavailable``."""
+        ...
+
+
 class SourceProvider(Protocol):
     """Opens the data source for a user."""
 

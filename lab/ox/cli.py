@@ -25,6 +25,7 @@ from lab.ox.storage.platform import Platform
 from lab.ox.web import server
 from lab.ox.web.app import make_app
 from lab.ox.web.groupware import Groupware
+from lab.ox.web.oauth import add_oauth
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -109,9 +110,10 @@ def serve(
         groupware = Groupware(platform, GENERATIONS[int(generation)], settings, MODULES)
         groupware.start()
         app = make_app(groupware)
+        tokens = add_oauth(app, groupware)
         bundles.start(groupware, app)
         if control or settings.control:
-            add_control(app, groupware)
+            add_control(app, groupware, tokens)
         return _with_admin(app, groupware, admin_ports) if admin_ports else app
 
     binds = [f"{host or settings.host}:{port if port is not None else settings.port}"]

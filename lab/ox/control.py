@@ -3,7 +3,7 @@
 ``POST /lab/deliver?login=L`` (body: the message) · ``POST /lab/fault`` (JSON, :class:`lab.ox.web.injection.Fault`) ·
 ``DELETE /lab/fault`` · ``POST /lab/session/expire[?login=L]`` · ``GET|DELETE /lab/calls`` ·
 ``POST /lab/rights`` (``{"login", "add": […], "remove": […]}``) · ``GET /lab/outbox`` · ``POST /lab/lock``
-(``{"login", "locked": bool}``).
+(``{"login", "locked": bool}``) · ``POST /lab/token`` (``{"login", "scopes": […], "seconds"}``) · ``DELETE /lab/token``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lab.ox.database.groupware import outbox
 from lab.ox.delivery import Mailbox, deliver
 from lab.ox.modules.login import LOCKED
 from lab.ox.storage import users
+from lab.ox.web import oauth
 from lab.ox.web.groupware import Groupware
 from lab.ox.web.injection import Fault
 
@@ -29,8 +30,9 @@ _KINDS = ("error", "http", "hang", "cut")
 class Control:
     """All control endpoints, one method each."""
 
-    def __init__(self, groupware: Groupware) -> None:
+    def __init__(self, groupware: Groupware, tokens: oauth.Tokens) -> None:
         self._groupware = groupware
+        self._tokens = tokens
         groupware.calls.enabled = True
 
     def deliver(self, request: falcon.Request) -> Any:
@@ -94,6 +96,17 @@ class Control:
             )
         return {}
 
+    def token(self, request: falcon.Request) -> Any:
+        """An access token of a user, with all scopes and for an hour unless told otherwise."""
+        body = _json(request)
+        cid, user_id = self._user(body["login"])
+        scopes, seconds = body.get("scopes", oauth.ALL), body.get("seconds", 3600)
+        return {"token": self._tokens.make(cid, user_id, body["login"], scopes, seconds)}
+
+    def no_tokens(self, _request: falcon.Request) -> Any:
+        """Take all access tokens back."""
+        return {"forgotten": self._tokens.forget()}
+
     def outbox(self, _request: falcon.Request) -> Any:
         """What was sent to addresses outside, oldest first."""
         sent = []
@@ -145,13 +158,14 @@ def _json(request: falcon.Request) -> dict[str, Any]:
     return body
 
 
-def add_control(app: falcon.App[Any, Any], groupware: Groupware) -> None:
-    """Add the endpoints to an application."""
-    control = Control(groupware)
+def add_control(app: falcon.App[Any, Any], groupware: Groupware, tokens: oauth.Tokens) -> None:
+    """Add the endpoints to an application. ``tokens``: those of its OAuth provider."""
+    control = Control(groupware, tokens)
     app.add_route("/lab/deliver", _Endpoint(post=control.deliver))
     app.add_route("/lab/fault", _Endpoint(post=control.fault, delete=control.no_faults))
     app.add_route("/lab/session/expire", _Endpoint(post=control.expire))
     app.add_route("/lab/calls", _Endpoint(get=control.calls, delete=control.forget_calls))
     app.add_route("/lab/rights", _Endpoint(post=control.rights))
     app.add_route("/lab/lock", _Endpoint(post=control.lock))
+    app.add_route("/lab/token", _Endpoint(post=control.token, delete=control.no_tokens))
     app.add_route("/lab/outbox", _Endpoint(get=control.outbox))

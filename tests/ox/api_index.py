@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from app.ox.client import OAUTH
 from app.ox.transport import Request
 
 INDEX = Path(__file__).resolve().parents[3] / "shared" / "data" / "ox_api_index.json"
@@ -103,7 +104,8 @@ def calls_of(request: Request) -> Iterator[Made]:
     """The call that a request is, and those within it."""
     params = dict(request.params)
     action = params.pop("action", "")
-    yield Made(request.method, request.path, action, frozenset(params))
+    # With an access token the same calls go to OX's OAuth provider.
+    yield Made(request.method, request.path.removeprefix(OAUTH), action, frozenset(params))
     if request.path == "multiple":
         for entry in json.loads(request.data):
             yield _within(entry)

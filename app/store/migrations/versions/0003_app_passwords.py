@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -11,7 +13,7 @@ revision = "0003"
 down_revision = "0002"
 
 TABLE = "usmAppPassword"
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     f"{kind}_{option}": value
     for kind in ("mysql", "mariadb")
     for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"), ("collate", "utf8mb4_bin"))

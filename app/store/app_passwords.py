@@ -1,0 +1,238 @@
+"""Passwords of single devices, which open the OX session of their user: the port :class:`app.usm.ports.Keyring`.
+
+OX opens a session for its own password only, so that password has to come from somewhere. It is kept here, but sealed
+with the app password itself, which is kept nowhere:
+
+* An app password is ``usm<context>-<id>-<secret>``: where its row is, and 100 random bits.
+* scrypt makes three keys of the secret and the row's own salt. The first, compared in constant time, says whether the
+  secret is right. The second, used for this one row and never again, hides the OX password; the third signs what was
+  hidden together with whom it belongs to.
+* So a copy of the database opens nothing, the row of one user cannot be put in another's place, and whoever forgets the
+  row has taken back the app password for good.
+* When the user's password at OX changes, what is sealed is an old one, OX refuses it, and a new app password is due.
+
+The length of the OX password is hidden in steps of :data:`_STEP` bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from app.store.database import Databases
+from app.store.errors import UnknownContext
+from app.store.tables import app_passwords as table
+from app.usm.errors import AccessDenied, StoreUnavailable
+from app.usm.model import Credentials, User
+from app.usm.ports import Clock
+
+LABEL_LENGTH: Final = 128
+LOGIN_LENGTH: Final = 255
+
+_GROUP: Final = 5
+_GROUPS: Final = 4
+"""Groups of letters in a secret: 20 letters of 5 bits each."""
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_SHAPE: Final = re.compile(r"usm([0-9]{1,9})-([a-z2-7]{5})-((?:[a-z2-7]{5}-?){3}[a-z2-7]{5})")
+
+_SALT: Final = 16
+_KEY: Final = 32
+_STEP: Final = 64
+_MAX_PASSWORD: Final = 512
+_COST: Final[dict[str, int]] = {"n": 2**14, "r": 8, "p": 1}
+_MEMORY: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AppPassword:
+    """One as an administrator sees it; moments in UTC. The password itself is not among it: nobody has it."""
+
+    context_id: int
+    id: str
+    user_id: int
+    login: str
+    label: str
+    created: datetime
+    last_used: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What an app password says before it is checked."""
+
+    context_id: int
+    id: str
+    secret: str
+
+
+class AppPasswords:
+    """All app passwords of all contexts."""
+
+    def __init__(self, databases: Databases, clock: Clock) -> None:
+        self._databases = databases
+        self._clock = clock
+
+    # -- for the service -------------------------------------------------------------------------------------
+
+    def resolve(self, credentials: Credentials) -> Credentials:
+        """What OX takes in place of these: the same for an ordinary password. Raises ``AccessDenied`` for an app
+        password that is none (any more) or somebody else's, ``StoreUnavailable``."""
+        named = _named(credentials.password)
+        if named is None or credentials.is_token:
+            return credentials
+        row = self._row(named)
+        if row is None or row.login.casefold() != credentials.login.casefold():
+            raise AccessDenied("this app password does not exist, or is not this user's")
+        verifier, hiding, signing = _keys(named.secret, row.salt)
+        if not hmac.compare_digest(verifier, row.verifier):
+            raise AccessDenied("this app password is wrong")
+        password = _unsealed(row.sealed, hiding, signing, _owner(named, row.login))
+        with suppress(StoreUnavailable):
+            self._touch(named)
+        return Credentials(row.login, password)
+
+    def is_valid(self, credentials: Credentials) -> bool:
+        """Whether an app password that was right is still there; True for any other password. Raises
+        ``StoreUnavailable``."""
+        named = _named(credentials.password)
+        return named is None or credentials.is_token or self._row(named) is not None
+
+    # -- for administrators ----------------------------------------------------------------------------------
+
+    def add(self, user: User, password: str, label: str) -> str:
+        """Make an app password for a user whose OX ``password`` this is; it is shown once and never again. Raises
+        ``ValueError`` for a label, login or password that is too long, ``StoreUnavailable``, ``UnknownContext``."""
+        raw = password.encode()
+        for what, length, most in (
+            ("label", len(label), LABEL_LENGTH),
+            ("login", len(user.login), LOGIN_LENGTH),
+            ("password", len(raw), _MAX_PASSWORD),
+        ):
+            if length > most:
+                raise ValueError(f"a {what} may have {most} characters at most")
+        named = _Named(user.context_id, _letters(_GROUP), _letters(_GROUP * _GROUPS))
+        salt = secrets.token_bytes(_SALT)
+        verifier, hiding, signing = _keys(named.secret, salt)
+        values = {
+            "cid": named.context_id,
+            "id": named.id,
+            "user": user.user_id,
+            "login": user.login,
+            "label": label,
+            "created": _milliseconds(self._clock.now()),
+            "last_used": None,
+            "salt": salt,
+            "verifier": verifier,
+            "sealed": _sealed(raw, hiding, signing, _owner(named, user.login)),
+        }
+        self._databases.database(user.context_id).write(lambda db: db.execute(insert(table).values(values)))
+        return _written(named)
+
+    def listed(self, context_id: int) -> Sequence[AppPassword]:
+        """Those of a context, by user and age. Raises ``StoreUnavailable``, ``UnknownContext``."""
+        query = select(table).where(table.c.cid == context_id).order_by(table.c.user, table.c.created)
+        rows = self._databases.database(context_id).read(lambda db: list(db.execute(query)))
+        return [
+            AppPassword(
+                row.cid, row.id, row.user, row.login, row.label, _moment(row.created), _maybe(row.last_used)
+            )
+            for row in rows
+        ]
+
+    def contexts(self) -> list[int]:
+        """The contexts that have any. Raises ``StoreUnavailable``."""
+        found: set[int] = set()
+        query = select(table.c.cid).distinct()
+        for schema in self._databases.schemas():
+            database = self._databases.database(schema.context_id or 0)
+            found |= {row.cid for row in database.read(lambda db: list(db.execute(query)))}
+        return sorted(found)
+
+    def revoke(self, context_id: int, app_id: str) -> bool:
+        """Forget one; False if there is none. Raises ``StoreUnavailable``, ``UnknownContext``."""
+        statement = delete(table).where(table.c.cid == context_id, table.c.id == app_id)
+        return self._databases.database(context_id).write(lambda db: db.execute(statement).rowcount) > 0
+
+    # -- rows ------------------------------------------------------------------------------------------------
+
+    def _row(self, named: _Named) -> Row[Any] | None:
+        query = select(table).where(table.c.cid == named.context_id, table.c.id == named.id)
+        try:
+            database = self._databases.database(named.context_id)
+        except UnknownContext:
+            return None
+        return database.read(lambda db: db.execute(query).first())
+
+    def _touch(self, named: _Named) -> None:
+        now = _milliseconds(self._clock.now())
+        statement = (
+            update(table).where(table.c.cid == named.context_id, table.c.id == named.id).values(last_used=now)
+        )
+        self._databases.database(named.context_id).write(lambda db: db.execute(statement))
+
+
+def _named(password: str) -> _Named | None:
+    """What an app password says, ``None`` for any other password. People type it with other cases and blanks."""
+    match = _SHAPE.fullmatch("".join(password.split()).lower())
+    return None if match is None else _Named(int(match[1]), match[2], match[3].replace("-", ""))
+
+
+def _written(named: _Named) -> str:
+    groups = [named.secret[at : at + _GROUP] for at in range(0, len(named.secret), _GROUP)]
+    return "-".join((f"usm{named.context_id}", named.id, *groups))
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(count))
+
+
+def _owner(named: _Named, login: str) -> bytes:
+    return f"{named.context_id}\0{named.id}\0{login}".encode()
+
+
+def _keys(secret: str, salt: bytes) -> tuple[bytes, bytes, bytes]:
+    """To check, to hide and to sign with."""
+    raw = hashlib.scrypt(secret.encode(), salt=salt, maxmem=_MEMORY, dklen=3 * _KEY, **_COST)
+    return raw[:_KEY], raw[_KEY : 2 * _KEY], raw[2 * _KEY :]
+
+
+def _sealed(password: bytes, hiding: bytes, signing: bytes, owner: bytes) -> bytes:
+    length = len(password).to_bytes(2, "big")
+    plain = length + password + bytes(-(len(password) + 2) % _STEP)
+    hidden = _mixed(plain, hiding)
+    return hmac.digest(signing, owner + b"\0" + hidden, "sha256") + hidden
+
+
+def _unsealed(sealed: bytes, hiding: bytes, signing: bytes, owner: bytes) -> str:
+    signature, hidden = sealed[:_KEY], sealed[_KEY:]
+    if not hmac.compare_digest(signature, hmac.digest(signing, owner + b"\0" + hidden, "sha256")):
+        raise AccessDenied("this app password was tampered with in the database")
+    plain = _mixed(hidden, hiding)
+    return plain[2 : 2 + int.from_bytes(plain[:2], "big")].decode()
+
+
+def _mixed(data: bytes, key: bytes) -> bytes:
+    """With a stream of bytes that only the key gives; each key is used for one text alone. Mixing twice undoes it."""
+    stream = hashlib.shake_256(b"usm app password\0" + key).digest(len(data))
+    return bytes(one ^ other for one, other in zip(data, stream, strict=True))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _maybe(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else _moment(milliseconds)
