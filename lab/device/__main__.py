@@ -13,7 +13,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from lab.device.errors import PhoneError
 from lab.device.phone import Phone
-from lab.device.story import set_up, wait_for_news
+from lab.device.story import look_for, resolve_names, set_up, wait_for_news
 
 VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
 
@@ -34,6 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
             verify=not options.insecure,
         )
         set_up(phone, _say)
+        if options.search:
+            look_for(phone, options.search, _say)
+        if options.resolve:
+            resolve_names(phone, options.resolve, _say)
         if options.ping:
             wait_for_news(phone, options.ping, _say)
     except (PhoneError, KeyError, ValueError) as error:
@@ -62,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         "--query", choices=("plain", "base64"), default="plain", help="form of the query string"
     )
     parser.add_argument("--device-id", default="lab0000000000000000000000000001")
+    parser.add_argument("--search", metavar="WORDS", help="look for mail, people and documents afterwards")
+    parser.add_argument("--resolve", metavar="NAME", action="append", help="who is meant, and busy today")
     parser.add_argument("--ping", type=int, metavar="SECONDS", help="at the end wait that long for changes")
     parser.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="patience an answer (60)"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
+from lab.device import recipients, search
+from lab.device.errors import CommandFailed
 from lab.device.phone import Phone
 from lab.device.state import Folder
 
@@ -16,6 +19,8 @@ INBOX = 2
 SUBJECTS_SHOWN = 5
 PLAIN_TEXT = 1
 PREVIEW_BYTES = 500
+DOCUMENTS = "\\\\ox\\infostore"
+FIND_SINCE = "16.1"
 
 
 def set_up(phone: Phone, say: Say) -> None:
@@ -94,6 +99,42 @@ def wait_for_news(phone: Phone, seconds: int, say: Say) -> None:
     for changed in answer.folders:
         with _timed(say, "Sync") as tell:
             tell(f"{phone.sync_all(changed).from_server} changes")
+
+
+def look_for(phone: Phone, words: str, say: Say) -> None:
+    """Search the mailbox and the directory for words, and list what lies at the top of the documents; from 16.1 on
+    Find as well. What the server has no rights or no place for is told, and no failure."""
+    searches: list[tuple[str, str, Callable[[], search.Results]]] = [
+        ("Search of mailbox", "Subject", lambda: search.search_mail(phone, words)),
+        ("Search of people", "DisplayName", lambda: search.search_people(phone, words)),
+        ("Search of documents", "DisplayName", lambda: search.search_documents(phone, DOCUMENTS)),
+    ]
+    if phone.version >= FIND_SINCE:
+        searches.append(("Find", "Subject", lambda: search.find_mail(phone, words)))
+    for what, tag, run in searches:
+        lines: list[str] = []
+        with _timed(say, what) as tell:
+            try:
+                found = run()
+            except CommandFailed as error:
+                tell(str(error))
+                continue
+            tell(f"{found.total} in all")
+            lines = [each.text(tag) or each.text("FileAs") or each.name for each in found.page]
+        for line in lines[:SUBJECTS_SHOWN]:
+            say(f"    {line[:60]}")
+
+
+def resolve_names(phone: Phone, names: Sequence[str], say: Say) -> None:
+    """Who is meant by names, and when they are busy today (UTC): a digit for every half hour."""
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    with _timed(say, "ResolveRecipients") as tell:
+        found = recipients.resolve(phone, names, start=f"{today}T00:00:00.000Z", end=f"{today}T23:59:59.000Z")
+        tell(f"{sum(each.count for each in found)} people for {len(found)} names")
+    for each in found:
+        say(f"    {each.to}: status {each.status}")
+        for person in each.recipients:
+            say(f"        {person.name} <{person.mail}>  {person.free_busy or ''}")
 
 
 @contextmanager
