@@ -4,14 +4,13 @@
   14.1 the answer may be to one occurrence of a series.
 * Each answer is stored once, and the organizer told once. If the source tells the organizer, nobody else does, and the
   mail that a device up to 14.1 sends of itself is swallowed (:mod:`app.eas.replies`). If it does not, the server sends
-  the mail if the device asks for it (SendResponse, from 16.0), and for iOS from 12.4 on, which sends none (quirk 38).
+  the mail if the device asks for it (SendResponse, from 16.0), and for clients that never send one (quirk 38).
 * An accepted meeting is named by its ServerId in the calendar; of a declined one there is no CalendarId.
 * The mail that invites stays where it is: to move it away is the device's business.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from typing import Any, Final
 from app.eas import itip, memory, replies
 from app.eas.answer import Answer
 from app.eas.call import Call
+from app.eas.clients import Quirk, quirks
 from app.eas.errors import ConversionError, Malformed, StatusError
 from app.eas.folders import MAX_ID, folder_number, item_id, server_id
 from app.eas.reading import only, required, whole
@@ -39,9 +39,6 @@ SERVER_SENDS: Final = Version.V16_0
 """From here on a device leaves the mail to its server."""
 OCCURRENCES: Final = Version.V14_1
 PROPOSALS: Final = Version.V16_1
-SILENT_IOS: Final = (12, 4)
-"""From here on iOS sends no mail in any version."""
-_IOS: Final = re.compile(r"\AiOS (\d+)\.(\d+)")
 
 REPLIES: Final[Mapping[int, Reply]] = {1: Reply.ACCEPTED, 2: Reply.TENTATIVE, 3: Reply.DECLINED}
 """UserResponse (MS-ASCMD 2.2.3.188)."""
@@ -234,12 +231,10 @@ def _message(
 
 def _is_silent(call: Call) -> bool:
     """Whether the device sends no mail though its version says that it does."""
-    found = _IOS.match(call.memory.get(f"{memory.DEVICE}OS"))
-    return (
-        call.version < SERVER_SENDS
-        and found is not None
-        and (int(found.group(1)), int(found.group(2))) >= SILENT_IOS
-    )
+    if call.version >= SERVER_SENDS:
+        return False
+    device_type, system = call.command.device.device_type, call.memory.get(f"{memory.DEVICE}OS")
+    return Quirk.SILENT_REPLIES in quirks(device_type, system)
 
 
 def _calendar_id(call: Call, request: Request, folder: FolderRef, appointment: str) -> str:

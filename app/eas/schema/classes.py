@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from app.eas.clients import Quirk, quirks
 from app.eas.errors import ConversionError
 from app.eas.folders import MAX_ID, server_id
 from app.eas.options import Options
@@ -47,8 +48,8 @@ class ItemClass:
     added: Callable[[Mapping[str, Any], View], list[Element]] = lambda fields, view: []
 
 
-def _is_apple(device: Device) -> bool:
-    return device.device_type.lower().startswith(("iphone", "ipad", "ipod"))
+def _keeps_picture(device: Device) -> bool:
+    return Quirk.EMPTY_PICTURES in quirks(device.device_type)
 
 
 def _render_contact(item: Item, view: View) -> list[Element]:
@@ -56,11 +57,11 @@ def _render_contact(item: Item, view: View) -> list[Element]:
 
 
 def _new_contact(elements: Sequence[Element], view: View) -> dict[str, Any]:
-    return contact.read_new(elements, _is_apple(view.device))
+    return contact.read_new(elements, _keeps_picture(view.device))
 
 
 def _changed_contact(elements: Sequence[Element], view: View) -> dict[str, Any]:
-    return contact.read_change(elements, view.supported, _is_apple(view.device))
+    return contact.read_change(elements, view.supported, _keeps_picture(view.device))
 
 
 def _render_mail(item: Item, view: View) -> list[Element]:
