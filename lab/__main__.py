@@ -67,11 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-# Commands with a module and options of their own: lab/<name>.py main(arguments).
+# Commands with a module or package and options of their own: main(arguments) there.
 PASSED_ON = {
     "serve": "stand-in OX and application on loopback, without hosts and without root",
+    "device": "an ActiveSync phone, to poke a server by hand",
     "demo": "from nothing to a phone that syncs: deploys the application to the lab's hosts",
 }
+
+
+PACKAGES = frozenset(("device",))
+"""Of these, the ones whose ``main`` stands in the package's ``__main__``."""
 
 
 def _prepare(lab: Lab, options: argparse.Namespace) -> int:
@@ -181,7 +186,8 @@ COMMANDS: dict[str, Callable[[Lab, argparse.Namespace], int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in PASSED_ON:
-        module = importlib.import_module(f"lab.{words[0]}")
+        name = words[0]
+        module = importlib.import_module(f"lab.{name}.__main__" if name in PACKAGES else f"lab.{name}")
         return int(module.main(words[1:]) or 0)
     options = _parser().parse_args(words)
     try:

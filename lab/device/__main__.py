@@ -1,4 +1,4 @@
-"""``python -m lab.device URL LOGIN PASSWORD``: be a new phone, and tell what happens.
+"""``python -m lab device URL LOGIN PASSWORD``: be a new phone, and tell what happens.
 
 Ends with 0 when all went well, with 1 and one line of why when it did not.
 """
@@ -11,9 +11,19 @@ import warnings
 
 from urllib3.exceptions import InsecureRequestWarning
 
+from lab.device.discovery import discover
 from lab.device.errors import PhoneError
 from lab.device.phone import Phone
 from lab.device.story import look_for, resolve_names, set_up, wait_for_news
+
+EXAMPLES = """\
+examples:
+  python -m lab device http://127.0.0.1:8010/ anton@example.org secret
+  python -m lab device --version 2.5 --query plain http://127.0.0.1:8010/ anton@example.org secret
+  python -m lab device --version 14.1 --query base64 --ping 60 https://eas.example.org/ anton@example.org secret
+  python -m lab device --discover https://autodiscover.example.org/ anton@example.org secret
+  python -m lab device --token eyJhbGciOi... https://eas.example.org/ anton@example.org
+"""
 
 VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
 
@@ -23,8 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.insecure:
         warnings.simplefilter("ignore", InsecureRequestWarning)
     try:
+        url = options.url
+        if options.discover:
+            url = discover(url, options.login, options.password, options.token, not options.insecure)
+            _say(f"Autodiscover leads to {url}")
         phone = Phone(
-            options.url,
+            url,
             options.login,
             options.password,
             device_id=options.device_id,
@@ -32,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
             query=options.query,
             timeout=options.timeout,
             verify=not options.insecure,
+            token=options.token,
+            compress=options.gzip,
         )
         set_up(phone, _say)
         if options.search:
@@ -57,10 +73,22 @@ def _say(line: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lab.device", description="An ActiveSync phone.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab device",
+        description="An ActiveSync phone: introduces itself, syncs, and tells.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("url", help="the server, such as https://mail.example.org/")
     parser.add_argument("login")
-    parser.add_argument("password")
+    parser.add_argument("password", nargs="?", default="", help="not needed with --token")
+    parser.add_argument("--token", default="", help="OAuth access token in place of the password")
+    parser.add_argument("--gzip", action="store_true", help="send requests compressed")
+    parser.add_argument(
+        "--discover",
+        action="store_true",
+        help="URL is any address of the domain; ask it for the server first",
+    )
     parser.add_argument("--version", choices=VERSIONS, default="16.1", help="protocol version (16.1)")
     parser.add_argument(
         "--query", choices=("plain", "base64"), default="plain", help="form of the query string"

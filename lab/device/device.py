@@ -28,7 +28,8 @@ class Device:
 
     ``url`` is the server, with or without ``/Microsoft-Server-ActiveSync``; ``query`` the form of the query string;
     ``timeout`` in seconds; ``verify`` as in requests; ``on_answer`` is called with command, protocol version and
-    body of every answer with HTTP status 200, before the phone looks at it. ``anomalies`` lists in sentences what
+    body of every answer with HTTP status 200, before the phone looks at it; ``token`` and ``compress`` as
+    :class:`lab.device.transport.Transport` says. ``anomalies`` lists in sentences what
     the server should not have sent.
     """
 
@@ -47,6 +48,8 @@ class Device:
         session: requests.Session | None = None,
         verify: bool | str = True,
         on_answer: OnAnswer | None = None,
+        token: str = "",
+        compress: bool = False,
     ) -> None:
         self.login = login
         self.version = version
@@ -70,6 +73,8 @@ class Device:
             timeout=timeout,
             session=session,
             verify=verify,
+            token=token,
+            compress=compress,
         )
         self.fails_to_wipe = False
         """Whether the phone says that it could not carry out an order to wipe."""

@@ -1,20 +1,22 @@
-"""HTTP as a phone speaks it (MS-ASHTTP): one address, Basic credentials, cookies, the policy key.
+"""HTTP as a phone speaks it (MS-ASHTTP): one address, a password or an access token, cookies, the policy key.
 
 ``Transport.command`` sends a command and turns the answer's HTTP status into a value or an error;
 ``Transport.raw`` sends any bytes with any headers and judges nothing.
 
-Proxies of the environment and redirects are never followed: the phone talks to the address it was given.
+Proxies of the environment and redirects are never followed: the phone talks to the address it was given, until a server
+sends it to another one for good (451).
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from lab.device.errors import AccessRefused, AuthenticationFailed, BadAnswer, ServerUnavailable
 from lab.device.query import Identity, base64_query, plain_query
@@ -22,6 +24,8 @@ from lab.device.query import Identity, base64_query, plain_query
 PATH = "/Microsoft-Server-ActiveSync"
 WBXML = "application/vnd.ms-sync.wbxml"
 NEEDS_PROVISION = 449
+MOVED = 451
+MOST_MOVES = 3
 
 QueryForm = Literal["plain", "base64"]
 
@@ -53,8 +57,20 @@ def server_address(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
+class Bearer(AuthBase):
+    """An access token in place of name and password (RFC 6750)."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 class Transport:
-    """One phone's way to its server. ``policy_key`` is set by who provisions; 0 means none."""
+    """One phone's way to its server. ``policy_key`` is set by who provisions; 0 means none. ``token``: sent in place of
+    the password; ``compress``: bodies go out in gzip. Answers are taken in gzip in any case."""
 
     def __init__(
         self,
@@ -67,6 +83,8 @@ class Transport:
         timeout: float,
         session: requests.Session | None,
         verify: bool | str,
+        token: str = "",
+        compress: bool = False,
     ) -> None:
         self.url = server_address(url)
         self.identity = identity
@@ -74,7 +92,9 @@ class Transport:
         self.query = query
         self.timeout = timeout
         self.policy_key = 0
-        self._credentials = HTTPBasicAuth(identity.login.encode(), password.encode())
+        self._compress = compress
+        basic = HTTPBasicAuth(identity.login.encode(), password.encode())
+        self._credentials: AuthBase = Bearer(token) if token else basic
         self._session = session or _session(verify)
 
     @property
@@ -86,7 +106,7 @@ class Transport:
         self._session.close()
 
     def options(self) -> HttpAnswer:
-        answer = self._send("OPTIONS", "", b"", {"User-Agent": self.user_agent}, self.timeout)
+        answer = self._asked("OPTIONS", "", b"", {"User-Agent": self.user_agent}, self.timeout)
         _check("OPTIONS", answer)
         return answer
 
@@ -102,7 +122,10 @@ class Transport:
         query, headers = self.addressed(command, parameters or {})
         if body:
             headers["Content-Type"] = WBXML
-        answer = self._send("POST", query, body, headers, timeout or self.timeout)
+        if body and self._compress:
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(body)
+        answer = self._asked("POST", query, body, headers, timeout or self.timeout)
         if answer.status != NEEDS_PROVISION:
             _check(command, answer)
         return answer
@@ -128,6 +151,18 @@ class Transport:
         headers["MS-ASProtocolVersion"] = self.identity.version
         headers["X-MS-PolicyKey"] = str(self.policy_key)
         return plain_query(self.identity, command, parameters), headers
+
+    def _asked(
+        self, method: str, query: str, body: bytes, headers: Mapping[str, str | None], timeout: float
+    ) -> HttpAnswer:
+        """The answer of the server where the user lives; the phone remembers where that is."""
+        for _ in range(MOST_MOVES):
+            answer = self._send(method, query, body, headers, timeout)
+            place = answer.headers.get("X-MS-Location", "")
+            if answer.status != MOVED or not place:
+                return answer
+            self.url = server_address(place)
+        raise BadAnswer(f"{self.url}: sent from server to server", MOVED)
 
     def _send(
         self,

@@ -3,7 +3,8 @@
 ``POST /lab/deliver?login=L`` (body: the message) · ``POST /lab/fault`` (JSON, :class:`lab.ox.web.injection.Fault`) ·
 ``DELETE /lab/fault`` · ``POST /lab/session/expire[?login=L]`` · ``GET|DELETE /lab/calls`` ·
 ``POST /lab/rights`` (``{"login", "add": […], "remove": […]}``) · ``GET /lab/outbox`` · ``POST /lab/lock``
-(``{"login", "locked": bool}``) · ``POST /lab/token`` (``{"login", "scopes": […], "seconds"}``) · ``DELETE /lab/token``.
+(``{"login", "locked": bool, "expired": bool}``) · ``POST /lab/token`` (``{"login", "scopes": […], "seconds"}``) ·
+``DELETE /lab/token``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from lab.ox import permissions
 from lab.ox.database.groupware import outbox
 from lab.ox.delivery import Mailbox, deliver
-from lab.ox.modules.login import LOCKED
+from lab.ox.modules.login import EXPIRED, LOCKED
 from lab.ox.storage import users
 from lab.ox.web import oauth
 from lab.ox.web.groupware import Groupware
@@ -87,13 +88,15 @@ class Control:
         return {"rights": permissions.names(changed)}
 
     def lock(self, request: falcon.Request) -> Any:
-        """Lock or unlock an account."""
+        """Lock or unlock an account, or let its password expire."""
         body = _json(request)
         cid, user_id = self._user(body["login"])
         with self._groupware.platform.write(cid) as connection:
-            users.set_attribute(
-                connection, cid, user_id, LOCKED, "true" if body.get("locked", True) else None
-            )
+            for name, wanted in (
+                (LOCKED, body.get("locked", "expired" not in body)),
+                (EXPIRED, body.get("expired")),
+            ):
+                users.set_attribute(connection, cid, user_id, name, "true" if wanted else None)
         return {}
 
     def token(self, request: falcon.Request) -> Any:

@@ -47,6 +47,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     # login
     "LGI-0001": ("PERMISSION_DENIED", "The account {0} is locked"),
     "LGI-0006": ("USER_INPUT", "The user name or password is wrong"),
+    "LGI-0011": ("PERMISSION_DENIED", "The password has expired"),
     "LGI-0013": ("PERMISSION_DENIED", "The user {0} in context {1} is not active"),
     "LGI-0021": ("USER_INPUT", "The client identifier equals the User-Agent"),
     "CTX-0007": ("TRY_AGAIN", "Context {0} is being updated"),  # unverified

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import threading
 
 import pytest
 
-from app.wbxml import encode
+from app.wbxml import decode, encode
 from lab.device import AccessRefused, AuthenticationFailed, BadAnswer, Phone, ServerUnavailable
 from lab.device.transport import server_address
 from tests.device.answers import HIERARCHY, PROVISIONED, SETTINGS
@@ -182,3 +183,55 @@ def test_the_path_is_added_where_it_is_missing(given: str, address: str) -> None
 def test_what_is_no_address_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="not the address of a server"):
         server_address(given)
+
+
+def test_a_token_takes_the_place_of_the_password(make, server: CannedServer) -> None:
+    server.play(Canned())
+    make(token="abc.def").raw()
+    assert server.last.headers["Authorization"] == "Bearer abc.def"
+
+
+def test_bodies_go_out_compressed_where_the_phone_is_told_to(make, server: CannedServer) -> None:
+    server.play(HIERARCHY)
+    make(compress=True).folder_sync()
+    assert server.last.headers["Content-Encoding"] == "gzip"
+    assert decode(gzip.decompress(server.last.body)).name == "FolderHierarchy:FolderSync"
+
+
+def test_a_compressed_answer_is_read(make, server: CannedServer) -> None:
+    server.play(Canned(gzip.compress(encode(HIERARCHY)), headers={"Content-Encoding": "gzip"}))
+    phone = make()
+    phone.folder_sync()
+    assert phone.folders
+    assert "gzip" in server.last.headers["Accept-Encoding"]
+
+
+def test_a_phone_that_is_sent_elsewhere_stays_there(make, server: CannedServer) -> None:
+    with CannedServer() as other:
+        server.play(Canned(status=451, headers={"X-MS-Location": f"{other.url}Microsoft-Server-ActiveSync"}))
+        other.play(HIERARCHY, Canned())
+        phone = make()
+        phone.folder_sync()
+        phone.raw()
+        assert (len(server.received), len(other.received)) == (1, 2)
+
+
+def test_a_phone_is_not_sent_round_for_ever(make, server: CannedServer) -> None:
+    for _ in range(3):
+        server.play(Canned(status=451, headers={"X-MS-Location": server.url}))
+    with pytest.raises(BadAnswer):
+        make().folder_sync()
+    server.play(Canned(status=451))
+    with pytest.raises(BadAnswer):
+        make().folder_sync()
+
+
+@pytest.mark.parametrize("version", ["2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1"])
+@pytest.mark.parametrize("query", ["plain", "base64"])
+def test_every_version_goes_out_in_both_forms(make, server: CannedServer, version: str, query: str) -> None:
+    server.play(HIERARCHY)
+    make(version=version, query=query).folder_sync()
+    if query == "plain":
+        assert server.last.headers["MS-ASProtocolVersion"] == version
+    else:
+        assert base64.b64decode(server.last.bare_query)[0] == int(version.replace(".", ""))

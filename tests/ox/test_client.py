@@ -198,9 +198,7 @@ def test_errors_are_told_in_the_words_of_usm(code, category, scope, raised):
 
 def test_only_a_login_is_ever_answered_with_a_wrong_password():
     assert {code for code, maker in BY_CODE.items() if maker is AccessDenied} == {
-        "LGI-0001",
         "LGI-0006",
-        "LGI-0011",
         "LGI-0026",
         "LGI-0027",
     }

@@ -10,6 +10,7 @@ from lab.ox.web.sessions import Session, public_cookie, secret_cookie
 
 _CREDENTIALS = ("name", "password")
 LOCKED = "standin.locked"
+EXPIRED = "standin.expired"
 
 
 def login(call: Call) -> Result:
@@ -75,6 +76,8 @@ def _authenticate(call: Call, name: str, password: str) -> tuple[int, users.User
         raise fault("LGI-0006")
     if user.attributes.get(LOCKED):
         raise fault("LGI-0001", name)
+    if user.attributes.get(EXPIRED):
+        raise fault("LGI-0011")
     if not enabled:
         raise fault("SES-0204", cid)
     if not user.mail_enabled:
