@@ -564,14 +564,14 @@ class Settings:
     throttle_requests: int = setting(
         "com.openexchange.usm.eas.throttle.requests",
         whole(0),
-        "3000",
+        "30000",
         "Requests of a device in that span; more get 503 until it is over. 0: any number.",
     )
     throttle_repeats: int = setting(
         "com.openexchange.usm.eas.throttle.repeats",
         whole(0),
         "150",
-        "How often a device may send the very same request in that span. 0: any number.",
+        "In how many seconds of that span a device may send the very same request. 0: in all.",
     )
     throttle_parallel: int = setting(
         "com.openexchange.usm.eas.throttle.parallel",

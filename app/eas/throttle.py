@@ -1,8 +1,9 @@
 """A device in a loop is asked to pause: 503 with Retry-After and X-MS-ASThrottle (MS-ASHTTP 2.2.2.1.2.13).
 
-Counted are, within a span of time: all requests of a device; the same request again, which is the mark of a loop (a
-Ping that comes every second, a Sync whose key never moves); and requests at the same time. A device that has its span
-exhausted is refused until the span is over, at no cost for anybody else.
+Counted are, within a span of time: all requests of a device; in how many seconds of it the very same request came,
+which is the mark of a loop (a Ping again and again, a Sync whose key never moves), while a burst of a few seconds is
+none; and requests at the same time. A device that has its span exhausted is refused until the span is over, at no cost
+for anybody else.
 
 What is counted lies in the memory of one worker process: with several workers and nodes a device may do as many times
 more, and after a restart the count begins anew. The least recently seen devices are forgotten beyond ``DEVICES``.
@@ -11,7 +12,7 @@ more, and after a restart the count begins anew. The least recently seen devices
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,10 +39,11 @@ RECENT: Final = "RecentCommands"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Within ``seconds``: ``requests`` in all and ``repeats`` of one request; ``parallel`` at the same time. 0: any."""
+    """Within ``seconds``: ``requests`` in all, one and the same in ``repeats`` of them; ``parallel`` at the same time.
+    0: any."""
 
     seconds: int = 300
-    requests: int = 3000
+    requests: int = 30_000
     repeats: int = 150
     parallel: int = 20
 
@@ -52,7 +54,8 @@ class _Count:
 
     since: float
     total: int = 0
-    same: Counter[bytes] = field(default_factory=Counter)
+    same: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    """By request: in how many seconds it came, and the last of these."""
     under_way: int = 0
 
 
@@ -89,16 +92,24 @@ class Throttle:
     def _check(self, count: _Count, command: Command) -> None:
         limits = self._limits
         count.total += 1
-        mark = _mark(command)
-        if mark in count.same or len(count.same) < DIFFERENT:
-            count.same[mark] += 1
-        wait = int(count.since + limits.seconds - self._clock.monotonic()) + 1
-        if limits.repeats and count.same[mark] > limits.repeats:
-            raise Throttled(f"the same {command.name} {count.same[mark]} times", RECENT, wait)
+        now = self._clock.monotonic()
+        repeats = _repeats(count, _mark(command), int(now))
+        wait = int(count.since + limits.seconds - now) + 1
+        if limits.repeats and repeats > limits.repeats:
+            raise Throttled(f"the same {command.name} in {repeats} of {limits.seconds} seconds", RECENT, wait)
         if limits.requests and count.total > limits.requests:
             raise Throttled(f"{count.total} requests in {limits.seconds} seconds", FREQUENCY, wait)
         if limits.parallel and count.under_way >= limits.parallel:
             raise Throttled(f"{count.under_way} requests at the same time", FREQUENCY, PAUSE)
+
+
+def _repeats(count: _Count, mark: bytes, second: int) -> int:
+    """In how many seconds this request came, with this one."""
+    times, last = count.same.get(mark, (0, -1))
+    if last != second and (times or len(count.same) < DIFFERENT):
+        times += 1
+        count.same[mark] = times, second
+    return times
 
 
 def _mark(command: Command) -> bytes:

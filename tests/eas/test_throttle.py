@@ -26,6 +26,8 @@ def clock() -> ManualClock:
 
 
 def ask(counts: Throttle, session: SessionId = ONE, content: bytes = b"") -> None:
+    """One request, a second after the last one."""
+    counts._clock.advance(1)  # type: ignore[attr-defined]
     with counts.passing(session, command(content)):
         pass
 
@@ -34,11 +36,32 @@ def test_the_same_request_again_and_again_is_a_loop(clock: ManualClock) -> None:
     counts = Throttle(Limits(300, 0, 3, 0), clock)
     for _ in range(3):
         ask(counts)
-    clock.advance(100)
-    with pytest.raises(Throttled, match="the same Sync 4 times") as raised:
+    clock.advance(96)
+    with pytest.raises(Throttled, match="the same Sync in 4 of 300 seconds") as raised:
         ask(counts)
     assert raised.value.reason == "RecentCommands"
-    assert raised.value.retry_after == 201
+    assert raised.value.retry_after == 202
+
+
+def test_a_burst_is_no_loop(clock: ManualClock) -> None:
+    counts = Throttle(Limits(300, 0, 3, 0), clock)
+    for _ in range(3):
+        for _ in range(1000):
+            with counts.passing(ONE, command()):
+                pass
+        clock.advance(1)
+    with pytest.raises(Throttled):
+        ask(counts)
+
+
+def test_of_many_different_requests_only_some_are_told_apart(clock: ManualClock) -> None:
+    counts = Throttle(Limits(1000, 0, 1, 0), clock)
+    for number in range(throttle.DIFFERENT):
+        ask(counts, content=b"%d" % number)
+    for _ in range(3):
+        ask(counts, content=b"one more")
+    with pytest.raises(Throttled):
+        ask(counts, content=b"0")
 
 
 def test_requests_that_get_on_are_no_loop(clock: ManualClock) -> None:
@@ -112,10 +135,13 @@ def test_a_request_that_fails_is_no_longer_under_way(clock: ManualClock) -> None
 def test_a_storm_of_pings_gets_503_with_retry_after(version: Version) -> None:
     world = World(throttle=Limits(300, 0, 5, 0))
     phone = world.phone(version)
-    answers = [phone.raw("Ping", b"") for _ in range(7)]
+    answers = []
+    for _ in range(7):
+        world.clock.advance(1)
+        answers.append(phone.raw("Ping", b""))
     assert [answer.status for answer in answers][-2:] == [503, 503]
-    assert answers[-1].headers["Retry-After"] == "301"
+    assert answers[-1].headers["Retry-After"] == "295"
     assert answers[-1].headers["X-MS-ASThrottle"] == "RecentCommands"
     assert answers[-1].refused == "throttled"
-    assert "the same Ping 7 times" in answers[-1].reason
+    assert "the same Ping in 7 of 300 seconds" in answers[-1].reason
     assert world.phone(version, device_id="calm").raw("Ping", b"").status == 200
