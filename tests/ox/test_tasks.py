@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -95,7 +95,15 @@ def test_a_task_is_done_now_if_nobody_says_when_and_can_be_taken_up_again():
     assert change({"complete": True}).body["date_completed"] == int(NOW.timestamp() * 1000)
     done = mapping.fields_of({300: 3, 315: MOMENT_MS})
     assert done["completed"] == MOMENT
-    assert change({"complete": True, "completed": NOW}, done).body == {}
+    for hours in (-23, 0, 23):
+        near = MOMENT + timedelta(hours=hours)
+        assert change({"complete": True, "completed": near}, done).body == {}
+    other = change({"complete": True, "completed": MOMENT - timedelta(days=1)}, done)
+    assert other.body == {"date_completed": MOMENT_MS - 86_400_000}
+    assert change({"complete": True, "completed": None}, done).body == {}
+    assert change({"complete": False, "completed": MOMENT}, {}).body == {}
+    unknown = mapping.fields_of({300: 3})
+    assert change({"complete": True, "completed": MOMENT}, unknown).body == {"date_completed": MOMENT_MS}
     assert change({"complete": False}, done).body == {
         "status": 1,
         "percent_completed": 0,

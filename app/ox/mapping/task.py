@@ -31,6 +31,7 @@ NORMAL: Final = 1
 """The importance of a task without a priority."""
 
 _LOW, _HIGH = 1, 3
+_DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -164,8 +165,16 @@ def _completion(wanted: Mapping[str, Any], before: Mapping[str, Any], now: datet
     """State and percentage, which go together (TSK-0031, TSK-0038)."""
     complete = wanted.get("complete")
     if complete is None or complete == before.get("complete", False):
-        return {}
+        return _completed_otherwise(wanted.get("completed"), before)
     if not complete:
         return {"status": NOT_STARTED, "percent_completed": 0, "date_completed": None}
     moment = wanted.get("completed") or now
     return {"status": DONE, "percent_completed": 100, "date_completed": _moment(moment)}
+
+
+def _completed_otherwise(moment: datetime | None, before: Mapping[str, Any]) -> dict[str, Any]:
+    """A task that is done already, on another day than was thought. Devices know days: another hour means nothing."""
+    told = before.get("completed")
+    if moment is None or not before.get("complete") or (told is not None and abs(moment - told) < _DAY):
+        return {}
+    return {"date_completed": _moment(moment)}
