@@ -2,7 +2,7 @@
 
 * What comes back of a message is its id and date, so that thousands of them cost little; the device gets a page.
 * Time is bounded: after :data:`PATIENCE` seconds no further folders are asked, and the search says that it is not
-  complete. The folders come in the order of the device's own, its INBOX first.
+  complete; so it does where OX is silent for longer than that. The folders come in the order of the device's own.
 * A folder that is gone, or that OX cannot search, does not spoil the search of the others.
 """
 
@@ -53,7 +53,14 @@ class MailSearch:
                 self.complete = False
                 return
             part, waiting = waiting[:FOLDERS_PER_CALL], waiting[FOLDERS_PER_CALL:]
-            for folder, answer in zip(part, self._asked(part), strict=True):
+            try:
+                answers = self._asked(part)
+            except SourceUnavailable:
+                if self._clock.monotonic() - begun <= PATIENCE:
+                    raise
+                self.complete = False
+                return
+            for folder, answer in zip(part, answers, strict=True):
                 if isinstance(answer, Answer):
                     yield from self._hits(folder, answer)
                 elif isinstance(answer, SourceUnavailable):

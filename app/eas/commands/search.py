@@ -27,6 +27,7 @@ from app.eas.reading import only, required
 from app.eas.schema import document, gal
 from app.eas.search_query import Refused
 from app.eas.status import SearchStatus
+from app.eas.versions import Version
 from app.usm.errors import FolderGone, ItemGone, ItemRefused, UnknownSyncKey
 from app.usm.queries import Search
 from app.wbxml.element import Element
@@ -67,7 +68,7 @@ def _status(status: SearchStatus) -> Element:
 def _searched(call: Call, store: Element) -> list[Element]:
     name = required(store, f"{_PAGE}Name").text.replace(" ", "").strip().lower()
     search = _STORES.get(name)
-    if search is None:
+    if search is None or call.version < _SINCE.get(name, call.version):
         raise Malformed(f"there is no store {name[:40]!r}")
     return search(call, required(store, f"{_PAGE}Query"), only(store, f"{_PAGE}Options"))
 
@@ -180,3 +181,5 @@ _STORES: Final[dict[str, _Store]] = {
     "gal": _directory,
     "documentlibrary": _documents,
 }
+_SINCE: Final[dict[str, Version]] = {"mailbox": Version.V12_0, "documentlibrary": Version.V12_0}
+"""Before that only people are searched."""

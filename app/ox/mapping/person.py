@@ -62,13 +62,14 @@ _NAMED: Final = (
 _SEARCHED: Final = ("display_name", "first_name", "last_name", "company", "email1", "email2", "email3")
 """What ``contacts?action=search`` takes."""
 _MAILS: Final = ("email1", "email2", "email3")
+_BETWEEN: Final = re.compile(r'[",;*]')
 MAX_WORDS: Final = 10
 """Words of a text that are looked at."""
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words that must begin something."""
-    return tuple(text.casefold().replace('"', " ").replace(",", " ").split())[:MAX_WORDS]
+    """The words that must begin something. Some devices end them with a wildcard, which says nothing new."""
+    return tuple(_BETWEEN.sub(" ", text.casefold()).split())[:MAX_WORDS]
 
 
 def body(text: str) -> dict[str, Any]:

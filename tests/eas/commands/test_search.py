@@ -583,3 +583,27 @@ def test_a_page_of_documents(library: Phone) -> None:
     assert len(links(documents(library, "/My files", ("Range", "1-2")))) == 2
     assert store_status(documents(library, "/My files", ("Range", "9-12"))) == "12"
     assert store_status(documents(library, "/My files", ("Range", "0-1000"))) == "12"
+
+
+# -- the oldest versions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [Version.V2_5, Version.V12_0])
+def test_devices_of_old_search_too(world: World, version: Version) -> None:
+    world.configure(provisioning="off")
+    phone = world.phone(version).start()
+    world.source.directory = [person("Anton Berg", "big", business_phone="1")]
+    reply = gal(phone, "ant", ("Range", "0-9"))
+    assert properties(reply)[0]["Phone"] == "1"
+    assert page(reply) == ("0-0", "1")
+
+
+def test_only_people_are_searched_up_to_2_5(world: World) -> None:
+    world.configure(provisioning="off")
+    old, newer = (
+        world.phone(version, device_id=version.name).start() for version in (Version.V2_5, Version.V12_0)
+    )
+    mine = mail(newer, "Plan")
+    assert found(search(newer, ("AirSync:Class", "Email"), text("plan"))) == [mine]
+    assert store_status(search(old, ("AirSync:Class", "Email"), text("plan"))) == "2"
+    assert store_status(documents(old, "/")) == "2"
