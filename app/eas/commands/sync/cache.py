@@ -19,7 +19,7 @@ from app.eas.errors import StatusError
 from app.eas.memory import Memory
 from app.eas.status import SyncStatus
 
-_KEPT: Final = ("id", "key", "deletes_as_moves", "get_changes", "window", "conversation")
+_KEPT: Final = ("id", "key", "deletes_as_moves", "get_changes", "window")
 
 
 def recall(remembered: Memory) -> Request:
@@ -27,7 +27,9 @@ def recall(remembered: Memory) -> Request:
     value = remembered.value(memory.SYNC)
     try:
         return Request(
-            tuple(Wanted(**entry, cached=True) for entry in value["collections"]),
+            tuple(
+                Wanted(**{name: entry[name] for name in _KEPT}, cached=True) for entry in value["collections"]
+            ),
             value["wait"],
             value["heartbeat"],
             value["window"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from app.eas import memory
@@ -232,6 +234,30 @@ def test_a_request_that_begins_a_collection_is_not_repeated(ready: Phone) -> Non
 )
 def test_a_last_request_that_cannot_be_read_counts_as_none(garbage: str, ready: Phone) -> None:
     ready.session().write_fields({memory.SYNC: garbage})
+    assert ready.send("Sync").status == "13"
+
+
+def test_a_last_request_of_an_older_program_is_understood(ready: Phone) -> None:
+    """It may say more of a collection than is said now."""
+    wait(ready)
+    ready.world.source.put(CONTACTS, {"last_name": "A"})
+    value = json.loads(ready.session().fields()[memory.SYNC])
+    for entry in value["collections"]:
+        entry["conversation"] = False
+    ready.session().write_fields({memory.SYNC: json.dumps(value)})
+    assert known(ready.send("Sync")) == ["Add"]
+
+
+def test_a_key_that_gets_lost_while_an_empty_request_waits_asks_for_a_full_one(ready: Phone) -> None:
+    wait(ready, ("Wait", 8))
+
+    def start_over() -> frozenset[str]:
+        session = ready.session()
+        ready.world.source.put(INBOX, {"subject": "x"})
+        ready.world.store.begin(session.id, int(ready.number(INBOX)), "other", "{}")
+        return frozenset((INBOX,))
+
+    ready.world.waiter.events.append(start_over)
     assert ready.send("Sync").status == "13"
 
 
