@@ -1,4 +1,4 @@
-"""Who is who: the global address book and the user's own contacts (``facts``: HTTP API section 5 and 11.1).
+"""Who is who: the global address book, own contacts, groups of users (``facts``: HTTP API sections 5 and 11.1).
 
 What OX will not search for (a text shorter than its minimum, a directory that the user may not see) is found nowhere:
 a device searches with every letter that is typed, and an error message for each would help nobody.
@@ -7,7 +7,7 @@ a device searches with every letter that is typed, and an error message for each
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from app.ox import pictures
 from app.ox.client import Answer, Call
@@ -37,11 +37,35 @@ class Directory:
         return [person for person in found if mapping.is_meant(person, text)]
 
     def resolve(self, names: Sequence[str]) -> Resolved:
-        """Those whom each of these may mean, the user's own contacts among them; one call for all."""
+        """Those whom each of these may mean, the user's own contacts and groups of users among them; one call for all,
+        and one more where there are groups."""
         asked = [name for name in dict.fromkeys(names) if mapping.words(name)]
         calls = [Call(_MODULE, "search", _PARAMS, mapping.body(name), Scope.READ) for name in asked]
-        found = dict(zip(asked, self._found(calls), strict=True))
-        return {name: mapping.meant(found.get(name, []), name) for name in names}
+        if any(not mapping.is_mail(name) for name in asked):
+            calls.append(Call("group", "search", {}, {"pattern": "*"}, Scope.READ))
+        answers = self._client.multiple(calls, repeatable=True)
+        groups = self._groups(answers[len(asked) :])
+        found = {
+            name: mapping.meant([*_people(answer), *groups], name)
+            for name, answer in zip(asked, answers, strict=False)
+        }
+        return {name: found.get(name, []) for name in names}
+
+    def _groups(self, answers: Sequence[Answer | UsmError]) -> list[Person]:
+        """Groups as lists of their members, but those that OX makes itself and those that nobody could look through."""
+        told = [each for answer in answers for each in mapping.groups(_data(answer))]
+        ids = sorted({member for group in told for member in group.members})
+        if not ids:
+            return []
+        params = {"columns": ",".join(map(str, mapping.USER_COLUMNS))}
+        call = Call("user", "list", params, ids, Scope.READ)
+        rows = [
+            row
+            for answer in self._client.multiple([call], repeatable=True)
+            if _data(answer) and isinstance(answer, Answer)
+            for row in answer.rows(mapping.USER_COLUMNS)
+        ]
+        return mapping.people_of_groups(told, rows)
 
     def picture(self, person: Person) -> bytes | None:
         """One call."""
@@ -52,8 +76,15 @@ class Directory:
 
 
 def _people(answer: Answer | UsmError) -> list[Person]:
+    return (
+        mapping.people(answer.rows(mapping.COLUMNS)) if _data(answer) and isinstance(answer, Answer) else []
+    )
+
+
+def _data(answer: Answer | UsmError) -> Any:
+    """What OX answers, ``None`` where it will not search."""
     if isinstance(answer, FolderGone | ItemError | Unsupported):
-        return []
+        return None
     if isinstance(answer, UsmError):
         raise answer
-    return mapping.people(answer.rows(mapping.COLUMNS))
+    return answer.data

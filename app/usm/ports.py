@@ -217,8 +217,8 @@ class DataSource(Protocol):
         ...
 
     def resolve(self, names: Sequence[str]) -> Resolved:
-        """The same for several names, over the directory and the user's own contacts, distribution lists among them.
-        A name that is somebody's mail address means nobody else. At most one call."""
+        """The same for several names, over the directory and the user's own contacts, distribution lists and groups
+        among them. A name that is somebody's mail address means nobody else. At most two calls."""
         ...
 
     def picture(self, person: Person) -> bytes | None:

@@ -272,7 +272,12 @@ def test_a_name_may_mean_own_contacts_and_lists_as_well(source, web, folders, wo
     }
     web.call("PUT", "contacts", "new", body)
     before = source.cost.calls
-    found = source.resolve([word, BERTA.upper(), f"team {word}", "nobody", "%", ""])
+    found = source.resolve([word, BERTA.upper(), f"team {word}", "nobody", "%", "", "vertrieb"])
+    assert source.cost.calls == before + 2
+    (group,) = found["vertrieb"]
+    assert (group.name, {member.mail for member in group.members}) == ("Vertrieb", {ANTON, BERTA})
+    before = source.cost.calls
+    assert source.resolve([BERTA])[BERTA][0].mail == BERTA
     assert source.cost.calls == before + 1
     assert [each.name for each in found[f"team {word}"]] == [f"Team {word}"]
     assert [each.mail for each in found[f"team {word}"][0].members] == ["zoe@example.com", BERTA]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from app.ox.mapping import contact, values
@@ -131,3 +132,44 @@ def meant(found: Sequence[Person], text: str) -> list[Person]:
     folded = text.strip().casefold()
     exact = [person for person in found if folded in (mail.casefold() for mail in person.mails)]
     return exact or [person for person in found if is_meant(person, text)]
+
+
+# -- groups of users -----------------------------------------------------------------------------------------
+
+USER_COLUMNS: Final = (1, 500, 555)
+"""Number, name and address of a user."""
+MADE_BY_OX: Final = frozenset((0, 1, 2**31 - 1))
+"""All users, the standard group, guests."""
+MOST_MEMBERS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group and the numbers of its users."""
+
+    name: str
+    members: tuple[int, ...]
+
+
+def groups(data: Any) -> list[Group]:
+    """The groups that can stand for their members."""
+    found = []
+    for each in data if isinstance(data, list) else ():
+        if isinstance(each, dict) and each.get("id") not in MADE_BY_OX:
+            name, members = values.line(each.get("display_name")), each.get("members")
+            numbers = tuple(number for number in members or () if isinstance(number, int))
+            if name and 0 < len(numbers) <= MOST_MEMBERS:
+                found.append(Group(name, numbers))
+    return found
+
+
+def people_of_groups(found: Iterable[Group], rows: Iterable[Mapping[int, Any]]) -> list[Person]:
+    """Groups as lists. ``rows``: :data:`USER_COLUMNS` of their members."""
+    known = {
+        row[1]: Address(mail, values.line(row[500]) or "") for row in rows if (mail := values.line(row[555]))
+    }
+    people = []
+    for group in found:
+        members = tuple(known[number] for number in group.members if number in known)
+        people.append(Person(Origin.DIRECTORY, {"display_name": group.name}, members))
+    return people
