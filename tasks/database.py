@@ -83,7 +83,7 @@ def _save() -> Generator[PyinfraCommand, None, None]:
     yield from tool.bring()
     # Where the vendor's bundles come in place of this application, its tables make room for theirs.
     ours = () if product.wanted(host.data).has_service else ("--ours",)
-    yield tool.command(nodes.state_of(host), "legacy", "save", folder, *ours)
+    yield tool.command(nodes.state_of(host), "legacy", "save", folder, *ours, *tool.successor())
     if state.is_executing:
         report.note("kept", f"the tables of the earlier product, in {folder}")
 
@@ -98,7 +98,7 @@ def _drop() -> Generator[PyinfraCommand, None, None]:
     reset = ("--reset-version", str(host.data.database_version)) if six else ()
     # What a rollback has brought back is about to go again.
     yield StringCommand("rm", "-f", backup.restored(upgrade.run_id()))
-    yield tool.command(node, "legacy", "drop", backup.tables(upgrade.run_id()), *reset)
+    yield tool.command(node, "legacy", "drop", backup.tables(upgrade.run_id()), *reset, *tool.successor())
 
 
 def _schemas(node: Node) -> Generator[PyinfraCommand, None, list[tuple[str, int]]]:

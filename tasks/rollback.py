@@ -199,7 +199,7 @@ def _restore_tables(goal: str) -> Generator[PyinfraCommand, None, None]:
         host.noop("no tables are to be brought back from here")
         return
     yield from tool.bring()
-    yield tool.command(nodes.state_of(host), "legacy", "restore", backup.tables(goal))
+    yield tool.command(nodes.state_of(host), "legacy", "restore", backup.tables(goal), *tool.successor())
     yield StringCommand("touch", backup.restored(goal))
 
 

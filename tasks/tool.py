@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
+from pyinfra.context import host
 
-from tasks import nodes, scripts
+from tasks import nodes, product, scripts
 from tasks.nodes import Node
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -55,6 +56,12 @@ def bring() -> Iterator[PyinfraCommand]:
 def command(node: Node, *words: str) -> StringCommand:
     """Runs it with the settings of a node."""
     return scripts.command("python", PATH, "--etc", node.etc, *words)
+
+
+def successor() -> tuple[str, ...]:
+    """What the commands of ``usmctl legacy`` are told where the product that takes the place is the vendor's: a newer
+    version of it has tables of the same names, which must be taken neither for those of before nor for their copy."""
+    return () if product.wanted(host.data).has_service else ("--successor",)
 
 
 @functools.cache

@@ -74,17 +74,25 @@ def legacy_status(etc: Path, as_json: bool) -> None:
     sys.exit(TO_DO if any(status["legacy"] for status in told.values()) else 0)
 
 
+_successor = click.option(
+    "--successor",
+    is_flag=True,
+    help="The product that takes the place has tables of the same names: those that come after the drop are its own.",
+)
+
+
 @legacy.command("save")
 @_folder
 @click.option("--ours", is_flag=True, help="Where a schema has tables of this program instead, save those.")
+@_successor
 @click.pass_obj
-def legacy_save(etc: Path, folder: Path, ours: bool) -> None:
+def legacy_save(etc: Path, folder: Path, ours: bool, successor: bool) -> None:
     """Dump what every schema has of an earlier product into DIR, and try the dump out.
 
     The dump is restored into a scratch schema (usm_verify_...), compared with the original, and the scratch schema
     removed. What DIR holds already is not dumped again if it is still the same.
     """
-    _each(etc, lambda found: save(found, folder, _tell, ours))
+    _each(etc, lambda found: save(found, folder, _tell, ours, successor))
 
 
 @legacy.command("verify")
@@ -100,24 +108,26 @@ def legacy_verify(etc: Path, folder: Path) -> None:
 @click.option(
     "--reset-version", type=click.IntRange(0), metavar="N", help="Then set version.version to N, once."
 )
+@_successor
 @click.pass_obj
-def legacy_drop(etc: Path, folder: Path, reset_version: int | None) -> None:
+def legacy_drop(etc: Path, folder: Path, reset_version: int | None, successor: bool) -> None:
     """Drop what DIR holds a verified dump of, in the order of the installation guide.
 
     Refuses what is not in DIR as it is now. Run again after it was interrupted, it drops what is left.
     """
-    _each(etc, lambda found: drop(found, folder, reset_version, _tell))
+    _each(etc, lambda found: drop(found, folder, reset_version, _tell, successor))
 
 
 @legacy.command("restore")
 @_folder
+@_successor
 @click.pass_obj
-def legacy_restore(etc: Path, folder: Path) -> None:
+def legacy_restore(etc: Path, folder: Path, successor: bool) -> None:
     """Bring back what DIR holds: tables, rows, procedures, version.version.
 
     Tables of this program that are in the way are saved into DIR/replaced-... and dropped before.
     """
-    _each(etc, lambda found: restore(found, folder, _tell))
+    _each(etc, lambda found: restore(found, folder, _tell, successor))
 
 
 def _status(place: Place) -> _Status:

@@ -96,7 +96,7 @@ def test_a_suite_has_no_number_to_reset() -> None:
 
 def test_tables_of_this_application_make_room_for_the_vendors_bundles() -> None:
     with on(node(state=OWING, product="bundles")):
-        assert commands(database._save)[-1] == f"{TOOL} legacy save {TABLES} --ours"
+        assert commands(database._save)[-1] == f"{TOOL} legacy save {TABLES} --ours --successor"
 
 
 @pytest.mark.parametrize("step", [backup._keep, database._save, database._drop, database._run_update_tasks])

@@ -383,6 +383,63 @@ def test_rows_that_came_after_the_drop_are_never_overwritten(installation: Insta
     assert installation.picture()[0] == before[0]
 
 
+def newer_version_works(installation: Installation) -> list[dict[str, list[tuple[str, ...]]]]:
+    """A newer version of the same product makes its tables, and phones fill them."""
+    for statement in (*legacy.create_statements(), *legacy.fill_statements([1], seed=2)):
+        installation.sql(statement)
+    return installation.picture()
+
+
+def test_tables_of_a_successor_are_not_taken_for_those_of_before(installation: Installation) -> None:
+    """An upgrade that was cut off after the new version had begun to work is completed by the next run."""
+    before = installation.picture()
+    installation.upgrade()
+    manifest, newer = installation.manifest(), newer_version_works(installation)
+    assert newer != before
+    for _ in range(2):
+        done = save(installation.places, installation.folder, silent, ours=True, successor=True)
+        done |= drop(installation.places, installation.folder, 33, silent, successor=True)
+        assert set(done.values()) == {"unchanged"}
+        assert installation.picture() == newer
+        assert installation.manifest() == manifest
+    restore(installation.places, installation.folder, silent, successor=True)
+    assert installation.picture() == before
+    (kept,) = installation.folder.glob("replaced-*")
+    with installation.places[0].worked_on() as connection:
+        for statement in legacy.drop_statements():
+            connection.execute(text(statement))
+    restore(installation.places, kept, silent)
+    assert installation.picture()[0] == newer[0]
+
+
+def test_what_was_brought_back_is_replaced_again(installation: Installation) -> None:
+    installation.upgrade()
+    newer_version_works(installation)
+    restore(installation.places, installation.folder, silent, successor=True)
+    before = installation.picture()
+    done = save(installation.places, installation.folder, silent, successor=True)
+    assert set(done.values()) == {"unchanged"}
+    done = drop(installation.places, installation.folder, 33, silent, successor=True)
+    assert set(done.values()) == {"dropped"}
+    restore(installation.places, installation.folder, silent, successor=True)
+    assert installation.picture() == before
+
+
+def test_a_restore_over_a_successor_that_was_killed_at_any_step_is_completed(
+    installation: Installation,
+) -> None:
+    before = installation.picture()
+    installation.upgrade()
+    newer_version_works(installation)
+    step = 1
+    while killed_at(
+        step, lambda tell: restore(installation.places, installation.folder, tell, successor=True)
+    ):
+        step += 1
+    assert step > 4
+    assert installation.picture() == before
+
+
 def test_a_table_that_nobody_knows_is_not_left_without_the_one_it_refers_to(
     installation: Installation,
 ) -> None:

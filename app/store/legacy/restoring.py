@@ -31,14 +31,21 @@ def folder_for_others(folder: Path) -> Path:
     return folder / f"replaced-{datetime.now(UTC):%Y%m%d%H%M%S}"
 
 
-def restore_schema(connection: Connection, place: Place, archive: Archive, others: Path, tell: Tell) -> bool:
-    """Bring back what was saved of a schema; ``others`` is for what is in the way. Whether there was anything to do."""
+def restore_schema(
+    connection: Connection, place: Place, archive: Archive, others: Path, tell: Tell, successor: bool = False
+) -> bool:
+    """Bring back what was saved of a schema; ``others`` is for what is in the way, with ``successor`` also for tables
+    of the same product that have come since the drop. Whether there was anything to do."""
     sweep(connection, place)
     entry = archive.entries[place.key]
     kind, other = (LEGACY, OURS) if entry.product is LEGACY else (OURS, LEGACY)
     out_of_the_way = _put_away(connection, place, other, others, tell) if entry.tables else False
     found = look(connection)
     in_place = measure(connection, found.tables(kind))
+    if successor and entry.dropped and any(unlike(connection, entry, found, in_place)):
+        out_of_the_way = _put_away(connection, place, kind, others, tell)
+        found = look(connection)
+        in_place = measure(connection, found.tables(kind))
     if problems := list(unlike(connection, entry, found, in_place)):
         raise LegacyError(
             f"{place.key}: tables of {kind.word} are there that {archive.folder} does not hold as they are:"

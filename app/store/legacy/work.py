@@ -23,10 +23,13 @@ from app.store.legacy.schema import look
 Words = dict[str, str]
 
 
-def save(places: Sequence[Place], folder: Path, tell: Tell, ours: bool = False) -> Words:
+def save(
+    places: Sequence[Place], folder: Path, tell: Tell, ours: bool = False, successor: bool = False
+) -> Words:
     """Dump what each schema has of an earlier product, with its version number, and try the dump out. ``ours``: where
-    it has tables of this program instead, dump those. What lies in the folder already and is still so is left alone.
-    Goes on with the other schemas when one fails."""
+    it has tables of this program instead, dump those. ``successor``: the product that takes the place has tables of the
+    same names, and those that are there after the drop are its own. What lies in the folder already and is still so is
+    left alone. Goes on with the other schemas when one fails."""
     with Archive.opened(folder, make=True) as archive:
 
         def kind_of(place: Place, connection: Connection) -> Kind:
@@ -35,6 +38,8 @@ def save(places: Sequence[Place], folder: Path, tell: Tell, ours: bool = False) 
             return OURS if ours and look(connection).ours else LEGACY
 
         def one(place: Place, connection: Connection) -> str:
+            if successor and _is_dropped(archive, place):
+                return "unchanged"
             changed = save_schema(connection, place, archive, kind_of(place, connection), tell)
             return "saved and verified" if changed else "unchanged"
 
@@ -56,10 +61,12 @@ def verify(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
         return _each(_known(places, archive), one)
 
 
-def drop(places: Sequence[Place], folder: Path, reset_version: int | None, tell: Tell) -> Words:
+def drop(
+    places: Sequence[Place], folder: Path, reset_version: int | None, tell: Tell, successor: bool = False
+) -> Words:
     """Drop what the folder holds a verified dump of, in the guide's order, and set Open-Xchange's version number of
-    each schema to ``reset_version``, once. Nothing is dropped anywhere if a schema lacks its dump; the first schema
-    that fails ends it."""
+    each schema to ``reset_version``, once. ``successor``: see :func:`save`. Nothing is dropped anywhere if a schema
+    lacks its dump; the first schema that fails ends it."""
     with Archive.opened(folder) as archive:
         for place in places:
             with place.connected() as connection:
@@ -67,16 +74,19 @@ def drop(places: Sequence[Place], folder: Path, reset_version: int | None, tell:
                     _check_verified(archive, place)
         done = {}
         for place in places:
+            if successor and _is_dropped(archive, place):
+                done[place.key] = "unchanged"
+                continue
             with place.worked_on() as connection:
                 changed = drop_schema(connection, place, archive, reset_version, tell)
             done[place.key] = "dropped" if changed else "unchanged"
         return done
 
 
-def restore(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
+def restore(places: Sequence[Place], folder: Path, tell: Tell, successor: bool = False) -> Words:
     """Bring back what the folder holds: tables, rows, procedures, version number. Tables of the other product are in
-    the way: they are saved to ``replaced-<moment>`` in the folder and dropped before. Goes on with the other schemas
-    when one fails."""
+    the way: they are saved to ``replaced-<moment>`` in the folder and dropped before. ``successor``: see :func:`save`;
+    its tables, too, are in the way. Goes on with the other schemas when one fails."""
     with Archive.opened(folder) as archive:
         # What was never verified was never dropped either.
         known = [place for place in _known(places, archive) if archive.entries[place.key].verified]
@@ -85,12 +95,20 @@ def restore(places: Sequence[Place], folder: Path, tell: Tell) -> Words:
         others = folder_for_others(folder)
 
         def one(place: Place, connection: Connection) -> str:
-            return "restored" if restore_schema(connection, place, archive, others, tell) else "unchanged"
+            changed = restore_schema(connection, place, archive, others, tell, successor)
+            return "restored" if changed else "unchanged"
 
         done = _each(known, one)
         if others.is_dir():
             (others / "restored").touch(mode=0o600)
         return done
+
+
+def _is_dropped(archive: Archive, place: Place) -> bool:
+    """Whether all that was saved of a schema has been dropped, and has not been brought back since. The number of the
+    version has been set by then."""
+    entry = archive.entries.get(place.key)
+    return entry is not None and bool(entry.dropped)
 
 
 def _each(places: Sequence[Place], work: Callable[[Place, Connection], str]) -> Words:
