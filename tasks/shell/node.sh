@@ -118,7 +118,7 @@ done
     sed -n 's/^com\.openexchange\.usm\.\(listen\|admin\|ox\|eas\)\.\(host\|port\|url\|alias\)=/setting=\1_\2=/p' $files
 } 2>/dev/null
 for name in usm eas; do
-    for suffix in dpkg-dist dpkg-new ucf-dist rpmnew rpmsave rpmorig; do
+    for suffix in dpkg-dist dpkg-new dpkg-old ucf-dist ucf-old rpmnew rpmsave rpmorig; do
         [ ! -e "$etc/$name.properties.$suffix" ] || say "leftover_$name" "$suffix"
     done
 done

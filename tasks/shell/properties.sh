@@ -10,11 +10,11 @@
 #   name; an empty first line leaves the text as it is. MODE and OWNER "-": those of the file that is there, and what
 #   packages left beside it stays. Nobody ever
 #   sees half of it, or sees it with other rights. The file of before stays as a copy with its date; of these the last
-#   COPIES stay. What packages left beside it is put away likewise.
+#   COPIES stay. What packages left beside it is put away likewise, and of that the last COPIES stay too.
 #
 # base64 keeps every byte. It is no cipher: whoever runs this must not print it.
 set -eu
-LEFT="dpkg-dist dpkg-new ucf-dist rpmnew rpmsave rpmorig"
+LEFT="dpkg-dist dpkg-new dpkg-old ucf-dist ucf-old rpmnew rpmsave rpmorig"
 
 show() {
     [ -f "$3" ] || return 0
@@ -45,7 +45,9 @@ read_all() {
         for suffix in dpkg-dist dpkg-new ucf-dist rpmnew; do
             show "$name" shipped "$file.$suffix"
         done
-        show "$name" saved "$file.rpmsave"
+        for suffix in ucf-old dpkg-old rpmsave; do
+            show "$name" saved "$file.$suffix"
+        done
         if [ -f "$file" ] && [ ! -f "$2/$name.properties" ] && pristine "$file"; then
             show "$name" shipped "$file"
         fi
@@ -102,7 +104,9 @@ write() {
     fi
     mv -f "$next" "$rendered/$name"
     [ "$mode" = - ] || put_away
-    thin
+    d='[0-9][0-9]'
+    thin "$file".$d$d$d$d$d$d$d
+    thin "$file".$d$d$d$d$d$d$d.*
 }
 
 put_away() {
@@ -114,10 +118,8 @@ put_away() {
     done
 }
 
+# Of these files the last stay; their names begin with the date, so the newest come last.
 thin() {
-    # Names with a date and nothing else are ours; the newest come last.
-    d='[0-9][0-9]' i=0
-    set -- "$file".$d$d$d$d$d$d$d
     while [ $# -gt "$copies" ]; do
         [ ! -f "$1" ] || rm -f "$1"
         shift

@@ -46,6 +46,8 @@ class Server:
         name = query.get("Cmd", method)
         if parts.path == "/usm/health":
             return self.wrong.get("health", (404, {}, b""))  # type: ignore[return-value]
+        if parts.path == "/usm/tables":
+            return self.wrong.get("tables", (404, {}, b""))  # type: ignore[return-value]
         if parts.path == "/ajax/folders":
             return self.wrong.get("ox", (200, {}, b'{"error": "no session", "code": "SES-0201"}'))  # type: ignore[return-value]
         if headers.get("Authorization") != f"Basic {LOGIN}":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from lab import plan
 from lab.deployment import listening
 from lab.device import Phone, ServerUnavailable
 from lab.testing import LabHosts, Labs
+from tasks import scripts
 from tests.deploy import exposure
 from tests.deploy.hosts import (
     CFG,
@@ -342,11 +346,87 @@ def test_two_deployments_at_once_do_not_disturb_each_other(slow: Deployment) -> 
     owe(slow)
     process = slow.start()
     eventually(lambda: parked(slow.hosts), 60, "updatetasks.cfg was parked")
-    second = slow.run()
+    second = slow.run("-y", "--limit", "ox2")
     assert second.status == 1
-    assert "another deployment is at work here" in second.printed
+    assert "another deployment is at work on ox1, ox2: root on " in second.printed
+    assert f", process {process.pid}, since 20" in second.printed
+    assert "nothing has been touched on any host" in second.printed
+    assert slow.run("--dry").status == 0
     assert parked(slow.hosts)
     assert slow.finish(process).status == 0
+
+
+HELD = "/run/open-xchange-usm.deployment"
+
+
+@contextmanager
+def another_at_work(deployment: Deployment) -> Iterator[subprocess.Popen[str]]:
+    """A deployment that holds ox1 and does nothing there."""
+    question = scripts.command("node", "open-xchange-usm", "open-xchange-usm", "/root", "berta on office")
+    reach = ["ssh", "-F", str(deployment.hosts.lab.ssh_config), "ox1"]
+    command = deployment.hosts.command_inside(*reach, f"{question.get_raw_value()} >/dev/null; sleep 600")
+    before = deployment.hosts.sh("ox1", f"cat {HELD}")
+    process = subprocess.Popen(command, env=deployment.hosts.environment, stdin=subprocess.DEVNULL, text=True)
+    eventually(lambda: deployment.hosts.sh("ox1", f"cat {HELD}") != before, 20, "ox1 was held")
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_run_that_was_killed_holds_nobody_up(deployed: Deployment) -> None:
+    with another_at_work(deployed) as other:
+        assert "another deployment is at work on ox1: berta on office." in deployed.run().printed
+        other.kill()
+        other.wait()
+        assert deployed.run().status == 0
+
+
+def test_a_run_whose_machine_is_gone_holds_nobody_up_for_long(deployed: Deployment) -> None:
+    """Nothing has come over its connection for a minute: as if it were so, the patience is made shorter."""
+    with another_at_work(deployed):
+        text = scripts.text("node").replace("patience=45", "patience=1")
+        assert "patience=1" in text
+        time.sleep(1.5)
+        question = ["sh", "-c", text, "node.sh", "open-xchange-usm", "open-xchange-usm", "/root", "caesar"]
+        told = deployed.hosts.inside(
+            "ssh", "-F", str(deployed.hosts.lab.ssh_config), "ox1", shlex.join(question)
+        )
+        assert "busy=" not in told.stdout
+        assert "caesar" in deployed.hosts.sh("ox1", f"cat {HELD}")
+
+
+STUBBORN = """\
+#!/bin/sh
+case $1 in
+    status) [ -e /tmp/stubborn.runs ] ;;
+    start) touch /tmp/stubborn.runs /run/stubborn.pid ;;
+    stop) sleep 60 ;;
+esac
+"""
+
+
+def test_what_was_told_to_stop_and_still_runs_is_not_taken_for_started(deployed: Deployment) -> None:
+    hosts = deployed.hosts
+
+    def restart(action: str) -> subprocess.CompletedProcess[str]:
+        command = scripts.command("restart", "sysv", "stubborn", 1, action).get_raw_value()
+        return hosts.run("ox2", "sh", "-c", command, check=False)
+
+    hosts.sh("ox2", f"printf %s {shlex.quote(STUBBORN)} >/etc/init.d/stubborn; chmod +x /etc/init.d/stubborn")
+    assert restart("start").returncode == 0
+    assert restart("stop").returncode == 1
+    again = restart("start")
+    assert (again.returncode, "was told to stop and still runs" in again.stderr) == (1, True)
+    hosts.sh("ox2", "rm /tmp/stubborn.runs")
+    assert restart("start").returncode == 0
+    assert exists(hosts, "ox2", "/tmp/stubborn.runs")
+    assert restart("stop").returncode == 1
+    # Somebody has seen to it.
+    hosts.sh("ox2", "sleep 1.1; touch /run/stubborn.pid")
+    assert restart("start").returncode == 0
+    hosts.sh("ox2", "rm -f /etc/init.d/stubborn /tmp/stubborn.runs /run/stubborn.pid")
 
 
 def test_a_file_that_was_parked_by_hand_is_put_back_first(deployed: Deployment) -> None:

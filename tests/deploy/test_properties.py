@@ -468,6 +468,20 @@ def test_the_file_of_before_stays_as_a_copy_and_of_copies_only_the_last(etc: Pat
     assert {"usm.properties.bak", "usm.properties.2001"} < {path.name for path in etc.iterdir()}
 
 
+@pytest.mark.parametrize("suffix", ["dpkg-dist", "dpkg-old", "ucf-old", "rpmsave"])
+def test_of_what_packages_left_only_the_last_stay_as_well(etc: Path, suffix: str) -> None:
+    for stamp in (20010101000000, 20020101000000, 20030101000000):
+        (etc / f"usm.properties.{stamp}.{suffix}").write_text(str(stamp))
+        (etc / f"usm.properties.{stamp}").write_text("a copy")
+    (etc / "usm.properties").write_text("before")
+    (etc / f"usm.properties.{suffix}").write_text("left now")
+    assert write(etc, None).returncode == 0
+    left = [path.read_text() for path in sorted(etc.glob(f"usm.properties.*.{suffix}"))]
+    assert left == ["20020101000000", "20030101000000", "left now"]
+    assert not (etc / f"usm.properties.{suffix}").exists()
+    assert len(list(etc.glob("usm.properties." + "[0-9]" * 14))) == 3
+
+
 def test_two_changes_in_one_second_leave_two_copies(etc: Path) -> None:
     for text in ("one", "two", "three"):
         assert write(etc, text).returncode == 0
