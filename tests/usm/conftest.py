@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from app.usm.manager import Manager
@@ -17,12 +20,12 @@ INBOX = "default0/INBOX"
 
 
 class World:
-    """One user, one store, any number of devices."""
+    """One user, one store, any number of devices. ``store`` makes the store, by default one in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Callable[[ManualClock], Any] = lambda clock: MemoryStore()) -> None:
         self.clock = ManualClock()
         self.source = MemorySource()
-        self.store = MemoryStore()
+        self.store = store(self.clock)
         self.waiter = ScriptedWaiter(self.clock)
         self.tokens = CountingTokens()
         self.settings = UsmSettings()

@@ -7,11 +7,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from app.usm.errors import FolderGone, ItemConflict, ItemRefused, SourceUnavailable
+from app.usm import replying
+from app.usm.content import Reply
+from app.usm.errors import (
+    Busy,
+    FolderGone,
+    ItemConflict,
+    ItemFailed,
+    ItemGone,
+    ItemRefused,
+    SourceUnavailable,
+    StoreUnavailable,
+)
 from app.usm.model import (
     HIERARCHY,
     ChangeKind,
     ClientChange,
+    ClientResult,
+    ConflictRule,
     ContentType,
     ExchangeRequest,
     ExchangeResult,
@@ -23,72 +36,13 @@ from app.usm.model import (
 )
 from app.usm.session import Session
 from tests.usm.conftest import World
+from tests.usm.faults import ANSWERED, Crash, Fate, Faults
 
 HORIZON: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """A phone with a filter holds items from then on."""
 OLD: Final = datetime(2025, 12, 1, tzinfo=UTC)
 
 Fields = dict[str, Any]
-
-
-class Crash(Exception):
-    """The server process dies here."""
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What becomes of a request. ``countdown``: at which of its calls to the source or writes to the store."""
-
-    kind: str
-    countdown: int = 0
-
-
-class Faults:
-    """Makes a fate happen in a world."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.off()
-
-    def off(self) -> None:
-        """From now on all goes well."""
-        self._set(lambda name: None, lambda name: None, lambda name: None)
-
-    def on(self, fate: Fate) -> None:
-        """Let it happen to the next request."""
-        left = fate.countdown
-
-        def step(act: Callable[[], None]) -> Callable[[str], None]:
-            def passed(name: str) -> None:
-                nonlocal left
-                left -= 1
-                if left == -1:
-                    act()
-
-            return passed
-
-        def crash() -> None:
-            raise Crash
-
-        def down() -> None:
-            raise SourceUnavailable("the source is down")
-
-        def silent() -> None:
-            raise SourceUnavailable("the source does not answer", in_doubt=True)
-
-        if fate.kind == "crash":
-            self._set(step(crash), step(crash), step(crash))
-        elif fate.kind == "source down":
-            self._set(step(down), lambda name: None, lambda name: None)
-        elif fate.kind == "source silent":
-            self._set(step(silent), step(silent), lambda name: None)
-
-    def _set(
-        self, before: Callable[[str], None], after: Callable[[str], None], write: Callable[[str], None]
-    ) -> None:
-        self._world.source.before = before
-        self._world.source.after = after
-        self._world.store.before = write
 
 
 @dataclass
@@ -100,9 +54,22 @@ class Held:
     content: ContentType
     key: str = "0"
     filtered: bool = False
+    rule: ConflictRule = ConflictRule.SERVER_WINS
     items: dict[str, Fields] = field(default_factory=dict)
     unsent: dict[str, ClientChange] = field(default_factory=dict)
     in_flight: tuple[ClientChange, ...] | None = None
+    repeats: bool = False
+    """Whether it asked under this key before."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answers to an invitation, until the phone has heard of it."""
+
+    number: int
+    item: str
+    name: str
+    since: float
 
 
 @dataclass(frozen=True)
@@ -126,9 +93,13 @@ class Phone:
         self.folders: dict[int, Held] = {}
         self.outbox: dict[str, Outgoing] = {}
         self.moves: list[Move] = []
+        self.answer: Answer | None = None
+        self.answered: list[str] = []
         self.wish: FolderWish | None = None
         self.made = 0
-        self.sync_folders(Fate("answered"))
+        self.lost: set[str] = set()
+        """Names of items that were to be added to a folder that is gone."""
+        self.sync_folders(ANSWERED)
 
     def new_name(self) -> str:
         """One that nobody else gives."""
@@ -137,17 +108,19 @@ class Phone:
 
     # -- what the person does ----------------------------------------------------------------------------------
 
-    def add(self, number: int) -> None:
-        """Write a new item."""
+    def add(self, number: int, **fields: Any) -> str:
+        """Write a new item; its name."""
         name = self.new_name()
-        change = ClientChange(ChangeKind.ADD, client_id=name, fields={"born": name})
+        change = ClientChange(ChangeKind.ADD, client_id=name, fields={"born": name, **fields})
         self.folders[number].unsent[f"add:{name}"] = change
+        return name
 
-    def change(self, number: int, item: str, text: str) -> None:
-        """Edit an item."""
+    def change(self, number: int, item: str, **fields: Any) -> None:
+        """Edit an item, or send a draft."""
         folder = self.folders[number]
-        folder.items[item] = {**folder.items[item], "text": text}
-        folder.unsent[item] = ClientChange(ChangeKind.CHANGE, item_id=item, fields={"text": text})
+        if "send" not in fields:
+            folder.items[item] = {**folder.items[item], **fields}
+        folder.unsent[item] = ClientChange(ChangeKind.CHANGE, item_id=item, fields=fields)
 
     def delete(self, number: int, item: str) -> None:
         """Delete an item."""
@@ -155,25 +128,32 @@ class Phone:
         del folder.items[item]
         folder.unsent[item] = ClientChange(ChangeKind.DELETE, item_id=item)
 
+    def give_up(self, number: int, drop: str = "") -> None:
+        """Wait no longer for an answer: ask anew under the same key, with what is to be said by then. ``drop``: an item
+        that was to be added, and is not any more."""
+        folder = self.folders[number]
+        folder.in_flight = None
+        folder.unsent.pop(drop, None)
+
     def idle(self, number: int) -> list[str]:
         """The items with which nothing is under way."""
         folder = self.folders[number]
         moving = {move.item_id for move in self.moves if move.folder == number}
-        return sorted(folder.items.keys() - folder.unsent.keys() - moving)
+        answering = {self.answer.item} if self.answer is not None else set()
+        return sorted(folder.items.keys() - folder.unsent.keys() - moving - answering)
 
     # -- requests ----------------------------------------------------------------------------------------------
 
     def _ask(self, fate: Fate, request: Callable[[Session], Any]) -> Any:
         """The answer, ``None`` where none arrives."""
-        self.world.clock.advance(
-            61
-        )  # a phone does not ask again at once, and the source's doubts have passed
+        # A phone does not ask again at once, and the source's doubts have passed.
+        self.world.clock.advance(61)
         if fate.kind == "request lost":
             return None
         self.faults.on(fate)
         try:
             answer = request(self.world.session(self.name))
-        except (Crash, SourceUnavailable):
+        except (Busy, Crash, ItemFailed, SourceUnavailable, StoreUnavailable):
             return None
         finally:
             self.faults.off()
@@ -183,7 +163,7 @@ class Phone:
         """FolderSync."""
         key = self.key
         result: HierarchyResult | None = self._ask(fate, lambda session: session.folders(key))
-        if result is None:
+        if result is None or self.key != key:  # it asked twice at once
             return
         if key == "0":
             told = {change.number for change in result.changes}
@@ -201,7 +181,9 @@ class Phone:
                 held.title, held.parent = change.folder.title, change.parent
 
     def _drop(self, number: int) -> None:
-        self.folders.pop(number, None)
+        folder = self.folders.pop(number, None)
+        if folder is not None:
+            self.lost |= {change.client_id for change in folder.unsent.values()}
         if self.wish is not None and number in (self.wish.number, self.wish.parent):
             self.wish = None
 
@@ -211,29 +193,44 @@ class Phone:
         if folder.in_flight is None:
             folder.in_flight = () if folder.key == "0" else tuple(folder.unsent.values())
         since = HORIZON if folder.filtered else None
-        request = ExchangeRequest(number, folder.key, folder.in_flight, window=3, since=since)
+        request = ExchangeRequest(
+            number, folder.key, folder.in_flight, window=3, since=since, conflict=folder.rule
+        )
         try:
             result = self._ask(fate, lambda session: session.exchange(request))
         except FolderGone:
             if fate.kind != "answer lost":
                 folder.in_flight = None
-                self.sync_folders(Fate("answered"))
+                self.sync_folders(ANSWERED)
             return
-        if result is not None:
-            self._take(folder, result)
+        if result is None:
+            folder.repeats = True
+            return
+        if not folder.repeats and fate.kind != "meanwhile":
+            self._is_true(number, result)
+        folder.repeats = False
+        self._take(folder, result, fate.kind)
 
-    def _take(self, folder: Held, result: ExchangeResult) -> None:
+    def _is_true(self, number: int, result: ExchangeResult) -> None:
+        """What is said to be done is done."""
+        refs = self.world.store.folder_refs(self.world.session(self.name).id)
+        there = self.world.source.items.get(next(ref.id for ref in refs if ref.number == number), {})
+        for answer in result.results:
+            change, stored = answer.change, there.get(answer.item_id)
+            if answer.outcome is not Outcome.DONE or change.fields.get("send"):
+                continue
+            if change.kind is ChangeKind.DELETE:
+                assert stored is None, "it was to be deleted"
+            elif stored is not None:
+                assert change.fields.items() <= stored.fields.items(), "the source has it otherwise"
+            else:
+                assert change.kind is ChangeKind.CHANGE, "it was to be added"  # a draft becomes another
+
+    def _take(self, folder: Held, result: ExchangeResult, fate: str) -> None:
         folder.key = result.key
         folder.in_flight = None
         for answer in result.results:
-            change = answer.change
-            name = f"add:{change.client_id}" if change.kind is ChangeKind.ADD else change.item_id
-            folder.unsent.pop(name)
-            assert answer.outcome in (Outcome.DONE, Outcome.CONFLICT, Outcome.GONE)
-            if change.kind is ChangeKind.ADD:
-                assert answer.outcome is Outcome.DONE
-                assert answer.item_id not in folder.items, "the device got one item twice"
-                folder.items[answer.item_id] = dict(change.fields)
+            self._take_answer(folder, answer, fate)
         for told in result.changes:
             if told.kind in (ChangeKind.DELETE, ChangeKind.FORGET):
                 folder.items.pop(told.item_id, None)
@@ -243,11 +240,62 @@ class Phone:
             elif told.item_id in folder.items:
                 folder.items[told.item_id] = dict(told.payload.fields)
 
+    def _take_answer(self, folder: Held, answer: ClientResult, fate: str) -> None:
+        change, outcome = answer.change, answer.outcome
+        name = f"add:{change.client_id}" if change.kind is ChangeKind.ADD else change.item_id
+        is_delete = change.kind is ChangeKind.DELETE
+        if outcome is Outcome.FAILED:
+            if is_delete:
+                del folder.unsent[name]  # it comes back, and may be deleted again
+            return
+        sent = folder.unsent.pop(name)
+        assert outcome in (Outcome.DONE, Outcome.CONFLICT, Outcome.GONE) or (
+            outcome is Outcome.REFUSED and is_delete and self.world.settings.mass_delete_share < 100
+        )
+        if outcome is Outcome.CONFLICT and fate != "meanwhile":
+            assert folder.rule is ConflictRule.SERVER_WINS, "the device was to win"
+            assert folder.content is not ContentType.MAIL, "flags do not collide"
+        if change.kind is ChangeKind.ADD:
+            assert outcome is Outcome.DONE
+            if answer.item_id:
+                assert answer.item_id not in folder.items, "the device got one item twice"
+                folder.items[answer.item_id] = dict(sent.fields)
+
     def send(self, fate: Fate) -> None:
         """Send all that is in the outbox."""
         for client_id, message in list(self.outbox.items()):
             if self._ask(fate, lambda session: session.send(client_id, message)) is not None:  # noqa: B023
-                del self.outbox[client_id]
+                self.outbox.pop(client_id, None)
+
+    def reply(self, fate: Fate) -> None:
+        """MeetingResponse, with a message that tells the organizer."""
+        answer = self.answer
+        if answer is None:
+            return
+        if self.world.clock.monotonic() - answer.since > replying.REPEATED - 300:
+            self.answer = None  # it would be another answer from then on
+            return
+        message = Outgoing(b"answer " + answer.name.encode())
+        try:
+            done = self._ask(
+                fate,
+                lambda session: session.reply(
+                    answer.number, answer.item, Reply.ACCEPTED, answer.name, message=message
+                ),
+            )
+        except (FolderGone, ItemGone):
+            self.answer = None
+            return
+        if done is not None:
+            self.answered.append(answer.name)
+            self.answer = None
+
+    def empty(self, number: int, fate: Fate) -> None:
+        """EmptyFolderContents, asked once."""
+        try:
+            self._ask(fate, lambda session: session.empty(number, subfolders=False))
+        except FolderGone:
+            self.sync_folders(ANSWERED)
 
     def move(self, fate: Fate) -> None:
         """MoveItems with all that is to be moved."""
@@ -259,6 +307,9 @@ class Phone:
         self.moves = []
         for result in results:
             source, target = (self.folders.get(each) for each in (result.move.folder, result.move.target))
+            if result.outcome in (MoveOutcome.BUSY, MoveOutcome.FAILED):
+                self.moves.append(result.move)
+                continue
             assert result.outcome in (MoveOutcome.DONE, MoveOutcome.GONE, MoveOutcome.TARGET_GONE)
             if result.outcome is not MoveOutcome.DONE:
                 continue
@@ -313,11 +364,12 @@ class Phone:
     def at_rest(self) -> bool:
         """Whether it waits for no answer."""
         busy = any(folder.unsent or folder.in_flight for folder in self.folders.values())
-        return not (busy or self.outbox or self.moves or self.wish)
+        return not (busy or self.outbox or self.moves or self.answer or self.wish)
 
     def come_to_rest(self) -> None:
         """Get all answers."""
-        fine = Fate("answered")
+        fine = ANSWERED
+        self.reply(fine)
         self.send(fine)
         self.move(fine)
         self.change_folders(fine)
