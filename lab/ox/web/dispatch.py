@@ -35,13 +35,14 @@ class Module:
     actions: Mapping[str, Action]
     right: str | None = None
     since: int = 6
+    until: int = 8
     by_path: Action | None = None
     session: bool = True
     public_session: bool = False
 
     def is_known(self, generation: Generation) -> bool:
         """Whether the generation has the module."""
-        return generation.number >= self.since
+        return self.since <= generation.number <= self.until
 
     def find(self, action: str, generation: Generation) -> Action:
         """The action of a name. A missing name is HTTP 400, an unknown one an error."""
