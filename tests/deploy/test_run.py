@@ -104,3 +104,40 @@ def test_the_wrapper_passes_a_refusal_on() -> None:
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "this is not the network of the lab" in done.stderr
+
+
+SPARED = """
+import importlib, importlib.metadata, sys
+from tasks import __main__ as launcher
+
+before = set(importlib.metadata.entry_points(group="console_scripts"))
+launcher._look_for_plugins_once()
+assert set(importlib.metadata.entry_points(group="console_scripts")) == before
+assert not importlib.metadata.entry_points(group="nobody's")
+
+for name in launcher.SELDOM:
+    launcher._put_off(name)
+assert "invoke.runners" not in sys.modules and "cryptography.x509.base" not in sys.modules
+import paramiko.config, tasks.certificate
+assert hasattr(paramiko.config.invoke, "__file__") and "invoke.runners" not in sys.modules
+assert paramiko.config.invoke.run("exit 3", warn=True).exited == 3
+assert issubclass(tasks.certificate.x509.ExtensionNotFound, Exception)
+assert "cryptography.x509.base" in sys.modules
+launcher._put_off("invoke")
+assert sys.modules["invoke"].run is paramiko.config.invoke.run
+
+from pyinfra.api import util
+whole = util.stack()
+launcher._take_sparing_looks()
+sparing = util.stack()
+assert [(each.filename, each.function) for each in sparing] == [(each.filename, each.function) for each in whole]
+assert util.getframeinfo(sparing[0].frame).filename == sparing[0].filename
+from pyinfra.api import arguments
+assert dict(arguments.all_global_arguments())["_sudo"]
+"""
+
+
+def test_what_the_wrapper_spares_is_there_when_it_is_needed() -> None:
+    command = [sys.executable, "-c", SPARED]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
