@@ -327,6 +327,7 @@ MALFORMED: Final[Mapping[str, int]] = {
     "MeetingResponse": MeetingStatus.INVALID_REQUEST,
     "ItemOperations": OperationStatus.PROTOCOL_ERROR,
     "GetAttachment": Common.INVALID_XML,
+    "GetHierarchy": Common.INVALID_XML,
     "Sync": SyncStatus.PROTOCOL_ERROR,
     "FolderSync": FolderSyncStatus.MALFORMED,
     **dict.fromkeys(("FolderCreate", "FolderDelete", "FolderUpdate"), FolderStatus.MALFORMED),

@@ -44,6 +44,8 @@ SERVED = (
     "Search",
     "Find",
     "ResolveRecipients",
+    "ValidateCert",
+    "GetHierarchy",
 )
 DOCUMENTED = tuple(name for name in SERVED if name in ROOTS and COMMANDS[name].exists_in(Version.V12_1))
 """Served with documents in all versions; the answer of GetAttachment is a file."""

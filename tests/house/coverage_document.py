@@ -35,6 +35,7 @@ from app.usm.content import FIELDS
 from app.usm.model import ContentType, Device, Item
 from app.wbxml.element import Element
 from app.wbxml.pages import PAGES
+from tests.house import requirements
 from tests.samples import BASE, NEEDED, SAMPLES
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
@@ -287,6 +288,7 @@ def document(exercised: Sequence[str]) -> str:
     parts = [_INTRODUCTION, *_commands(exercised)]
     for content in TITLES:
         parts += _content(content)
+    parts += requirements.render()
     parts += _pages(exercised)
     return "\n".join(parts) + "\n"
 
