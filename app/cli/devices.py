@@ -1,7 +1,8 @@
 """``usmctl devices``: which devices there are, how they stand, and what an administrator decides about them.
 
-A user is named by his number, or by his login or mail address as his devices show it. What is decided lies in the
-database: it holds for all nodes at once, and devices that wait for changes hear of it within seconds.
+Contexts and users are named by their numbers, or as the groupware's tables know them; a user also by the login or mail
+address with which his devices come. What is decided lies in the database: it holds for all nodes at once, and devices
+that wait for changes hear of it within seconds.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from app.cli import opening
 from app.cli.exits import WRONG
 from app.eas import memory
 from app.eas.request import PROTOCOL
+from app.store.database import Databases
 from app.store.state import SqlStateStore
 from app.usm.devices import AGENT, DEVICE_TYPE, DONE, KIND, LOGIN, Standing
 from app.usm.errors import UsmError
@@ -59,9 +61,36 @@ class _Row(TypedDict):
 class _Named:
     """One device as the arguments name it."""
 
-    context_id: int
+    context: str
     user: str
     device: str
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The databases, and what lies in them."""
+
+    databases: Databases
+    store: SqlStateStore
+
+    def context(self, name: str) -> int:
+        """The number of a context; ends the command if there is none of that name."""
+        number = int(name) if name.isdecimal() else self.databases.context_named(name)
+        if number is None:
+            raise click.ClickException(f"there is no context {name}")
+        return number
+
+    def user(self, context_id: int, name: str) -> int | None:
+        """The number of a user, if that can be told from the name alone."""
+        return int(name) if name.isdecimal() else self.databases.user_named(context_id, name)
+
+    def remembered(self, context_id: int, name: str | None) -> list[Remembered]:
+        """The devices of the context, or of one user of it."""
+        number = None if name is None else self.user(context_id, name)
+        found = self.store.remembered(context_id, number, ABOUT)
+        if name is None or number is not None:
+            return list(found)
+        return [each for each in found if name.lower() in each.fields.get(LOGIN, "").lower().split()]
 
 
 @click.group()
@@ -83,14 +112,13 @@ def _format(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _device(command: Callable[..., None]) -> Callable[..., None]:
-    for name, kind in (("device", str), ("user", str), ("context_id", int)):
-        metavar = name.removesuffix("_id").upper()
-        command = click.argument(name, type=kind, metavar=metavar)(command)
+    for name in ("device", "user", "context"):
+        command = click.argument(name, metavar=name.upper())(command)
     return click.pass_obj(command)
 
 
 @devices.command("list")
-@click.option("--context", "context_id", type=int, metavar="NUMBER", help="Of this context only.")
+@click.option("--context", metavar="CONTEXT", help="Of this context only: number or name.")
 @click.option("--user", metavar="USER", help="Of this user only: number, login or mail address.")
 @click.option(
     "--standing",
@@ -99,22 +127,23 @@ def _device(command: Callable[..., None]) -> Callable[..., None]:
 )
 @_format
 @click.pass_obj
-def listed(etc: Path, context_id: int | None, user: str | None, standing: str | None, form: str) -> None:
+def listed(etc: Path, context: str | None, user: str | None, standing: str | None, form: str) -> None:
     """List all devices, a line each. Changes nothing."""
     rows = []
-    with _store(etc, touches=False) as store:
-        for each in [context_id] if context_id is not None else store.contexts():
-            rows += [_row(found) for found in store.remembered(each, None, ABOUT) if _is_of(found, user)]
+    with _opened(etc, touches=False) as state:
+        contexts = state.store.contexts() if context is None else [state.context(context)]
+        for each in contexts:
+            rows += [_row(found) for found in state.remembered(each, user)]
     click.echo(_printed([row for row in rows if standing in (None, row["standing"])], form), nl=False)
 
 
 @devices.command()
 @_format
 @_device
-def show(etc: Path, context_id: int, user: str, device: str, form: str) -> None:
+def show(etc: Path, context: str, user: str, device: str, form: str) -> None:
     """Show everything that is known of one device. Ends with status 1 if there is none."""
-    with _store(etc, touches=False) as store:
-        found = _found(store, _Named(context_id, user, device))
+    with _opened(etc, touches=False) as state:
+        found = _found(state, _Named(context, user, device))
     details = {**_row(found), **_details(found)}
     if form == "json":
         click.echo(json.dumps(details))
@@ -130,36 +159,36 @@ def show(etc: Path, context_id: int, user: str, device: str, form: str) -> None:
 
 @devices.command()
 @_device
-def allow(etc: Path, context_id: int, user: str, device: str) -> None:
+def allow(etc: Path, context: str, user: str, device: str) -> None:
     """Let a device in, whatever the rules and the limit say. It need not have been seen."""
-    _decide(etc, _Named(context_id, user, device), Standing.ALLOWED)
+    _decide(etc, _Named(context, user, device), Standing.ALLOWED)
 
 
 @devices.command()
 @_device
-def block(etc: Path, context_id: int, user: str, device: str) -> None:
+def block(etc: Path, context: str, user: str, device: str) -> None:
     """Refuse a device from now on; what it holds stays on it. It need not have been seen."""
-    _decide(etc, _Named(context_id, user, device), Standing.BLOCKED)
+    _decide(etc, _Named(context, user, device), Standing.BLOCKED)
 
 
 @devices.command()
 @_device
-def quarantine(etc: Path, context_id: int, user: str, device: str) -> None:
+def quarantine(etc: Path, context: str, user: str, device: str) -> None:
     """Give a device an empty mailbox until it is allowed. It need not have been seen."""
-    _decide(etc, _Named(context_id, user, device), Standing.QUARANTINED)
+    _decide(etc, _Named(context, user, device), Standing.QUARANTINED)
 
 
 @devices.command()
 @_device
-def undecide(etc: Path, context_id: int, user: str, device: str) -> None:
+def undecide(etc: Path, context: str, user: str, device: str) -> None:
     """Take back what was decided of a device, an order to wipe too: the rules count again, its state stays."""
-    _decide(etc, _Named(context_id, user, device), None)
+    _decide(etc, _Named(context, user, device), None)
 
 
 @devices.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_device
-def wipe(etc: Path, context_id: int, user: str, device: str, yes: bool) -> None:
+def wipe(etc: Path, context: str, user: str, device: str, yes: bool) -> None:
     """Order a device to erase EVERYTHING on it, private data too, when it asks the next time.
 
     It must still be able to log in: do not change the user's password before the order is carried out.
@@ -167,28 +196,28 @@ def wipe(etc: Path, context_id: int, user: str, device: str, yes: bool) -> None:
     question = f"Erase the whole device {device}, with all private data on it?"
     if not yes and not click.confirm(question, err=True):
         sys.exit(WRONG)
-    _order(etc, _Named(context_id, user, device), Standing.WIPE)
+    _order(etc, _Named(context, user, device), Standing.WIPE)
 
 
 @devices.command("wipe-account")
 @_device
-def wipe_account(etc: Path, context_id: int, user: str, device: str) -> None:
+def wipe_account(etc: Path, context: str, user: str, device: str) -> None:
     """Order a device to erase this account and nothing else, when it asks the next time.
 
     A device that speaks no ActiveSync 16.1 cannot do so. It is blocked instead, and never wiped as a whole.
     """
-    _order(etc, _Named(context_id, user, device), Standing.WIPE_ACCOUNT)
+    _order(etc, _Named(context, user, device), Standing.WIPE_ACCOUNT)
 
 
 @devices.command()
 @_device
-def forget(etc: Path, context_id: int, user: str, device: str) -> None:
+def forget(etc: Path, context: str, user: str, device: str) -> None:
     """Forget a device with its state and what was decided of it. If it comes again it starts over."""
-    with _store(etc) as store:
-        found = _found(store, _Named(context_id, user, device))
+    with _opened(etc) as state:
+        found = _found(state, _Named(context, user, device))
         if found.fields.get(STANDING) in DONE:
             click.echo(f"warning: the order to wipe {device} is forgotten too", err=True)
-        store.forget(found.id)
+        state.store.forget(found.id)
     click.echo(f"{device}: forgotten")
 
 
@@ -205,18 +234,18 @@ def purge(etc: Path, days: int | None) -> None:
     unused = days or opening.loaded(etc).settings.device_expire_days
     if not unused:
         raise click.ClickException("devices do not expire here (devices.expire_days is 0): say --days")
-    with _store(etc) as store:
-        count = store.purge(timedelta(days=unused))
+    with _opened(etc) as state:
+        count = state.store.purge(timedelta(days=unused))
     click.echo(f"{count} devices forgotten")
 
 
 def _decide(etc: Path, named: _Named, standing: Standing | None) -> None:
-    with _store(etc) as store:
-        session, is_known = _session(store, named)
+    with _opened(etc) as state:
+        session, is_known = _session(state, named)
         if standing is None and not is_known:
             _missing(named)
-        before = store.fields(session).get(STANDING)
-        store.decide(session, standing)
+        before = state.store.fields(session).get(STANDING)
+        state.store.decide(session, standing)
     if before in DONE:
         click.echo(f"warning: the order to {before} is taken back", err=True)
     unseen = "" if is_known else " (never seen so far)"
@@ -224,60 +253,50 @@ def _decide(etc: Path, named: _Named, standing: Standing | None) -> None:
 
 
 def _order(etc: Path, named: _Named, standing: Standing) -> None:
-    with _store(etc) as store:
-        session = _found(store, named).id
-        store.decide(session, standing)
-        store.write_fields(session, {memory.WIPE_TOLD: None, memory.WIPE_FAILED: None})
+    with _opened(etc) as state:
+        session = _found(state, named).id
+        state.store.decide(session, standing)
+        state.store.write_fields(session, {memory.WIPE_TOLD: None, memory.WIPE_FAILED: None})
     click.echo(f"{session.device_id}: {standing} ordered")
 
 
 @contextmanager
-def _store(etc: Path, touches: bool = True) -> Iterator[SqlStateStore]:
+def _opened(etc: Path, touches: bool = True) -> Iterator[_State]:
     with opening.opened(etc) as databases:
         try:
-            yield SqlStateStore(databases, touches=touches)
+            yield _State(databases, SqlStateStore(databases, touches=touches))
         except (UsmError, ValueError) as error:
             raise click.ClickException(str(error)) from error
 
 
-def _session(store: SqlStateStore, named: _Named) -> tuple[SessionId, bool]:
+def _session(state: _State, named: _Named) -> tuple[SessionId, bool]:
     """The session that the arguments mean, and whether there is one."""
-    number = int(named.user) if named.user.isdecimal() else None
-    matching = [
-        each for each in store.remembered(named.context_id, number, ABOUT) if _is_of(each, named.user)
-    ]
+    context_id = state.context(named.context)
+    matching = state.remembered(context_id, named.user)
     for fold in (str, str.lower):
         for each in matching:
             if fold(each.id.device_id) == fold(named.device):
                 return each.id, True
-    users = {each.id.user_id for each in matching}
-    if number is not None:
-        users = {number}
+    number = state.user(context_id, named.user)
+    users = {each.id.user_id for each in matching} if number is None else {number}
     if len(users) != 1:
         raise click.ClickException(
-            f"no device of {named.user} in context {named.context_id} was ever seen: give the user's number"
+            f"no device of {named.user} in context {named.context} was ever seen: give the user's number"
         )
-    return SessionId(named.context_id, users.pop(), PROTOCOL, named.device), False
+    return SessionId(context_id, users.pop(), PROTOCOL, named.device), False
 
 
-def _found(store: SqlStateStore, named: _Named) -> Remembered:
-    session, is_known = _session(store, named)
+def _found(state: _State, named: _Named) -> Remembered:
+    session, is_known = _session(state, named)
     if not is_known:
         _missing(named)
-    return next(
-        each for each in store.remembered(session.context_id, session.user_id, ABOUT) if each.id == session
-    )
+    devices_of_user = state.store.remembered(session.context_id, session.user_id, ABOUT)
+    return next(each for each in devices_of_user if each.id == session)
 
 
 def _missing(named: _Named) -> None:
     click.echo(f"there is no device {named.device} of user {named.user}", err=True)
     sys.exit(WRONG)
-
-
-def _is_of(each: Remembered, user: str | None) -> bool:
-    if user is None:
-        return True
-    return user == str(each.id.user_id) or user.lower() in each.fields.get(LOGIN, "").lower().split()
 
 
 def _row(each: Remembered) -> _Row:

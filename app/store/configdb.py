@@ -17,7 +17,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Engine, Row, Select, column, func, select, table
+from sqlalchemy import (
+    Column,
+    Engine,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    column,
+    func,
+    select,
+    table,
+)
 from sqlalchemy.engine import URL
 
 from app.store.database import Database, Schema, ping
@@ -38,6 +51,15 @@ _mapping = table(
     column("db_schema"),
 )
 _pool = table("db_pool", column("db_pool_id"), column("url"), column("login"), column("password"))
+_context_names = table("login2context", column("cid"), column("login_info"))
+_user_names = Table(
+    "login2user",
+    MetaData(),
+    Column("cid", Integer),
+    Column("uid", String(128)),
+    Column("id", Integer),
+)
+"""In a context's own schema, so that it must be a table that can be sought there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +123,17 @@ class ConfigDb:
         if schema.context_id is None:
             raise ValueError(f"schema {schema.name} is not one of a configuration database")
         return self._database(self._place(schema.context_id))
+
+    def context_named(self, name: str) -> int | None:
+        """The context of a login mapping; ``None`` if there is none of that name."""
+        query = select(_context_names.c.cid).where(_context_names.c.login_info == name)
+        return next((int(row.cid) for row in self._ask(query)), None)
+
+    def user_named(self, context_id: int, name: str) -> int | None:
+        """The user who logs in so; ``None`` if there is none in the context."""
+        query = select(_user_names.c.id).where(_user_names.c.cid == context_id, _user_names.c.uid == name)
+        number = self.database(context_id).read(lambda connection: connection.scalar(query))
+        return None if number is None else int(number)
 
     def check(self) -> None:
         """Ask the configuration database and every server in use. Raises ``StoreUnavailable``."""

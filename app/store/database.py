@@ -127,6 +127,16 @@ class Databases(Protocol):
         """The database of a schema as it is, whatever tables it has: for migrations."""
         ...
 
+    def context_named(self, name: str) -> int | None:
+        """The context that the groupware calls so; ``None`` where it is unknown, or nothing is known of names. Raises
+        ``StoreUnavailable``."""
+        ...
+
+    def user_named(self, context_id: int, name: str) -> int | None:
+        """The user of a context who logs in so; ``None`` as with :meth:`context_named`. Raises ``UnknownContext``,
+        ``StoreUnavailable``."""
+        ...
+
     def check(self) -> None:
         """Ask for a sign of life. Raises ``StoreUnavailable``, which says what is down."""
         ...
@@ -181,6 +191,14 @@ class SingleDatabase:
     def unprepared(self, schema: Schema) -> Database:
         """See :class:`Databases`."""
         return self._database
+
+    def context_named(self, name: str) -> int | None:
+        """Nothing is known of names here."""
+        return None
+
+    def user_named(self, context_id: int, name: str) -> int | None:
+        """Nothing is known of names here."""
+        return None
 
     def check(self) -> None:
         """See :class:`Databases`."""

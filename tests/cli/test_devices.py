@@ -137,6 +137,13 @@ def test_a_device_may_be_decided_about_before_it_comes(etc: Path, store: SqlStat
     assert "give the user's number" in done.stderr
 
 
+def test_a_context_that_nobody_knows_is_named(etc: Path, store: SqlStateStore) -> None:
+    for words in (("list", "--context", "example.org"), ("block", "example.org", "3", "phone1")):
+        done = call(etc, *words)
+        assert done.exit_code == 1
+        assert "there is no context example.org" in done.stderr
+
+
 def test_ids_that_differ_in_letters_only_are_told_apart(etc: Path, store: SqlStateStore) -> None:
     store.write_fields(session("PHONE1"), {"usm.device.login": "anton"})
     call(etc, "block", "1", "anton", "PHONE1")

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, text
 
-from app.store import SingleDatabase, SqlStateStore
+from app.store import SingleDatabase, SqlStateStore, open_databases
 from app.store.migrations import migrate
 from app.usm.devices import Standing
 from app.usm.model import SessionId
 from app.usm.ports import STANDING, StateStore
 from tests.eas.phone import CONTACTS, World, tree
+from tests.store.groupware import Groupware
 
 Opener = Callable[[], SqlStateStore]
 TWO_SCHEMAS = ["sqlite memory", pytest.param("configdb", marks=pytest.mark.mariadb)]
@@ -201,4 +202,30 @@ def test_a_remembered_device_costs_no_statement_more() -> None:
         about = [each for each in seen if "standing" in each or "USMSessionFields" in each]
         assert len(about) == 1, seen
         assert about[0].startswith("SELECT")
+    databases.close()
+
+
+@pytest.mark.mariadb
+def test_contexts_and_users_are_known_by_their_names(groupware: Groupware) -> None:
+    groupware.configdb("CREATE TABLE login2context (cid INT UNSIGNED, login_info VARCHAR(128))")
+    groupware.configdb("INSERT INTO login2context VALUES (2, '2'), (2, 'example.org')")
+    schema = groupware.schema("6")
+    groupware.server.execute(
+        "CREATE TABLE login2user (cid INT UNSIGNED, uid VARCHAR(128), id INT UNSIGNED)", database=schema
+    )
+    groupware.server.execute(
+        "INSERT INTO login2user VALUES (2, 'berta', 4), (3, 'anton', 9)", database=schema
+    )
+    databases = open_databases(None, groupware.etc)
+    assert databases.context_named("example.org") == 2
+    assert databases.context_named("example.com") is None
+    assert databases.user_named(2, "berta") == 4
+    assert databases.user_named(2, "anton") is None
+    databases.close()
+
+
+def test_a_database_of_our_own_knows_no_names() -> None:
+    databases = SingleDatabase("sqlite://")
+    assert databases.context_named("example.org") is None
+    assert databases.user_named(1, "anton") is None
     databases.close()
