@@ -38,19 +38,35 @@ def occurrences(
     listed = list(events)
     exceptions = store.exceptions(connection, cid, [event.id for event in listed if event.is_series])
     for event in listed:
-        if not event.is_series:
-            if overlaps(event, first, last, tz):
-                yield event
-            continue
-        gone = {*(event.fields.get("deleted") or ())}
-        gone |= {each.fields["original"] for each in exceptions.get(event.id, ())}
-        # Whole days may begin earlier or later than their midnight in UTC.
-        slack = DAY_MS if event.full_time else 0
-        for _, moment in Series.of(event).between(first - slack, last + slack, event.end - event.start):
-            if moment not in gone:
-                occurrence = as_occurrence(event, moment)
-                if overlaps(occurrence, first, last, tz):
-                    yield occurrence
+        yield from _spread(event, exceptions.get(event.id, ()), first, last, tz)
+
+
+def touching(
+    connection: sa.Connection, cid: int, events: Iterable[Event], first: int, last: int, tz: str
+) -> set[int]:
+    """Which of some appointments have anything between two moments; of a series no more is looked at than the first
+    occurrence that has."""
+    listed = list(events)
+    exceptions = store.exceptions(connection, cid, [event.id for event in listed if event.is_series])
+    return {
+        event.id for event in listed if any(_spread(event, exceptions.get(event.id, ()), first, last, tz))
+    }
+
+
+def _spread(event: Event, exceptions: Sequence[Event], first: int, last: int, tz: str) -> Iterator[Event]:
+    """What happens of one appointment."""
+    if not event.is_series:
+        if overlaps(event, first, last, tz):
+            yield event
+        return
+    gone = {*(event.fields.get("deleted") or ()), *(each.fields["original"] for each in exceptions)}
+    # Whole days may begin earlier or later than their midnight in UTC.
+    slack = DAY_MS if event.full_time else 0
+    for _, moment in Series.of(event).between(first - slack, last + slack, event.end - event.start):
+        if moment not in gone:
+            occurrence = as_occurrence(event, moment)
+            if overlaps(occurrence, first, last, tz):
+                yield occurrence
 
 
 def overlaps(event: Event, first: int, last: int, tz: str) -> bool:

@@ -8,9 +8,12 @@ series' time zone. Positions count from 1 and count deleted occurrences too.
 
 from __future__ import annotations
 
+import threading
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cached_property
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +29,7 @@ _TYPES = {name: number for number, name in _FREQUENCIES.items()}
 _LAST = 5
 # No series is looked at further than that many occurrences.
 _MOST = 20_000
+_EVER = 10**16
 PATTERN = ("recurrence_type", "interval", "days", "day_in_month", "month", "until", "occurrences")
 
 
@@ -44,31 +48,17 @@ class Series:
         """The occurrences of an event that repeats."""
         return cls(event.start, event.fields["rrule"], zone_of(event.fields))
 
-    @cached_property
-    def _rrule(self) -> rrule:
-        parts = parsed(self._rule)
-        until = parts.pop("UNTIL", None)
-        if parts.get("FREQ") not in _TYPES:
-            raise ValueError(f"FREQ={parts.get('FREQ')}")
-        made = rrulestr(unparsed(parts), dtstart=self._begin)
-        if not isinstance(made, rrule):
-            raise ValueError(self._rule)
-        return made.replace(until=self._until(until)) if until else made
-
-    def _until(self, text: str) -> datetime:
-        last = _local_until(text, self._zone)
-        return last + timedelta(days=1, microseconds=-1) if len(text) == 8 else last
+    @property
+    def _expansion(self) -> Expansion:
+        return _expansion(self._begin, self._rule, self._zone)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Position and beginning of every occurrence, in order."""
-        for position, local in enumerate(self._rrule, 1):
-            if position > _MOST:
-                return
-            yield position, _moment(local, self._zone)
+        return self._expansion.since(-_EVER)
 
     def between(self, first: int, last: int, duration: int) -> Iterator[tuple[int, int]]:
         """The occurrences that end after ``first`` and begin before ``last``."""
-        for position, moment in self:
+        for position, moment in self._expansion.since(first - duration):
             if moment >= last:
                 return
             if moment + duration > first or (not duration and moment >= first):
@@ -80,21 +70,67 @@ class Series:
 
     def position(self, moment: int) -> int | None:
         """The position of the occurrence that begins then."""
-        for number, each in self:
-            if each >= moment:
-                return number if each == moment else None
-        return None
+        number, each = next(self._expansion.since(moment), (0, None))
+        return number if each == moment else None
 
     def on_day(self, day: int) -> int | None:
         """The beginning of the occurrence that begins on a day of UTC (a Date)."""
-        for _, moment in self:
-            if moment // DAY_MS * DAY_MS >= day // DAY_MS * DAY_MS:
-                return moment if moment // DAY_MS == day // DAY_MS else None
-        return None
+        _, moment = next(self._expansion.since(day // DAY_MS * DAY_MS), (0, None))
+        return moment if moment is not None and moment // DAY_MS == day // DAY_MS else None
 
     def first(self) -> int | None:
         """When the first occurrence begins; the given start need not fit the rule."""
         return next((moment for _, moment in self), None)
+
+
+class Expansion:
+    """The beginnings of a series in order, worked out as far as somebody has asked, and kept."""
+
+    def __init__(self, moments: Iterator[int]) -> None:
+        self._rest = moments
+        self._known: list[int] = []
+        self._lock = threading.Lock()
+
+    def since(self, moment: int) -> Iterator[tuple[int, int]]:
+        """Position, from 1, and beginning of those that begin then or later."""
+        index = self._index(moment)
+        while index < len(self._known) or self._grow(index):
+            yield index + 1, self._known[index]
+            index += 1
+
+    def _index(self, moment: int) -> int:
+        while (not self._known or self._known[-1] < moment) and self._grow(len(self._known)):
+            pass
+        return bisect_left(self._known, moment)
+
+    def _grow(self, index: int) -> bool:
+        """Whether there is an occurrence of this index."""
+        with self._lock:
+            while index >= len(self._known):
+                following = next(self._rest, None)
+                if following is None:
+                    return False
+                self._known.append(following)
+        return True
+
+
+@lru_cache(maxsize=2048)
+def _expansion(begin: datetime, rule: str, zone: tzinfo) -> Expansion:
+    parts = parsed(rule)
+    until = parts.pop("UNTIL", None)
+    if parts.get("FREQ") not in _TYPES:
+        raise ValueError(f"FREQ={parts.get('FREQ')}")
+    made = rrulestr(unparsed(parts), dtstart=begin)
+    if not isinstance(made, rrule):
+        raise ValueError(rule)
+    if until:
+        made = made.replace(until=_last_moment(until, zone))
+    return Expansion(_moment(local, zone) for local in islice(made, _MOST))
+
+
+def _last_moment(text: str, zone: tzinfo) -> datetime:
+    last = _local_until(text, zone)
+    return last + timedelta(days=1, microseconds=-1) if len(text) == 8 else last
 
 
 def zone_of(fields: Mapping[str, Any]) -> str | None:

@@ -383,18 +383,22 @@ def _spread(
         return [_Entry(event, view) for event in events]
     first, last = bounds
     zone = call.user.timezone
-    found = list(conflicts.occurrences(connection, call.cid, events, first, last, zone))
     if whole:
-        ids = {event.id for event in found}
+        ids = conflicts.touching(connection, call.cid, events, first, last, zone)
         return [_Entry(event, view) for event in events if event.id in ids]
-    places = {event.id: _places(event, last) for event in events if event.is_series}
+    found = list(conflicts.occurrences(connection, call.cid, events, first, last, zone))
+    spread = {each.id for each in found}
+    places = {
+        event.id: _places(event, first, last) for event in events if event.is_series and event.id in spread
+    }
     return [_Entry(each, view, places.get(each.id, {}).get(each.fields.get("original", 0))) for each in found]
 
 
-def _places(event: Event, last: int) -> dict[int, int]:
-    """Beginnings of the occurrences of a series up to a moment, and their positions."""
-    series = Series.of(event)
-    return {moment: position for position, moment in series.between(0, last + DAY_MS, 0)}
+def _places(event: Event, first: int, last: int) -> dict[int, int]:
+    """Beginnings of the occurrences of a series around a span of time, and their positions."""
+    duration = event.end - event.start + 2 * DAY_MS
+    found = Series.of(event).between(first - DAY_MS, last + DAY_MS, duration)
+    return {moment: position for position, moment in found}
 
 
 def _bounds(call: Call) -> tuple[int, int] | None:

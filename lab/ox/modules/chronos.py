@@ -356,10 +356,10 @@ def _spread(call: Call, connection: sa.Connection, view: FolderView, events: Seq
         return [_Seen(event, view) for event in events]
     first = chronos_fields.range_of(start, "rangeStart") if start else 0
     last = chronos_fields.range_of(end, "rangeEnd") if end else 4_102_444_800_000
-    found = list(conflicts.occurrences(connection, call.cid, events, first, last, call.user.timezone))
+    span = (first, last, call.user.timezone)
     if call.flag("expand"):
-        return [_Seen(event, view) for event in found]
-    ids = {event.id for event in found}
+        return [_Seen(event, view) for event in conflicts.occurrences(connection, call.cid, events, *span)]
+    ids = conflicts.touching(connection, call.cid, events, *span)
     return [_Seen(event, view) for event in events if event.id in ids]
 
 
