@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from app import config, main
+from app import config
 from app.config import ConfigError, Loaded, Settings
 from app.store.database import Databases, Schema
 from app.store.errors import DatabaseSettingsError
+from app.store.opening import open_databases
 from app.usm.errors import UsmError
 
 
@@ -28,7 +29,11 @@ def opened(etc: Path) -> Iterator[Databases]:
     """The databases that the settings lead to."""
     settings: Settings = loaded(etc).settings
     try:
-        databases = main.databases(settings)
+        # As app.main does it, without all that the service is made of: the deployment waits for these commands.
+        other = settings.configdb_properties
+        databases = open_databases(
+            settings.database_url or None, settings.etc, configdb=Path(other) if other else None
+        )
     except DatabaseSettingsError as error:
         raise click.ClickException(str(error)) from error
     try:

@@ -12,6 +12,7 @@ Exit statuses are part of the interface, the deployment decides by them:
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 from collections.abc import Callable
@@ -20,22 +21,38 @@ from typing import Final
 
 import click
 
-from app import config, main
+from app import config
 from app.cli import opening
-from app.cli.app_passwords import app_passwords
-from app.cli.devices import devices
 from app.cli.exits import TO_DO, WRONG
-from app.cli.held import held
-from app.cli.legacy import legacy
-from app.cli.status import status
 from app.store import migrations
 from app.store.database import Databases, Schema
 from app.usm.errors import UsmError
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
+GROUPS: Final = {
+    "app-passwords": "app.cli.app_passwords:app_passwords",
+    "devices": "app.cli.devices:devices",
+    "held": "app.cli.held:held",
+    "legacy": "app.cli.legacy:legacy",
+    "status": "app.cli.status:status",
+}
+"""Commands that stand in modules of their own, which are read when one of them is called."""
 
-@click.group(context_settings=_HELP)
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *GROUPS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in GROUPS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = GROUPS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings=_HELP)
 @click.option(
     "--etc",
     type=click.Path(path_type=Path, file_okay=False),
@@ -50,13 +67,6 @@ def usmctl(context: click.Context, etc: Path | None, verbose: bool) -> None:
         stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(message)s"
     )
     context.obj = etc or config.etc_directory()
-
-
-usmctl.add_command(devices)
-usmctl.add_command(app_passwords)
-usmctl.add_command(held)
-usmctl.add_command(legacy)
-usmctl.add_command(status)
 
 
 @usmctl.group()
@@ -102,6 +112,8 @@ def db_status(etc: Path) -> None:
 @click.pass_obj
 def check(etc: Path) -> None:
     """Check the settings, and whether OX and the database answer. Names what is wrong."""
+    from app import main
+
     loaded = opening.loaded(etc)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -10,10 +10,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
-from app.cli.usmctl import usmctl
+from app.cli.usmctl import GROUPS, usmctl
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -150,3 +151,18 @@ def test_it_runs_as_a_module(etc):
     command = [sys.executable, "-m", "app.cli", "--etc", str(etc), "db", "upgrade"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (found.returncode, found.stdout) == (0, f"{name(etc)}: changed\n")
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_a_command_in_a_module_of_its_own_is_found_by_its_name(name: str) -> None:
+    found = usmctl.get_command(click.Context(usmctl), name)
+    assert found is not None
+    assert found.name == name
+    assert name in usmctl.list_commands(click.Context(usmctl))
+
+
+def test_what_the_deployment_waits_for_reads_nothing_of_the_service() -> None:
+    """Of a half second that a command takes to start, it is the larger part."""
+    code = "import sys, app.cli.usmctl; print(*sorted({'app.main', 'app.web', 'app.ox', 'falcon'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
