@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from app.eas import kql
-from app.eas.errors import ConversionError
+from app.eas.errors import ConversionError, Malformed
 from app.eas.folders import CLASSES, exists_in, folder_number
 from app.eas.options import SMS
 from app.eas.schema.email import conversation_id
@@ -136,13 +136,13 @@ def _folders(conditions: Element) -> tuple[int, ...]:
 
 
 def read_range(text: str | None, most: int) -> tuple[int, int]:
-    """First and last of the results that are wanted, counted from 0. Raises ``ValueError`` for what is no range, and
+    """First and last of the results that are wanted, counted from 0. Raises ``Malformed`` for what is no range, and
     ``Refused`` 12 for one that goes beyond what is ever told."""
     if text is None:
         return 0, most - 1
     first, separator, last = text.strip().partition("-")
     if not (separator and _is_number(first) and _is_number(last) and int(first) <= int(last)):
-        raise ValueError(f"{text[:40]!r} is no range")
+        raise Malformed(f"{text[:40]!r} is no range")
     if int(last) >= most:
         raise Refused(SearchStatus.RANGE_EXCEEDED, f"range {text[:40]}, {most} are the most")
     return int(first), int(last)

@@ -236,6 +236,7 @@ def test_a_search_of_contacts_takes_nothing_for_a_wildcard(source, folders, word
 # -- people --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASCMD", 421, 3698, 3699, 132000)
 def test_people_of_the_directory_by_the_beginning_of_their_names(source):
     (berta,) = source.people("ber")
     assert (berta.name, berta.mail, berta.origin) == ("Berta Björnsen", BERTA, Origin.DIRECTORY)

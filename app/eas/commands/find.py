@@ -78,7 +78,7 @@ def _most(wishes: Element | None) -> int | None:
         return DEFAULT
     try:
         first, last = search_query.read_range(element.text, MOST)
-    except (ValueError, Refused):
+    except (Malformed, Refused):
         return None
     return last + 1 if first == 0 else None
 

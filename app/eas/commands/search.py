@@ -1,7 +1,6 @@
 """Search: the mailbox, the directory, and documents (MS-ASCMD 2.2.1.16, MS-ASDOC).
 
-* What is wrong with a search is told by the Status of its store; the command itself went well. Only a request without a
-  store has a Status of its own.
+* What is wrong with a search is told by the Status of its store; the command itself went well.
 * Range and Total are always there (Android 4 shows nothing without them, quirk 24), ``0-0`` and 0 where nothing was
   found; of the mailbox an empty Result as well (MS-ASCMD 2.2.3.155.3).
 * Results are those of the moment: nothing is kept between two pages of a search, so that RebuildResults asks for what
@@ -47,13 +46,12 @@ _Store = Callable[[Call, Element, Element | None], list[Element]]
 
 
 def handle(call: Call, root: Element) -> Answer:
-    """Raises ``Malformed``, ``SourceUnavailable``."""
-    store = required(root, f"{_PAGE}Store")
+    """Raises ``SourceUnavailable``."""
     try:
-        children = [_status(SearchStatus.SUCCESS), *_searched(call, store)]
+        children = [_status(SearchStatus.SUCCESS), *_searched(call, required(root, f"{_PAGE}Store"))]
     except Refused as error:
         children = [_status(error.status)]
-    except (Malformed, ValueError):
+    except Malformed:
         children = [_status(SearchStatus.PROTOCOL_ERROR)]
     except (UnknownSyncKey, FolderGone):
         children = [_status(SearchStatus.HIERARCHY_CHANGED)]
