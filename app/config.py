@@ -539,7 +539,7 @@ class Settings:
     max_devices: int = setting(
         "com.openexchange.usm.eas.devices.max",
         whole(0, 100_000),
-        "100",
+        "1000",
         "Devices of one user at most; a further one gets Status 177. 0: any number.",
     )
     max_twins: int = setting(

@@ -67,7 +67,7 @@ DONE: Final[Mapping[Standing, Standing]] = {
 class Limits:
     """``most`` devices of one user, ``twins`` of one kind; ``expire`` after so many days without use. 0: no limit."""
 
-    most: int = 100
+    most: int = 1000
     twins: int = 5
     expire: int = 180
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from app.cli.usmctl import usmctl
@@ -28,6 +29,10 @@ def devices(stack: Stack, *words: str) -> str:
 
 def decide(stack: Stack, word: str, phone: Phone, *more: str) -> str:
     return devices(stack, word, *more, "1", phone.login, phone.device_id)
+
+
+def metrics(stack: Stack) -> str:
+    return requests.get(f"http://127.0.0.1:{stack.admin_port}/usm/metrics", timeout=20).text
 
 
 def standing(stack: Stack, phone: Phone) -> str:
@@ -102,6 +107,7 @@ def test_a_waiting_phone_hears_of_it_soon(stack: Stack, new_phone: Callable[...,
     log = stack.app.text()
     assert f"{phone.device_id}: Ping refused with 200" in log
     assert "the device is blocked by an administrator" in log
+    assert 'usm_refused_devices_total{reason="blocked"}' in metrics(stack)
     decide(stack, "undecide", phone)
     assert phone.sync(folder) is not None
 
