@@ -97,6 +97,7 @@ _MEETINGS: Final = (
     *(Meeting(message, "uid-2", _INVITATION) for message in MeetingMessage),
     *(Meeting(MeetingMessage.REQUEST, "uid-3", {**_INVITATION, "recurrence": rule}) for rule in _RULES),
     Meeting(MeetingMessage.CANCELLATION, "uid-4", _INVITATION, START),
+    Meeting(MeetingMessage.REQUEST, "uid-5", _INVITATION, fixed=True),
 )
 
 _MAIL: Final[Mapping[str, Sequence[Any]]] = {

@@ -109,7 +109,8 @@ LAST: Final = 5
 class Recurrence:
     """The rule of a series. It ends after ``count`` occurrences, or with the last one that begins on ``until`` (a day
     where the series lives), or never. ``week``: 1 to 4, or :data:`LAST`. Several ``weekdays`` of a week of the month
-    mean the nth day that is any of them. ``regenerate``: a task whose next occurrence begins when this one is done.
+    mean the nth day that is any of them. ``first_weekday``: when the weeks of a weekly rule begin, ``None`` for Monday.
+    ``regenerate``: a task whose next occurrence begins when this one is done.
     """
 
     pattern: Pattern
@@ -160,12 +161,14 @@ class MeetingMessage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Meeting:
     """What a message tells of a meeting. ``fields``: some of :data:`CALENDAR_FIELDS`. ``occurrence``: when the series
-    lets the one occurrence begin that it is about, ``None`` for a whole series or a single meeting."""
+    lets the one occurrence begin that it is about, ``None`` for a whole series or a single meeting. ``fixed``: the
+    organizer wants no other time proposed."""
 
     message: MeetingMessage
     uid: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     occurrence: datetime | None = None
+    fixed: bool = False
 
 
 ADDRESS_PARTS: Final = ("street", "city", "state", "postal_code", "country")

@@ -85,6 +85,12 @@ def test_an_invitation_tells_all_that_a_mail_shows():
     }
 
 
+@pytest.mark.parametrize(("word", "fixed"), [("TRUE", True), ("true", True), ("FALSE", False), ("", False)])
+def test_an_organizer_may_want_no_other_time(word, fixed):
+    assert meeting_of(calendar(*TIMED, f"X-MICROSOFT-DISALLOW-COUNTER:{word}")).fixed is fixed
+    assert meeting_of(calendar(*TIMED)).fixed is False
+
+
 @pytest.mark.parametrize(
     ("lines", "start", "end", "all_day"),
     [

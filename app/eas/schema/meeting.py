@@ -122,10 +122,14 @@ def _recurrences(rule: Recurrence | None, times: calendar.Times, version: Versio
 
 def _identity(meeting: Meeting, version: Version) -> list[Element]:
     kind = INITIAL if meeting.message is MeetingMessage.REQUEST else UNSPECIFIED
-    of_14_1 = [Element("Email2:MeetingMessageType", kind)] if version >= Version.V14_1 else []
+    later = (
+        [Element("Email:DisallowNewTimeProposal", "1")] if meeting.fixed and version >= Version.V14_0 else []
+    )
+    if version >= Version.V14_1:
+        later.append(Element("Email2:MeetingMessageType", kind))
     if version < calendar.SINGLE_INSTANCES:
-        return [Element("Email:GlobalObjId", global_object_id(meeting.uid, meeting.occurrence)), *of_14_1]
-    return [*of_14_1, Element("Calendar:UID", calendar.uid_text(meeting.uid, ""))]
+        return [Element("Email:GlobalObjId", global_object_id(meeting.uid, meeting.occurrence)), *later]
+    return [*later, Element("Calendar:UID", calendar.uid_text(meeting.uid, ""))]
 
 
 def global_object_id(uid: str, occurrence: datetime | None = None) -> str:

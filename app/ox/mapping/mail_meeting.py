@@ -81,7 +81,8 @@ def meeting_of(data: bytes) -> Meeting | None:
     uid = values.line(event.get("UID")) if event is not None else None
     if event is None or not uid or not method or method == "PUBLISH":
         return None
-    return Meeting(_message(method, event), uid, _fields(event), _occurrence(event))
+    fixed = _word(event, "X-MICROSOFT-DISALLOW-COUNTER") == "TRUE"
+    return Meeting(_message(method, event), uid, _fields(event), _occurrence(event), fixed)
 
 
 def _message(method: str, event: Any) -> MeetingMessage:

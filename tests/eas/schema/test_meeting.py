@@ -52,6 +52,7 @@ def with_fields(**fields: Any) -> Meeting:
     return replace(REQUEST, fields={**MEETING, **fields})
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 265, 491, 532, 730, 936)
 def test_an_invitation_as_a_device_gets_it() -> None:
     assert request(REQUEST) == {
         "AllDayEvent": "0",
@@ -71,6 +72,7 @@ def test_an_invitation_as_a_device_gets_it() -> None:
     }
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 1000)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_the_mail_and_the_appointment_have_the_same_uid(version: Version) -> None:
     told = request(REQUEST, version)
@@ -98,6 +100,7 @@ def test_a_uid_of_outlook_is_its_own_object() -> None:
         assert uid.encode() in base64.b64decode(meeting.global_object_id(uid))
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 935, 679)
 def test_one_occurrence_names_its_day_in_the_object_and_is_an_exception() -> None:
     told = replace(REQUEST, occurrence=datetime(2026, 3, 9, 9, tzinfo=UTC))
     found = request(told)
@@ -109,6 +112,7 @@ def test_one_occurrence_names_its_day_in_the_object_and_is_an_exception() -> Non
     assert data[:16] + bytes(4) + data[20:] == whole
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 377, 424, 684, 792)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_a_series_is_told_with_its_rule(version: Version) -> None:
     rule = Recurrence(Pattern.MONTHLY_BY_WEEKDAY, weekdays=(0,), week=1, until=date(2026, 5, 4))
@@ -133,6 +137,7 @@ def test_a_whole_day_is_a_date() -> None:
         assert found["EndTime"] == "2026-03-04T00:00:00.000Z"
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 270)
 def test_an_invitation_of_next_to_nothing() -> None:
     for version in ADVERTISED:
         found = request(Meeting(MeetingMessage.REQUEST, "x", {"start": START}), version)
@@ -180,3 +185,10 @@ def test_a_message_that_does_not_say_when_has_no_meeting() -> None:
     assert "Email:MeetingRequest" not in found
     assert found["Email:MessageClass"].text == "IPM.Schedule.Meeting.Request"
     assert "Email:MeetingRequest" not in rendered(None, Version.V14_1)
+
+
+@pytest.mark.parametrize("version", Version)
+def test_where_no_other_time_is_wanted_a_device_proposes_none(version: Version) -> None:
+    told = request(Meeting(MeetingMessage.REQUEST, "x", MEETING, fixed=True), version)
+    assert told.get("DisallowNewTimeProposal") == ("1" if version >= Version.V14_0 else None)
+    assert "DisallowNewTimeProposal" not in request(REQUEST, version)
