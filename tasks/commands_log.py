@@ -34,8 +34,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
@@ -163,6 +165,10 @@ class Logged:
         began = time.monotonic()
         try:
             done = bool(getattr(self._connector, method)(*words, **options))
+        except ConnectError as error:
+            self._failed(number, began, error)
+            # pyinfra fails the step for errors of ssh only; for its own it would end without a word on what to do.
+            raise SSHException(str(error)) from error
         except BaseException as error:
             self._failed(number, began, error)
             raise

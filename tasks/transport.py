@@ -17,7 +17,16 @@ class _Transport(paramiko.Transport):
         try:
             return super().open_channel(*arguments, **named)
         except EOFError as error:
-            raise paramiko.SSHException("the host has ended the connection") from error
+            raise _ended() from error
+
+    def get_exception(self) -> Exception | None:
+        """Why the connection ended; its channels raise it when they are asked for anything (``sftp``)."""
+        error = super().get_exception()
+        return _ended() if isinstance(error, EOFError) else error
+
+
+def _ended() -> paramiko.SSHException:
+    return paramiko.SSHException("the host has ended the connection")
 
 
 def attentive(silence: int) -> Callable[..., paramiko.Transport]:
