@@ -2,6 +2,10 @@
 # is there already on a host without a way out. $3 is the folder where the last two that were installed are kept.
 set -e
 
+# One at a time: who comes next waits in install-room.sh. What dpkg starts must not hold the lock, so it stays out of sight.
+exec 9>"$3/lock"
+flock --wait 120 9
+
 # It gets to its end also when the connection breaks, and nobody is left to read what it says.
 said=$3/arriving/said
 exec 3>&1 4>&2 </dev/null >"$said" 2>&1
@@ -56,5 +60,5 @@ keep() {
     ls -t "$2"/*.deb "$2"/*.rpm 2>/dev/null | tail -n +3 | while read -r old; do rm -f "$old"; done
 }
 
-"install_$1" "$2"
+"install_$1" "$2" 9>&-
 keep "$2" "$3"

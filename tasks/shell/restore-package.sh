@@ -15,9 +15,12 @@ if [ ! -d "$folder/package" ]; then
     fi
     exit 0
 fi
-rm -rf "$packages/arriving"
-mkdir -p "$packages/arriving"
+mkdir -p "$packages"
 chmod 755 "$packages"
+# A package that is being installed there comes first.
+flock --wait 120 "$packages/lock" true
+rm -rf "$packages/arriving"
+mkdir "$packages/arriving"
 cp "$folder"/package/* "$packages/arriving/"
 for file in "$packages"/arriving/*; do
     chmod 644 "$file"
