@@ -23,9 +23,12 @@ ENVELOPE: Final = "http://schemas.microsoft.com/exchange/autodiscover/responsesc
 XML_TYPE: Final = "text/xml; charset=utf-8"
 CULTURE: Final = "en:us"
 
+PROTOCOL_ERROR: Final = 2
+"""A Status, told under Action (MS-ASCMD 2.2.3.177.1); the other two are codes of the service around it."""
 INVALID_REQUEST: Final = 600
 NO_SUCH_SCHEMA: Final = 601
 MESSAGES: Final = {
+    PROTOCOL_ERROR: "The address of mail is none",
     INVALID_REQUEST: "Invalid Request",
     NO_SUCH_SCHEMA: "Provider is not available",
 }
@@ -55,17 +58,20 @@ def read(body: bytes) -> str:
     """The address in a request, ``""`` where it names none. Raises :class:`AutodiscoverError`."""
     if not body.strip():
         return ""
-    request = _only(_parsed(body), "Request")
-    if request is None:
-        raise AutodiscoverError(INVALID_REQUEST, "no Request in the document")
+    requests = _all(_parsed(body), "Request")
+    if len(requests) != 1:
+        raise AutodiscoverError(INVALID_REQUEST, f"{len(requests)} times Request in the document")
+    request = requests[0]
     wanted = _text(request, "AcceptableResponseSchema")
     if not wanted:
         raise AutodiscoverError(INVALID_REQUEST, "no AcceptableResponseSchema")
     if wanted.lower().rstrip("/") != MOBILESYNC:
         raise AutodiscoverError(NO_SUCH_SCHEMA, f"schema {wanted[:200]!r} is not that of ActiveSync")
     address = _text(request, "EMailAddress")
-    if len(address) > MAX_ADDRESS or not address:
-        raise AutodiscoverError(INVALID_REQUEST, "no EMailAddress, or one that cannot be")
+    if not address:
+        raise AutodiscoverError(INVALID_REQUEST, "no EMailAddress")
+    if len(address) > MAX_ADDRESS or not address.isprintable() or " " in address:
+        raise AutodiscoverError(PROTOCOL_ERROR, "an EMailAddress that cannot be one")
     return address
 
 
@@ -86,6 +92,10 @@ def settings(account: Account) -> bytes:
 def failure(error: AutodiscoverError, clock: str, number: int) -> bytes:
     """The answer to a request that cannot be answered. ``clock``: the time of day; ``number``: under which the request
     is found in the log."""
+    if error.code == PROTOCOL_ERROR:
+        status, message = ("Status", str(error.code)), ("Message", MESSAGES[error.code])
+        action = ("Action", (("Error", (status, message, ("DebugData", str(error)))),))
+        return _document(_element(MOBILESYNC, "Response", ("Culture", CULTURE), action))
     response = _element(
         ENVELOPE,
         "Response",
@@ -108,17 +118,15 @@ def _parsed(body: bytes) -> etree._Element:
     return root
 
 
-def _only(parent: etree._Element, name: str) -> etree._Element | None:
-    """The child of this name in whatever namespace: devices disagree about that of the request."""
-    for child in parent:
-        if isinstance(child.tag, str) and etree.QName(child).localname.lower() == name.lower():
-            return child
-    return None
+def _all(parent: etree._Element, name: str) -> list[etree._Element]:
+    """The children of this name in whatever namespace: devices disagree about that of the request."""
+    named = (child for child in parent if isinstance(child.tag, str))
+    return [child for child in named if etree.QName(child).localname.lower() == name.lower()]
 
 
 def _text(parent: etree._Element, name: str) -> str:
-    child = _only(parent, name)
-    return "" if child is None else (child.text or "").strip()
+    found = _all(parent, name)
+    return (found[0].text or "").strip() if found else ""
 
 
 _Tree = tuple[str, object]

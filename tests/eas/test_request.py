@@ -111,12 +111,38 @@ def test_every_command_has_its_code(code: int) -> None:
     assert post(query(code=code), {}).name == BY_CODE[code].name
 
 
+@pytest.mark.requirement("MS-ASHTTP", 282, 283, 297)
 @pytest.mark.parametrize("version", list(Version))
 def test_every_version_in_both_forms(version: Version) -> None:
     plain = post("Cmd=Sync&DeviceId=a", {"ms-asprotocolversion": version.text})
     assert plain.version is post(query(version=version.value), {}).version is version
 
 
+@pytest.mark.requirement(
+    "MS-ASHTTP",
+    88,
+    92,
+    94,
+    435,
+    436,
+    486,
+    487,
+    511,
+    512,
+    513,
+    517,
+    524,
+    525,
+    526,
+    527,
+    528,
+    529,
+    530,
+    531,
+    532,
+    533,
+    534,
+)
 def test_the_parameters_of_a_base64_query() -> None:
     parameters = b"".join(
         bytes([tag, len(value)]) + value
@@ -235,11 +261,13 @@ def test_a_device_that_only_tries_an_account_is_known_as_such() -> None:
     assert not post("Cmd=FolderSync&DeviceId=validated").transient
 
 
+@pytest.mark.requirement("MS-ASHTTP", 186, 187, 443)
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "post", "PROPFIND"])
 def test_other_methods_are_501(method: str) -> None:
     assert refused("Cmd=Sync&DeviceId=a", method=method).response.status == 501
 
 
+@pytest.mark.requirement("MS-ASHTTP", 186)
 @pytest.mark.parametrize("text", ["Cmd=Foo&DeviceId=a", "Cmd=&DeviceId=a", "Cmd=Notify&DeviceId=a"])
 def test_unknown_commands_are_501(text: str) -> None:
     assert refused(text).response.status == 501
@@ -261,6 +289,7 @@ def test_a_missing_version_is_400() -> None:
     assert refused("Cmd=Sync&DeviceId=a", {}).response.status == 400
 
 
+@pytest.mark.requirement("MS-ASCMD", 7560)
 def test_version_1_0_is_505() -> None:
     assert refused("Cmd=Sync&DeviceId=a", {"ms-asprotocolversion": "1.0"}).response.status == 505
     assert refused(query(version=10)).response.status == 505
@@ -271,6 +300,7 @@ def test_version_bytes_that_are_not_served_are_400(number: int) -> None:
     assert refused(query(version=number)).response.status == 400
 
 
+@pytest.mark.requirement("MS-ASHTTP", 176, 188)
 @pytest.mark.parametrize(
     "text",
     [
@@ -292,6 +322,7 @@ def test_what_is_neither_plain_nor_base64_is_400(text: str) -> None:
     assert refused(text).response.status == 400
 
 
+@pytest.mark.requirement("MS-ASHTTP", 176, 177)
 @pytest.mark.parametrize("length", range(len(packed(key=b"\1\2\3\4"))))
 def test_a_base64_query_cut_anywhere_is_400(length: int) -> None:
     text = base64.b64encode(packed(key=b"\1\2\3\4")[:length]).decode()

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from app.eas.autodiscover import ENVELOPE, MOBILESYNC
-from app.usm.errors import SourceUnavailable
+from app.usm.errors import PasswordExpired, SourceUnavailable
 from app.web.auth import Schemes
 from app.web.places import Places, Rule
 from tests.fakes.source import ANTON
@@ -55,7 +55,12 @@ def error_code(answer: Any) -> str | None:
     return text(document(answer), "Response", "Error", "ErrorCode", namespace=ENVELOPE)
 
 
-@pytest.mark.requirement("MS-ASCMD", 8, 41, 1083, 1084, 1086, 1458, 1518, 1583, 1586, 2225, 2228, 3482, 1979)
+@pytest.mark.requirement("MS-ASHTTP", 445)
+@pytest.mark.requirement(
+    "MS-ASCMD", 8, 41, 806, 1027, 1028, 1029, 1030, 1083, 1084, 1085, 1086, 1458, 1459, 1460, 1461, 1518, 1519, 1520,
+    1521, 1583, 1584, 1585, 1586, 1979, 1980, 1981, 1982, 2225, 2228, 2479, 2480, 2481, 2482, 2561, 2562, 2563, 2564,
+    2623, 2624, 2625, 2626, 2859, 2860, 2861, 2862, 2883, 2884, 2885, 3482, 3484, 3815, 3890, 4648,
+)  # fmt: skip
 @pytest.mark.parametrize(
     "path", [PATH, "/Autodiscover/Autodiscover.xml", "/AutoDiscover/AutoDiscover.xml", PATH.upper()]
 )
@@ -107,7 +112,10 @@ def test_a_host_that_is_none_is_not_repeated(front):
     assert b"a b/c" not in answer.content
 
 
-@pytest.mark.requirement("MS-ASCMD", 1635, 1636, 1639, 1896)
+@pytest.mark.requirement(
+    "MS-ASCMD", 703, 806, 1474, 1475, 1476, 1477, 1635, 1636, 1637, 1638, 1639, 1640, 1641, 1642, 1896, 1897, 1898,
+    1899, 3799, 3815, 3818,
+)  # fmt: skip
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -115,7 +123,7 @@ def test_a_host_that_is_none_is_not_repeated(front):
         (asking(schema="x"), "601"),
         (asking(schema=""), "600"),
         (asking(""), "600"),
-        (asking("a" * 321), "600"),
+        (asking().replace(b"</Request>", b"</Request><Request/>"), "600"),
         (b"<Autodiscover/>", "600"),
         (b"<Autodiscover", "600"),
         (b"no xml", "600"),
@@ -126,6 +134,27 @@ def test_a_host_that_is_none_is_not_repeated(front):
 )
 def test_what_cannot_be_answered_is_an_error_in_the_answer(front, body, code):
     assert error_code(ask(front, body)) == code
+
+
+@pytest.mark.requirement(
+    "MS-ASCMD", 1474, 1475, 1476, 1631, 1632, 1633, 1634, 2691, 2692, 2693, 2694, 3998, 4001, 4002
+)
+@pytest.mark.parametrize("address", ["a" * 321, "a b@example.org", "a\tb@example.org"])
+def test_an_address_that_cannot_be_is_status_2(front, address):
+    root = document(ask(front, asking(address)))
+    error = ("Response", "Action", "Error")
+    assert text(root, *error, "Status") == "2"
+    assert text(root, *error, "Message")
+    assert text(root, *error, "DebugData")
+
+
+@pytest.mark.requirement("MS-ASHTTP", 704, 805, 806)
+def test_who_asks_with_an_expired_password_learns_where_to_change_it():
+    front = Front(credential_url="https://example.org/password")
+    front.provider.refuses[ANTON.login] = PasswordExpired("old")
+    answer = ask(front, asking())
+    assert answer.status_code == 457
+    assert answer.headers["X-MS-Credential-Service-Url"] == "https://example.org/password"
 
 
 def test_an_error_can_be_found_in_the_log(front, caplog):
@@ -171,7 +200,7 @@ def test_a_token_is_enough():
     assert text(root, "Response", "User", "EMailAddress") == ANTON.mail
 
 
-@pytest.mark.requirement("MS-ASCMD", 46)
+@pytest.mark.requirement("MS-ASCMD", 46, 47)
 def test_a_user_of_another_server_learns_that_one():
     other = f"https://eas2.example.org{ALIAS}"
     server = ("Response", "Action", "Settings", "Server", "Url")

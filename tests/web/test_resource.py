@@ -30,6 +30,7 @@ FOLDER_SYNC = encode(
 )
 
 
+@pytest.mark.requirement("MS-ASHTTP", 238, 239, 240, 241, 244, 247, 297, 319, 450, 2491)
 def test_options_names_versions_and_commands_and_has_no_body(front):
     answer = front.request("OPTIONS", headers=basic(ANTON.login))
     assert answer.status_code == 200
@@ -40,6 +41,28 @@ def test_options_names_versions_and_commands_and_has_no_body(front):
     assert answer.content == b""
 
 
+@pytest.mark.requirement(
+    "MS-ASHTTP",
+    1,
+    167,
+    169,
+    170,
+    172,
+    175,
+    201,
+    212,
+    218,
+    219,
+    228,
+    229,
+    261,
+    281,
+    284,
+    401,
+    521,
+    522,
+)
+@pytest.mark.requirement("MS-ASPROV", 60010)
 def test_a_command_is_answered_with_a_document(front):
     answer = front.command(body=FOLDER_SYNC)
     assert answer.status_code == 200
@@ -51,6 +74,7 @@ def test_a_command_is_answered_with_a_document(front):
     validate(answer.content, "14.1")
 
 
+@pytest.mark.requirement("MS-ASHTTP", 178)
 @pytest.mark.parametrize("method", ["OPTIONS", "POST", "GET", "PUT", "PROPFIND"])
 def test_without_credentials_every_method_is_answered_with_the_challenge(front, method):
     answer = front.request(method, query_string="Cmd=FolderSync&DeviceId=1")
@@ -59,6 +83,7 @@ def test_without_credentials_every_method_is_answered_with_the_challenge(front, 
     assert answer.content == b""
 
 
+@pytest.mark.requirement("MS-ASHTTP", 523)
 @pytest.mark.parametrize("method", ["OPTIONS", "POST"])
 @pytest.mark.parametrize("login", [ANTON.login, "nobody@example.org"])
 def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(front, method, login):
@@ -80,6 +105,7 @@ def test_a_login_in_latin_1_is_understood(front):
     assert answer.status_code == 200
 
 
+@pytest.mark.requirement("MS-ASHTTP", 180)
 @pytest.mark.parametrize(("version", "status"), [("12.1", 403), ("14.1", 200), ("16.1", 200)])
 def test_a_user_without_rights_is_refused_as_the_version_demands(front, version, status):
     front.provider.disabled.add(ANTON.login)
@@ -89,6 +115,7 @@ def test_a_user_without_rights_is_refused_as_the_version_demands(front, version,
         assert decode(answer.content).text_of("FolderHierarchy:Status") == "126"
 
 
+@pytest.mark.requirement("MS-ASHTTP", 180)
 def test_options_of_a_user_without_rights_is_forbidden(front):
     front.provider.disabled.add(ANTON.login)
     assert front.request("OPTIONS", headers=basic(ANTON.login)).status_code == 403
@@ -101,6 +128,7 @@ def test_other_methods_are_not_implemented(front, method):
     assert answer.content == b""
 
 
+@pytest.mark.requirement("MS-ASHTTP", 182, 441)
 @pytest.mark.parametrize(
     "path", ["/", ALIAS + "/", ALIAS.lower(), ALIAS + "/x", "/usm/health", "/usm/metrics"]
 )
@@ -114,6 +142,7 @@ def test_the_admin_listener_does_not_serve_devices(front):
     assert front.request("OPTIONS", port=ADMIN, headers=basic(ANTON.login)).status_code == 404
 
 
+@pytest.mark.requirement("MS-ASHTTP", 190, 287)
 @pytest.mark.parametrize(
     "error", [SourceUnavailable("OX is down", 17), StoreUnavailable("the database is down", 17)]
 )
@@ -140,6 +169,7 @@ def test_a_password_changed_in_the_middle_of_a_command_asks_for_the_new_one(fron
     assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
 
 
+@pytest.mark.requirement("MS-ASHTTP", 184)
 def test_a_defect_is_answered_without_its_inside_and_logged_with_it(front, caplog):
     def defect(name: str) -> None:
         raise RuntimeError("the secret inside")
@@ -310,6 +340,7 @@ PLACES = Places(
 )
 
 
+@pytest.mark.requirement("MS-ASHTTP", 207)
 @pytest.mark.requirement("MS-ASHTTP", 183, 224, 268, 285)
 @pytest.mark.parametrize("method", ["OPTIONS", "POST"])
 def test_a_user_of_another_server_is_sent_there_without_asking_ox(method):
@@ -336,6 +367,7 @@ def test_nobody_is_sent_to_the_server_that_was_asked(header):
     assert answer.status_code == 200
 
 
+@pytest.mark.requirement("MS-ASHTTP", 704, 805, 806)
 @pytest.mark.requirement("MS-ASHTTP", 608, 700, 1100, 804)
 @pytest.mark.parametrize(
     ("error", "status"), [(AccountBlocked("locked"), 456), (PasswordExpired("old"), 457)]
@@ -362,6 +394,7 @@ def test_without_a_page_to_change_it_an_expired_password_is_asked_for(front):
     assert front.command(body=FOLDER_SYNC).status_code == 456
 
 
+@pytest.mark.requirement("MS-ASHTTP", 706)
 @pytest.mark.requirement("MS-ASHTTP", 904)
 @pytest.mark.parametrize(("version", "sent"), [("14.1", False), ("16.0", True), ("16.1", True)])
 def test_a_device_that_must_return_cookies_gets_one_that_leads_to_this_node(version, sent):
