@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.device import CommandFailed, Phone, mail, recipients, search
+from lab.device import CommandFailed, Phone, mail, recipients, search, story
 from lab.device.calendar import add_event
 from lab.device.calendar_items import Change
 from tests.end_to_end.mail_world import MailWorld
@@ -200,3 +200,16 @@ def test_a_search_is_one_call_of_ox_however_many_folders(world: MailWorld, word:
     world.ox.forget_calls()
     assert search.search_mail(phone, word, classes=["Email"]).total == 1
     assert sum(world.ox.calls().values()) == 2  # one to search, one to read what was found
+
+
+def test_what_the_command_line_tells(world: MailWorld, word: str) -> None:
+    phone = world.phone()
+    deliver(world, f"Plan {word}")
+    lines: list[str] = []
+    story.look_for(phone, word, lines.append)
+    story.resolve_names(phone, ["berta", "nobody"], lines.append)
+    text = "\n".join(lines)
+    assert text.count(f"Plan {word}") == 2  # by Search and by Find
+    assert "userstore" in text
+    assert "Berta Björnsen <berta@example.org>" in text
+    assert "nobody: status 4" in text
