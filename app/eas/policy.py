@@ -2,7 +2,8 @@
 
 Rules
 
-* A setting that the administrator did not name has the value that restricts nothing.
+* A setting that the administrator did not name has the value that restricts nothing, and is sent with it, so that it
+  counts no longer on a device that had another one (MS-ASPROV 3.2.5.1.1). Where there is no such value it is left out.
 * When no password is wanted, the other password settings are left out; so is every empty list. An element is
   never sent empty.
 * A device gets what its version knows: 12.0 has no more than the settings of a password and of attachments; 2.5 has
@@ -71,6 +72,7 @@ def _switch(name: str, default: int, password: bool = False, since: Version = Ve
     return Rule(name, 0, 1, default, password, since)
 
 
+NO_LOCK: Final = policy_text.NO_LOCK
 _MAX_INTEGER: Final = 2**31 - 1
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -81,8 +83,8 @@ RULES: Final[Mapping[str, Rule]] = {
         _switch("PasswordRecoveryEnabled", 0, password=True, since=Version.V12_0),
         _switch("RequireStorageCardEncryption", 0),
         _switch("AttachmentsEnabled", 1, since=Version.V12_0),
-        Rule("MinDevicePasswordLength", 1, 16, None, password=True, since=Version.V12_0),
-        Rule("MaxInactivityTimeDeviceLock", 0, 9999, None, password=True, since=Version.V12_0),
+        Rule("MinDevicePasswordLength", 1, 16, 1, password=True, since=Version.V12_0),
+        Rule("MaxInactivityTimeDeviceLock", 0, 9999, NO_LOCK, password=True, since=Version.V12_0),
         Rule("MaxDevicePasswordFailedAttempts", 4, 16, None, password=True, since=Version.V12_0),
         Rule("MaxAttachmentSize", 0, _MAX_INTEGER, None, since=Version.V12_0),
         _switch("AllowSimpleDevicePassword", 1, password=True, since=Version.V12_0),
@@ -93,7 +95,7 @@ RULES: Final[Mapping[str, Rule]] = {
         _switch("RequireDeviceEncryption", 0),
         _switch("AllowUnsignedApplications", 1),
         _switch("AllowUnsignedInstallationPackages", 1),
-        Rule("MinDevicePasswordComplexCharacters", 1, 4, None, password=True),
+        Rule("MinDevicePasswordComplexCharacters", 1, 4, 1, password=True),
         _switch("AllowWiFi", 1),
         _switch("AllowTextMessaging", 1),
         _switch("AllowPOPIMAPEmail", 1),

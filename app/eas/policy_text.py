@@ -38,7 +38,7 @@ def document(values: Mapping[str, int]) -> str:
 
 
 def _registry(values: Mapping[str, int]) -> list[Characteristic]:
-    seconds = values.get("MaxInactivityTimeDeviceLock", NO_LOCK)
+    seconds = values["MaxInactivityTimeDeviceLock"]
     locks = seconds != NO_LOCK
     minutes = max(1, seconds // 60)
     parts: list[Characteristic] = [
@@ -49,7 +49,7 @@ def _registry(values: Mapping[str, int]) -> list[Characteristic]:
         (
             QUALITY,
             [
-                ("MinimumPasswordLength", values.get("MinDevicePasswordLength", 1)),
+                ("MinimumPasswordLength", values["MinDevicePasswordLength"]),
                 ("PasswordComplexity", STRONG if values["AlphanumericDevicePasswordRequired"] else ANY),
             ],
         ),

@@ -107,6 +107,7 @@ def test_a_user_without_mail_address_has_his_other_names() -> None:
 # --- blocked
 
 
+@pytest.mark.requirement("MS-ASCMD", 4876)
 def test_a_device_blocked_by_a_rule_gets_nothing_and_leaves_no_trace(version: Version) -> None:
     world = World(device_rules=DeviceRules(block=parse("type:Phone")))
     phone = world.phone(version)
@@ -244,6 +245,7 @@ def test_a_device_is_remembered_from_its_first_request_on(phone: Phone) -> None:
     assert fields["usm.device.login"].split()[0] == phone.session().user.login
 
 
+@pytest.mark.requirement("MS-ASCMD", 4980)
 def test_a_further_device_than_the_user_may_have_is_refused(version: Version) -> None:
     world = World(device_limits=Limits(2, 0, 0))
     first = world.phone(version, device_id="one").provision()

@@ -31,6 +31,28 @@ def by_version(phone: Phone, status: str) -> object:
     return 449 if phone.version is Version.V12_1 else status
 
 
+@pytest.mark.requirement(
+    "MS-ASPROV",
+    233,
+    234,
+    304,
+    308,
+    318,
+    417,
+    441,
+    466,
+    486,
+    495,
+    650,
+    654,
+    678,
+    688,
+    703,
+    966,
+    971,
+    66614,
+    66615,
+)
 def test_the_policy_goes_out_under_a_temporary_key(phone: Phone) -> None:
     reply = phone.ask_policy()
     assert reply.status == "1"
@@ -48,6 +70,7 @@ def test_the_temporary_key_opens_nothing(phone: Phone) -> None:
     assert refusal(phone) == by_version(phone, "144")
 
 
+@pytest.mark.requirement("MS-ASPROV", 419, 657, 661, 662)
 def test_the_final_key_comes_without_the_policy(phone: Phone) -> None:
     temporary = phone.ask_policy().text("Provision:PolicyKey")
     reply = phone.acknowledge(temporary)
@@ -115,6 +138,7 @@ def test_the_key_in_force_holds_until_a_new_one_is_acknowledged(phone: Phone) ->
     assert refusal(phone) is None
 
 
+@pytest.mark.requirement("MS-ASPROV", 475, 507, 692, 708)
 def test_an_old_temporary_key_is_a_mismatch(phone: Phone) -> None:
     old = phone.ask_policy().text("Provision:PolicyKey")
     phone.ask_policy()
@@ -123,6 +147,7 @@ def test_an_old_temporary_key_is_a_mismatch(phone: Phone) -> None:
     assert plain(reply.one("Provision:Policy")) == [WBXML, ("Status", "5")]
 
 
+@pytest.mark.requirement("MS-ASPROV", 761)
 @pytest.mark.parametrize("key", ["", "0", "1"])
 def test_an_acknowledgement_of_nothing_is_a_mismatch(key: str, phone: Phone) -> None:
     assert phone.acknowledge(key).one("Provision:Policy").text_of("Provision:Status") == "5"
@@ -142,6 +167,7 @@ def test_from_14_1_on_the_device_must_tell_of_itself(phone: Phone) -> None:
     assert reply.status == ("165" if phone.version >= Version.V14_1 else "1")
 
 
+@pytest.mark.requirement("MS-ASPROV", 1009, 1011, 1012)
 def test_what_the_device_tells_is_kept(world: World) -> None:
     phone = world.phone(Version.V16_1)
     phone.ask_policy()
@@ -149,6 +175,7 @@ def test_what_the_device_tells_is_kept(world: World) -> None:
     assert (fields["eas.device.Model"], fields["eas.device.OS"]) == ("Lab", "Test 1")
 
 
+@pytest.mark.requirement("MS-ASPROV", 690, 705)
 @pytest.mark.parametrize("kind", ["MS-WAP-Provisioning-XML", "x", ""])
 def test_another_kind_of_policy_is_not_known(kind: str, phone: Phone) -> None:
     information = phone.information()
@@ -164,6 +191,7 @@ def test_a_device_that_applies_the_policy_in_part_is_served_by_default(status: i
     assert refusal(phone) is None
 
 
+@pytest.mark.requirement("MS-ASPROV", 455, 461, 681, 684, 686, 687)
 @pytest.mark.parametrize(("status", "expected"), [(2, "139"), (3, "139"), (4, "145")])
 def test_a_device_that_applies_the_policy_in_part_can_be_refused(
     status: int, expected: str, version: Version
@@ -178,6 +206,7 @@ def test_a_device_that_applies_the_policy_in_part_can_be_refused(
     assert refusal(phone) == by_version(phone, "144")
 
 
+@pytest.mark.requirement("MS-ASPROV", 468, 499, 689, 709)
 def test_where_there_is_no_policy_the_device_is_told_so(version: Version) -> None:
     phone = World(provisioning=Provisioning.OFF).phone(version)
     assert plain(phone.ask_policy().one("Provision:Policy")) == [WBXML, ("Status", "2")]
@@ -227,6 +256,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.requirement("MS-ASPROV", 391, 393, 450, 497, 679, 704)
 @pytest.mark.parametrize("document", MALFORMED)
 def test_a_broken_document_is_status_2(document: object, phone: Phone) -> None:
     assert phone.send("Provision", document).status == "2"  # type: ignore[arg-type]
@@ -237,6 +267,25 @@ def setting_of(world: World, **policy_settings: str) -> dict[str, object]:
     return dict(plain(world.phone(Version.V16_1).ask_policy().one("Provision:EASProvisionDoc")))
 
 
+@pytest.mark.requirement(
+    "MS-ASPROV",
+    176,
+    177,
+    193,
+    195,
+    239,
+    405,
+    672,
+    673,
+    674,
+    676,
+    677,
+    868,
+    869,
+    870,
+    871,
+    18101,
+)
 def test_all_42_settings_can_be_sent(world: World) -> None:
     chosen = {name: str(rule.high) for name, rule in RULES.items()} | dict.fromkeys(LISTS, "one, two,,")
     document = setting_of(world, **chosen)
@@ -257,6 +306,7 @@ def test_nothing_in_the_policy_is_empty(world: World) -> None:
     assert all(setting_of(world, ApprovedApplicationList=" , ").values())
 
 
+@pytest.mark.requirement("MS-ASPROV", 106, 205, 245, 257, 266, 272, 333)
 @pytest.mark.parametrize("name", list(RULES))
 def test_a_value_out_of_range_is_refused_by_name(name: str) -> None:
     for value in (RULES[name].low - 1, RULES[name].high + 1, "x", ""):
@@ -288,6 +338,7 @@ def parms(document: str) -> dict[str, str]:
     return {parm.attrib["name"]: parm.attrib["value"] for parm in root.iter("parm")}
 
 
+@pytest.mark.requirement("MS-ASPROV", 965)
 def test_2_5_gets_the_policy_as_a_text() -> None:
     document = text_policy(
         DevicePasswordEnabled="1",
@@ -360,10 +411,22 @@ def test_12_0_gets_no_more_settings_than_it_knows() -> None:
         "AlphanumericDevicePasswordRequired",
         "PasswordRecoveryEnabled",
         "AttachmentsEnabled",
+        "MinDevicePasswordLength",
+        "MaxInactivityTimeDeviceLock",
         "AllowSimpleDevicePassword",
         "DevicePasswordExpiration",
         "DevicePasswordHistory",
     }
+
+
+@pytest.mark.requirement("MS-ASPROV", 652)
+def test_a_setting_that_is_taken_back_is_sent_with_the_value_that_restricts_nothing(world: World) -> None:
+    chosen = {"DevicePasswordEnabled": "1", "MinDevicePasswordLength": "8", "MaxInactivityTimeDeviceLock": "60"}
+    assert setting_of(world, **chosen)["MaxInactivityTimeDeviceLock"] == "60"
+    after = setting_of(world, DevicePasswordEnabled="1")
+    assert after["MinDevicePasswordLength"] == "1"
+    assert after["MaxInactivityTimeDeviceLock"] == "9999"
+    assert after["MinDevicePasswordComplexCharacters"] == "1"
 
 
 def test_the_policy_is_taken_anew_after_a_while_where_that_is_wanted(phone: Phone) -> None:

@@ -57,6 +57,8 @@ def newest(wipe: str) -> Phone:
     return phone
 
 
+@pytest.mark.requirement("MS-ASPROV", 653)
+@pytest.mark.requirement("MS-ASCMD", 5280, 7562)
 @pytest.mark.parametrize(
     "command",
     ["Sync", "FolderSync", "Ping", "Settings", "GetItemEstimate", "MoveItems", "SendMail", "ItemOperations"],
@@ -80,7 +82,7 @@ def test_before_14_0_a_device_without_a_key_gets_403() -> None:
     assert phone.raw("FolderSync", b"").status == 449
 
 
-@pytest.mark.requirement("MS-ASPROV", 493, 322, 6903)
+@pytest.mark.requirement("MS-ASPROV", 493, 321, 322, 6901, 6903, 653, 66612)
 def test_an_empty_provision_is_answered_by_the_order(newest: Phone, wipe: str) -> None:
     assert provision(newest) == [("Status", "1"), (wipe, "")]
 
@@ -122,7 +124,7 @@ def test_ios_5_says_beside_the_element_that_it_is_done(lost: Phone) -> None:
     assert stands(lost) == Standing.WIPED
 
 
-@pytest.mark.requirement("MS-ASPROV", 665, 666, 66603, 66604)
+@pytest.mark.requirement("MS-ASPROV", 665, 666, 701, 66603, 66604, 66605)
 def test_a_device_that_failed_gets_the_order_again(newest: Phone, wipe: str) -> None:
     assert provision(newest, acknowledge(wipe, FAILED)) == [("Status", "2"), (wipe, "")]
     assert stands(newest) == ORDERED[wipe]
@@ -140,6 +142,12 @@ def test_only_what_was_ordered_is_acknowledged(newest: Phone, wipe: str) -> None
 def test_an_acknowledgement_that_says_nothing_counts_as_the_question(status: str, lost: Phone) -> None:
     assert provision(lost, acknowledge(status=status)) == [("Status", "1"), ("RemoteWipe", "")]
     assert stands(lost) == Standing.WIPE
+
+
+@pytest.mark.requirement("MS-ASPROV", 654, 66614)
+def test_without_an_order_none_is_handed_out(phone: Phone) -> None:
+    reply = phone.ask_policy()
+    assert [element for name in WIPES for element in reply.all(f"Provision:{name}")] == []
 
 
 @pytest.mark.parametrize("element", WIPES)
@@ -160,6 +168,7 @@ def test_a_wiped_device_stays_out_until_it_is_forgotten(newest: Phone, wipe: str
     assert anew.start(CONTACTS).sync(CONTACTS).root is None
 
 
+@pytest.mark.requirement("MS-ASPROV", 66605, 66612, 66613)
 def test_the_account_alone_is_never_made_the_whole_device() -> None:
     for version in (Version.V12_1, Version.V14_1, Version.V16_0):
         phone = World().phone(version).start(CONTACTS)
