@@ -39,7 +39,7 @@ def rules(draw):
         month=draw(st.integers(1, 12)) if yearly else 0,
         count=draw(st.integers(1, 999)) if end == "count" else None,
         until=draw(DAYS) if end == "until" else None,
-        first_weekday=draw(st.none() | st.integers(0, 6)) if pattern is Pattern.WEEKLY else None,
+        first_weekday=draw(st.none() | st.integers(1, 6)) if pattern is Pattern.WEEKLY else None,
     )
 
 
@@ -173,6 +173,7 @@ def test_text_gives_back_every_rule_in_every_zone_of_the_world(rule, zone, at, a
         ("FREQ=DAILY;BYDAY=SA,SU", Recurrence(Pattern.WEEKLY, weekdays=(5, 6))),
         ("FREQ=WEEKLY", Recurrence(Pattern.WEEKLY, weekdays=(2,))),
         ("FREQ=WEEKLY;WKST=SU;BYDAY=MO", Recurrence(Pattern.WEEKLY, weekdays=(0,), first_weekday=6)),
+        ("FREQ=WEEKLY;WKST=MO;BYDAY=MO", Recurrence(Pattern.WEEKLY, weekdays=(0,))),
         ("FREQ=MONTHLY", Recurrence(Pattern.MONTHLY_BY_DAY, day=15)),
         ("FREQ=MONTHLY;WKST=MO;BYMONTHDAY=7", Recurrence(Pattern.MONTHLY_BY_DAY, day=7)),
         (

@@ -7,7 +7,8 @@ Rules
 * ``TruncationSize`` counts bytes of what is delivered. Cuts fall between characters, in HTML between tags.
 * ``AllOrNone`` passes over a form that does not fit; where none fits, the Body tells the size and has no Data.
 * A device may send RTF (clients of old do); it is kept as text.
-* ``Truncated`` is sent only when it is 1 (Windows Phone 8 stops otherwise, quirk 6).
+* ``Truncated`` is sent only when it is 1 (Windows Phone 8 stops otherwise, quirk 6), and with signed or encrypted mail
+  (MS-ASCMD 2.2.3.110.3), of which that phone is not known to complain.
 * MIME goes out as it is, and that of signed or encrypted mail whole (ZP-1154): half a signature is none.
 * Up to 2.5 a body lies in the page of its item, as text; of a message also as MIME (:data:`PAGES`).
 * A BodyPart is the message without what it quotes: as HTML, beside the Body.
@@ -127,7 +128,8 @@ def render(body: Body, options: Options, version: Version, whole: bool = False) 
         form = _form(body, preference, options, whole)
         if form.fits or not preference.all_or_none:
             data = form.cut()
-            return _element(form, data, _preview(body, form, data, version))
+            told = whole and preference.type == MIME
+            return _element(form, data, _preview(body, form, data, version), told)
         passed_over.append(form)
     return _element(passed_over[0], None, "")
 
@@ -167,7 +169,8 @@ def _plain_text(body: Body) -> str:
     return html.to_text(body.text) if body.kind is BodyKind.HTML else safe(body.text)
 
 
-def _element(form: _Form, data: bytes | None, preview: str) -> Element:
+def _element(form: _Form, data: bytes | None, preview: str, told: bool = False) -> Element:
+    """``told``: that nothing is cut is said too."""
     truncated = data is None or len(data) < len(form.data)
     value: Element | None = None
     if data or not truncated:
@@ -178,7 +181,7 @@ def _element(form: _Form, data: bytes | None, preview: str) -> Element:
         children=[
             Element("AirSyncBase:Type", str(form.preference.type)),
             Element("AirSyncBase:EstimatedDataSize", str(len(form.data))),
-            Element("AirSyncBase:Truncated", "1") if truncated else None,
+            Element("AirSyncBase:Truncated", "1" if truncated else "0") if truncated or told else None,
             value,
             Element("AirSyncBase:Preview", preview) if preview else None,
         ],

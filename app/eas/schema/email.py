@@ -44,6 +44,7 @@ UNKNOWN_SENDER: Final = Address("unknown@unknown.invalid", "?")
 UNKNOWN_DATE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FOLLOW_UP: Final = "for Follow Up"
 FLAG_CLEAR, FLAG_COMPLETE, FLAG_ACTIVE = "0", "1", "2"
+_FLAG_DATES: Final = ("Tasks:StartDate", "Tasks:DueDate", "Tasks:UtcStartDate", "Tasks:UtcDueDate")
 REPLIED, FORWARDED = "1", "3"
 """LastVerbExecuted (MS-ASEMAIL 2.2.2.43)."""
 SEND: Final = "Email2:Send"
@@ -108,7 +109,22 @@ def _read_flag(element: Element) -> bool:
     status = (element.text_of("Email:Status") or FLAG_CLEAR).strip()
     if status not in (FLAG_CLEAR, FLAG_COMPLETE, FLAG_ACTIVE):
         raise ConversionError(f"Flag status {status[:20]!r} is none of 0, 1, 2")
+    if status == FLAG_ACTIVE:
+        _check_dates(element)
     return status == FLAG_ACTIVE
+
+
+def _check_dates(flag: Element) -> None:
+    """The dates of a flag have no place in the source, and yet must make sense: all four or none, and the end not
+    before the beginning (MS-ASEMAIL 2.2.2.31)."""
+    texts = {tag: (flag.text_of(tag) or "").strip() for tag in _FLAG_DATES}
+    if not any(texts.values()):
+        return
+    if not all(texts.values()):
+        raise ConversionError("a flag has some of its four dates, and not the others")
+    start, due, utc_start, utc_due = map(table.parse_moment, texts.values())
+    if due < start or utc_due < utc_start:
+        raise ConversionError("what a flag reminds of is due before it begins")
 
 
 def _write_flag(tag: str, value: bool) -> Element:

@@ -27,6 +27,7 @@ ROWS: Final[Sequence[Row]] = (
 BY_TAG: Final = table.by_tag(ROWS)
 
 MESSAGE_CLASS: Final = "IPM.StickyNote"
+_CLASS: Final = "Notes:MessageClass"
 _PAGES: Final = ("Notes:", "AirSyncBase:")
 
 
@@ -36,7 +37,7 @@ def render(fields: Mapping[str, Any], options: Options, version: Version) -> lis
     modified = fields.get("modified")
     return [
         *table.write(ROWS, {**fields, "subject": line(fields.get("subject") or "")}, version),
-        Element("Notes:MessageClass", MESSAGE_CLASS),
+        Element(_CLASS, MESSAGE_CLASS),
         *([] if modified is None else [Element("Notes:LastModifiedDate", _compact(modified))]),
         *body.elements(text, options, version, body.NOTES),
     ]
@@ -58,10 +59,17 @@ def read_change(elements: Sequence[Element]) -> dict[str, Any]:
     return cleared | _read(elements)
 
 
+def _is_class(text: str) -> bool:
+    """MessageClass of a note, or of a kind of notes (MS-ASNOTE 2.2.2.5)."""
+    return text in ("", MESSAGE_CLASS) or text.startswith(f"{MESSAGE_CLASS}.")
+
+
 def _read(elements: Sequence[Element]) -> dict[str, Any]:
     for element in elements:
         if not element.name.startswith(_PAGES):
             raise ConversionError(f"{element.name} does not belong to a note")
+        if element.name == _CLASS and not _is_class(element.text.strip()):
+            raise ConversionError(f"{element.text[:40]!r} is no class of notes")
     fields = table.read(BY_TAG, elements)
     with suppress(LookupError):
         fields["body"] = body.find(elements, body.NOTES, rich=True)

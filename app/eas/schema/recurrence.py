@@ -7,6 +7,7 @@ Until, and where CalendarType and FirstDayOfWeek live.
 * Occurrences counts more than Until, and never both are sent.
 * Only the Gregorian calendar, under its many names, is understood; a rule of another one would fall on other days.
 * ``Interval`` 0 is 1. A daily rule with days of the week is a weekly one.
+* A weekly rule always tells when its weeks begin; where nobody says, that is Monday, as in iCalendar.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from app.wbxml.element import Element
 MAX_INTERVAL: Final = 999
 MAX_COUNT: Final = 999
 EVERY_DAY: Final = 127
+MONDAY: Final = 0
 GREGORIAN: Final = "1"
 GREGORIAN_CALENDARS: Final = frozenset((0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12))
 """CalendarType values with the months and days of the Gregorian calendar; only their years have other names."""
@@ -110,8 +112,8 @@ def write(rule: Recurrence, page: Page, version: Version, until: Callable[[date]
     children += [Element(page.tag(name), str(values[name])) for name in QUALIFIERS[rule.pattern]]
     if version >= Version.V14_0 and rule.pattern not in (Pattern.DAILY, Pattern.WEEKLY):
         children.append(Element(page.tag("CalendarType"), GREGORIAN))
-    if version >= Version.V14_1 and rule.pattern is Pattern.WEEKLY and rule.first_weekday is not None:
-        children.append(Element(page.tag("FirstDayOfWeek"), str((rule.first_weekday + 1) % 7)))
+    if version >= Version.V14_1 and rule.pattern is Pattern.WEEKLY:
+        children.append(Element(page.tag("FirstDayOfWeek"), str(((rule.first_weekday or MONDAY) + 1) % 7)))
     return children
 
 
@@ -139,7 +141,7 @@ def read(element: Element, page: Page, until: Callable[[str], date]) -> Recurren
         month=used.get("MonthOfYear", 0),
         count=count,
         until=until(last) if last.strip() and count is None else None,
-        first_weekday=None if first is None else (first - 1) % 7,
+        first_weekday=((first - 1) % 7 or None) if first is not None and pattern is Pattern.WEEKLY else None,
         regenerate=bool(numbers.get("Regenerate")),
     )
 

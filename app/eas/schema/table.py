@@ -22,7 +22,7 @@ from app.wbxml.element import Element
 MAX_TEXTS: Final = 300
 """Most entries of a list (MS-ASCNTC 2.2.2.14, MS-ASEMAIL 2.2.2.16)."""
 MAX_PICTURE: Final = 48 * 1024
-"""Longest Picture that devices take, in characters of base64 (MS-ASCNTC 2.2.2.56)."""
+"""Longest Picture, in characters of base64 (MS-ASCNTC 2.2.2.58)."""
 MAX_MAIL: Final = 1024
 """Characters of an address that are kept: no real one is longer, and reading endless ones takes its time."""
 NOON: Final = time(12)
@@ -134,6 +134,8 @@ def _write_picture(tag: str, value: bytes) -> Element | None:
 
 def _read_picture(element: Element) -> bytes | None:
     text = "".join(element.text.split())
+    if len(text) > MAX_PICTURE:
+        raise ConversionError(f"{element.name} is longer than {MAX_PICTURE} characters")
     try:
         return base64.b64decode(text, validate=True) or None
     except (binascii.Error, ValueError):

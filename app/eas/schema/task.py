@@ -242,8 +242,12 @@ def _read_recurrence(element: Element, fields: Mapping[str, Any]) -> dict[str, A
     if (element.text_of("Tasks:DeadOccur") or "").strip() == "1":
         return {"recurrence": None}
     rule = recurrence.read(element, recurrence.TASKS, lambda last: parse_moment(last).date())
-    found: dict[str, Any] = {"recurrence": rule}
     start = element.find("Tasks:Start")
-    if fields.get("start") is None and start is not None and start.text.strip():
-        found["start"] = DAY.read(start)
-    return found
+    begins = None if start is None else DAY.read(start)
+    if rule is not None and begins is None:
+        raise ConversionError("a recurrence of a task does not say when it begins")
+    return (
+        {"recurrence": rule}
+        if fields.get("start") or begins is None
+        else {"recurrence": rule, "start": begins}
+    )

@@ -56,7 +56,7 @@ def of_rule(text: str, first: date, clock: Clock) -> Recurrence | None:
             interval=max(int(parts.get("INTERVAL", "1")), 1),
             count=int(parts["COUNT"]) if "COUNT" in parts else None,
             until=until_day(parts["UNTIL"], clock) if "UNTIL" in parts and "COUNT" not in parts else None,
-            first_weekday=_NUMBER[parts["WKST"]] if "WKST" in parts and pattern is Pattern.WEEKLY else None,
+            first_weekday=(_NUMBER[parts.get("WKST", "MO")] or None) if pattern is Pattern.WEEKLY else None,
             **detail,
         )
     except (ValueError, KeyError):

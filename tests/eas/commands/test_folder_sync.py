@@ -52,6 +52,7 @@ def test_nothing_new_keeps_the_key_and_counts_0(ready: Phone) -> None:
     assert (key(again), again.text("FolderHierarchy:Count")) == (first, "0")
 
 
+@pytest.mark.requirement("MS-ASCMD", 3625, 3916, 4665, 5885, 4578)
 def test_changes_come_as_update_delete_add(ready: Phone) -> None:
     source = ready.world.source
     first = key(ready.folder_sync())
@@ -82,6 +83,7 @@ def test_a_lost_answer_can_be_asked_for_again(ready: Phone) -> None:
     assert key(again) == key(lost)
 
 
+@pytest.mark.requirement("MS-ASCMD", 119)
 def test_starting_over_keeps_numbers_and_collections(ready: Phone) -> None:
     ready.start(CONTACTS)
     ready.world.source.put(CONTACTS, {"last_name": "A"})
@@ -90,6 +92,7 @@ def test_starting_over_keeps_numbers_and_collections(ready: Phone) -> None:
     assert ready.sync(CONTACTS).text("Contacts:LastName") == "A"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4580, 4581)
 @pytest.mark.parametrize("wrong", ["1", "nonsense", "{x}7", "00", "-1", "x" * 64])
 def test_an_unknown_key_is_status_9(wrong: str, ready: Phone) -> None:
     ready.folder_sync()
@@ -115,6 +118,7 @@ def test_a_broken_document_is_status_10(document: object, ready: Phone) -> None:
     assert ready.send("FolderSync", document).status == "10"  # type: ignore[arg-type]
 
 
+@pytest.mark.requirement("MS-ASCMD", 2198, 5416)
 def test_names_at_one_place_differ_and_have_no_control_characters(ready: Phone) -> None:
     ready.world.source.tree = [
         Folder("a", None, "Work", ContentType.MAIL),

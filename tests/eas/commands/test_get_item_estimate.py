@@ -52,6 +52,7 @@ def status(reply: Reply) -> object:
     return reply.http.status if reply.http.status != 200 else reply.status
 
 
+@pytest.mark.requirement("MS-ASCMD", 2970, 4134)
 def test_how_many_changes_there_are(ready: Phone) -> None:
     for _ in range(3):
         ready.world.source.put(CONTACTS, {"last_name": "A"})
@@ -69,6 +70,9 @@ def test_an_estimate_changes_nothing(ready: Phone) -> None:
     assert written == []
 
 
+@pytest.mark.requirement("MS-ASHTTP", 500)
+@pytest.mark.requirement("MS-ASCMD", 171)
+@pytest.mark.requirement("MS-ASCMD", 2967, 2969)
 @pytest.mark.parametrize(("chosen", "count"), [(0, "2"), (1, "1"), (3, "2"), (5, "2")])
 def test_the_filter_of_the_request_counts(chosen: int, count: str, ready: Phone) -> None:
     now = ready.world.clock.now()
@@ -90,6 +94,7 @@ def test_options_for_sms_have_nothing_to_say(ready: Phone) -> None:
         assert estimates(ask(ready, entry(ready, INBOX, sms))) == [("1", "0")]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4130, 4135, 4136, 4142, 4594)
 def test_what_can_be_wrong_with_a_collection(ready: Phone) -> None:
     reply = ask(
         ready,
@@ -102,6 +107,7 @@ def test_what_can_be_wrong_with_a_collection(ready: Phone) -> None:
     assert estimates(reply) == [("2", None), ("2", None), ("3", None), ("3", None), ("4", None)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4139, 4140)
 def test_a_folder_never_synchronised_is_not_primed_whatever_the_key(ready: Phone) -> None:
     assert estimates(ask(ready, entry(ready, TRIPS, key="{x}5"))) == [("3", None)]
 
@@ -111,16 +117,20 @@ def test_a_folder_that_is_gone_is_status_2(ready: Phone) -> None:
     assert estimates(ask(ready, entry(ready, INBOX))) == [("2", None)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4129)
 @pytest.mark.parametrize(("folder", "chosen"), [(INBOX, 6), (INBOX, 7), (INBOX, 8)])
 def test_a_filter_the_class_does_not_have(folder: str, chosen: int, ready: Phone) -> None:
     expected = 500 if ready.version is Version.V12_1 else "110"
     assert status(ask(ready, entry(ready, folder, filtered(ready, chosen)))) == expected
 
 
+@pytest.mark.requirement("MS-ASCMD", 2973)
 def test_contacts_have_no_filter(ready: Phone) -> None:
     assert estimates(ask(ready, entry(ready, CONTACTS, filtered(ready, 7)))) == [("1", "0")]
 
 
+@pytest.mark.requirement("MS-ASCON", 336)
+@pytest.mark.requirement("MS-ASCMD", 2100)
 def test_conversations_are_for_mail(ready: Phone) -> None:
     mode = ("AirSync:ConversationMode", 1)
     assert estimates(ask(ready, entry(ready, INBOX, mode))) == [("1", "0")]

@@ -42,6 +42,8 @@ def test_nothing_happened_within_the_interval(ready: Phone) -> None:
     assert ready.world.clock.monotonic() - began == 600
 
 
+@pytest.mark.requirement("MS-ASHTTP", 504)
+@pytest.mark.requirement("MS-ASCMD", 4235, 4236)
 def test_a_change_is_told_with_its_folder_and_no_data(ready: Phone) -> None:
     deliver(ready)
     reply = ping(ready, CONTACTS, INBOX)
@@ -55,6 +57,7 @@ def test_a_change_that_is_not_fetched_yet_is_told_at_once(ready: Phone) -> None:
     assert ping(ready, INBOX).status == "1"
 
 
+@pytest.mark.requirement("MS-ASCMD", 5831, 5832, 5836)
 def test_interval_and_folders_are_remembered_separately(ready: Phone) -> None:
     ping(ready, INBOX, interval=300)
     began = ready.world.clock.monotonic()
@@ -67,6 +70,7 @@ def test_interval_and_folders_are_remembered_separately(ready: Phone) -> None:
     assert ready.world.waiter.parked[-1] == (CONTACTS,)
 
 
+@pytest.mark.requirement("MS-ASHTTP", 515)
 @pytest.mark.parametrize("document", [None, tree("Ping:Ping")])
 def test_an_empty_request_is_the_last_one_again(document: object, ready: Phone) -> None:
     ping(ready, INBOX)
@@ -81,6 +85,7 @@ def test_an_empty_list_of_folders_means_the_last_ones(ready: Phone) -> None:
     assert ready.send("Ping", document).status == "2"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4240, 4241, 4228)
 @pytest.mark.parametrize(
     "document",
     [None, tree("Ping:Ping"), tree("Ping:Ping", ("HeartbeatInterval", 600)), tree("Ping:Ping", ("Folders",))],
@@ -93,6 +98,7 @@ def test_an_interval_alone_is_missing(ready: Phone) -> None:
     assert ping(ready, INBOX, interval=None).status == "3"
 
 
+@pytest.mark.requirement("MS-ASCMD", 5690, 5691, 4249, 5837)
 @pytest.mark.parametrize(("interval", "nearest"), [(0, "60"), (59, "60"), (1771, "1770"), (10**9, "1770")])
 def test_an_interval_out_of_range_is_told_the_nearest(interval: int, nearest: str, ready: Phone) -> None:
     reply = ping(ready, INBOX, interval=interval)
@@ -122,6 +128,7 @@ def test_an_unknown_folder_needs_a_folder_sync(folder: str, ready: Phone) -> Non
     assert ping(ready, INBOX, folder).status == "7"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4257, 4258)
 def test_a_folder_that_is_gone_needs_a_folder_sync(ready: Phone) -> None:
     del ready.world.source.items[INBOX]
     assert ping(ready, INBOX).status == "7"
@@ -178,6 +185,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4244)
 @pytest.mark.parametrize("document", MALFORMED)
 def test_a_broken_document_is_status_4(document: object, ready: Phone) -> None:
     assert ready.send("Ping", document).status == "4"  # type: ignore[arg-type]

@@ -32,6 +32,7 @@ def part(body: Body, *more: object) -> dict[str, object]:
     return dict(plain(reply.one("AirSyncBase:BodyPart")))  # type: ignore[call-overload]
 
 
+@pytest.mark.requirement("MS-ASCON", 38, 39, 40, 235, 236, 243, 245, 246, 247, 248, 504, 505)
 @pytest.mark.requirement("MS-ASAIRS", 120, 124, 126, 127, 128, 129, 186, 294)
 def test_a_part_comes_beside_the_body() -> None:
     assert part(HTML) == {"Status": "1", "Type": "2", "EstimatedDataSize": str(len(OWN)), "Data": OWN}
@@ -44,6 +45,7 @@ def test_there_are_parts_from_14_1_on(version: Version) -> None:
     assert bool(reply.all("AirSyncBase:BodyPart")) is (version >= Version.V14_1)
 
 
+@pytest.mark.requirement("MS-ASCON", 237, 339, 340)
 def test_without_a_wish_there_is_none() -> None:
     assert not told(Version.V16_1, HTML, ("FilterType", 0)).all("AirSyncBase:BodyPart")
 
@@ -85,6 +87,7 @@ def test_what_is_told_as_a_whole_has_an_empty_part() -> None:
     ]
 
 
+@pytest.mark.requirement("MS-ASCON", 241)
 @pytest.mark.requirement("MS-ASCMD", 5412)
 @pytest.mark.parametrize("kind", [1, 3, 4])
 def test_a_part_in_another_form_is_status_164(kind: int) -> None:
@@ -96,6 +99,8 @@ def test_two_wishes_for_one_type_are_status_4() -> None:
     assert told(Version.V16_1, HTML, wish(), wish()).status == "4"
 
 
+@pytest.mark.requirement("MS-ASAIRS", 183, 185, 207, 208, 257, 258, 286, 317, 318)
+@pytest.mark.requirement("MS-ASCON", 5033, 501, 502)
 def test_the_wish_is_remembered() -> None:
     phone: Phone = World().phone(Version.V16_1).start(INBOX)
     phone.sync(INBOX, ("Options", wish(("Preview", 9))))

@@ -109,6 +109,8 @@ def test_a_meeting_comes_and_goes_unchanged(version: Version) -> None:
     assert all(name == "recurrence" for name, value in found.items() if value is None)
 
 
+@pytest.mark.requirement("MS-ASCAL", 14, 565, 118, 123, 138, 235, 407, 428, 434, 434001)
+@pytest.mark.requirement("MS-ASDTYPE", 18, 100, 122)
 def test_a_meeting_as_a_device_gets_it() -> None:
     assert shown(MEETING, Version.V14_1) == {
         "Timezone": time_zone.write("Europe/Berlin", START),
@@ -154,6 +156,7 @@ def test_what_a_version_does_not_know_it_does_not_get() -> None:
     assert place == tree("AirSyncBase:Location", ("DisplayName", "Room 1, Dortmund"))
 
 
+@pytest.mark.requirement("MS-ASCAL", 52522, 525221)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_an_appointment_of_next_to_nothing_has_what_every_device_wants(version: Version) -> None:
     found = shown({"start": START}, version)
@@ -176,6 +179,7 @@ def test_one_at_the_end_of_time_cannot_be_shown() -> None:
         changed(("AllDayEvent", 1), ("StartTime", "99991231T230000Z"), ("EndTime", "99991231T230000Z"))
 
 
+@pytest.mark.requirement("MS-ASCAL", 309)
 @pytest.mark.parametrize(
     ("fields", "status", "response"),
     [
@@ -382,6 +386,7 @@ def test_a_body_that_the_device_holds_in_part_stays() -> None:
     assert changed(("AirSyncBase:Body", ("Type", 1), ("Data",)))["body"] is None
 
 
+@pytest.mark.requirement("MS-ASCAL", 2169, 2169001, 2175, 2175001)
 def test_what_is_not_a_devices_to_say_is_not_heard() -> None:
     told = changed(
         ("UID", "x"),
@@ -639,6 +644,7 @@ EXCEPTIONS = (
 EXCEPTIONAL = {**SERIES, "exceptions": EXCEPTIONS}
 
 
+@pytest.mark.requirement("MS-ASCAL", 539, 543)
 def test_exceptions_as_a_device_gets_them() -> None:
     def tags(version: Version) -> list[dict[str, Any]]:
         return [dict(entry) for _, entry in shown(EXCEPTIONAL, version)["Exceptions"]]
@@ -684,6 +690,7 @@ def test_exceptions_come_and_go_unchanged(version: Version) -> None:
     assert list(found) == expected
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 48, 50, 56, 57)
 @settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(ZONES),

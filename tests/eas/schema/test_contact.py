@@ -51,6 +51,7 @@ def test_every_field_has_its_row() -> None:
     assert len(BY_TAG) == len(ROWS) == len({row.field for row in ROWS})
 
 
+@pytest.mark.requirement("MS-ASAIRS", 105, 233, 235)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_a_contact_with_every_field_comes_and_goes_unchanged(version: Version) -> None:
     world = World()
@@ -140,12 +141,21 @@ def test_every_day_comes_back_as_itself(day: date) -> None:
     assert table.DAY.read(element) == day
 
 
+@pytest.mark.requirement("MS-ASCNTC", 381, 382, 1021)
 @pytest.mark.parametrize(
     ("size", "is_sent"), [(0, False), (1, True), (36864, True), (36865, False), (10**6, False)]
 )
 def test_pictures_that_devices_cannot_take_are_left_out(size: int, is_sent: bool, ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A", "picture": b"x" * size})
     assert bool(ready.sync(CONTACTS).all("Contacts:Picture")) is is_sent
+
+
+@pytest.mark.requirement("MS-ASCNTC", 384)
+def test_a_picture_that_is_too_large_is_status_6(ready: Phone) -> None:
+    for size, status in ((36864, "1"), (36865, "6")):
+        picture = base64.b64encode(b"x" * size).decode()
+        add = ("Add", ("ClientId", str(size)), ("ApplicationData", ("Contacts:Picture", picture)))
+        assert ready.commands(CONTACTS, add).one("AirSync:Add").text_of("AirSync:Status") == status
 
 
 def test_a_picture_is_left_alone_by_a_change_without_one() -> None:
@@ -206,17 +216,20 @@ def after_change(version: Version, supported: object, *children: object) -> dict
     return world.source.items[CONTACTS][item].fields
 
 
+@pytest.mark.requirement("MS-ASCMD", 5906, 5911)
 def test_without_supported_what_is_missing_is_cleared(version: Version) -> None:
     left = after_change(version, None, ("Contacts:LastName", "C"))
     assert set(left) == {"display_name", "last_name", "picture", "note"}
     assert left["last_name"] == "C"
 
 
+@pytest.mark.requirement("MS-ASCMD", 5907, 5912)
 def test_with_an_empty_supported_nothing_is_cleared(version: Version) -> None:
     left = after_change(version, ("Supported",), ("Contacts:LastName", "C"))
     assert left == STORED | {"last_name": "C"}
 
 
+@pytest.mark.requirement("MS-ASCMD", 5909)
 def test_only_what_the_device_knows_is_cleared(version: Version) -> None:
     supported = ("Supported", ("Contacts:JobTitle",), ("Contacts2:NickName",))
     left = after_change(version, supported, ("Contacts:LastName", "C"))
@@ -239,6 +252,7 @@ def test_supported_counts_only_with_key_0(version: Version) -> None:
     assert "job_title" not in world.source.items[CONTACTS][item].fields
 
 
+@pytest.mark.requirement("MS-ASCNTC", 461)
 @pytest.mark.parametrize(
     ("children", "expected"),
     [

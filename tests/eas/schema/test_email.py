@@ -67,6 +67,8 @@ def test_the_sample_has_every_field() -> None:
     assert set(FULL) | WRITTEN | {"meeting"} == set(MAIL_FIELDS)
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 109, 342, 483, 753)
+@pytest.mark.requirement("MS-ASDTYPE", 7, 20, 87, 91)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_a_mail_with_every_field(version: Version) -> None:
     phone = World().phone(version).start(INBOX)
@@ -125,6 +127,7 @@ def test_a_sender_who_is_the_author_is_not_named_twice(ready: Phone) -> None:
     assert not show(ready, from_=(ANNA,), sender=(ANNA,)).all("Email2:Sender")
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 99, 100)
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
@@ -215,6 +218,7 @@ def test_drafts_show_hidden_recipients_from_16_0_on(ready: Phone) -> None:
         assert not reply.all("Email2:Bcc")
 
 
+@pytest.mark.requirement("MS-ASAIRS", 164, 169, 170, 192, 193, 199, 200, 218, 219, 222, 223)
 def test_attachments(ready: Phone) -> None:
     reply = show(
         ready,
@@ -357,3 +361,38 @@ def test_files_are_added_and_taken_away() -> None:
 def test_what_makes_no_sense_in_a_draft_is_refused(element: Element) -> None:
     with pytest.raises(ConversionError):
         email.read_new([element], Version.V16_1)
+
+
+DATES = {
+    "Tasks:StartDate": "2026-03-01T00:00:00.000Z",
+    "Tasks:DueDate": "2026-03-02T00:00:00.000Z",
+    "Tasks:UtcStartDate": "2026-03-01T08:00:00.000Z",
+    "Tasks:UtcDueDate": "2026-03-02T08:00:00.000Z",
+}
+LATE = "2026-03-09T00:00:00.000Z"
+
+
+def flagged(dates: dict[str, str], status: str = "2") -> dict[str, object]:
+    children = [Element("Email:Status", status), *(Element(tag, text) for tag, text in dates.items())]
+    return email.read_change([Element("Email:Flag", children=children)], Version.V14_1)
+
+
+def test_a_flag_may_have_dates() -> None:
+    assert flagged(DATES) == flagged({}) == {"flagged": True}
+    assert flagged({"Tasks:DueDate": "nonsense"}, status="1") == {"flagged": False}
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 406, 407, 409, 738, 739, 741, 850, 851, 853, 861, 862, 864)
+@pytest.mark.parametrize(
+    "dates",
+    [
+        *({tag: text for tag, text in DATES.items() if tag != missing} for missing in DATES),
+        DATES | {"Tasks:StartDate": LATE},
+        DATES | {"Tasks:UtcStartDate": LATE},
+        DATES | {"Tasks:DueDate": "soon"},
+        DATES | {"Tasks:DueDate": ""},
+    ],
+)
+def test_dates_of_a_flag_without_sense_are_refused(dates: dict[str, str]) -> None:
+    with pytest.raises(ConversionError):
+        flagged(dates)

@@ -39,6 +39,7 @@ def test_every_field_of_a_note_is_named_here() -> None:
     assert set(FULL) == set(NOTE_FIELDS)
 
 
+@pytest.mark.requirement("MS-ASNOTE", 3, 37, 57)
 @pytest.mark.parametrize("version", [version for version in ADVERTISED if version >= Version.V14_0])
 def test_a_note_comes_with_every_field_and_goes_with_all_but_its_date(world: World, version: Version) -> None:
     world.source.put(NOTES, FULL)
@@ -63,6 +64,15 @@ def test_a_subject_is_one_line(world: World) -> None:
 def test_a_change_clears_the_categories_it_leaves_out_and_nothing_else() -> None:
     assert note.read_change(data(("Subject", "S"))) == {"subject": "S", "categories": None}
     assert note.read_new(data(("Subject", ""), ("MessageClass", "IPM.StickyNote"))) == {}
+
+
+@pytest.mark.requirement("MS-ASNOTE", 119)
+@pytest.mark.parametrize("kind", ["IPM.Note", "IPM.StickyNoteX", "x"])
+def test_the_class_of_something_else_is_refused(kind: str) -> None:
+    with pytest.raises(ConversionError):
+        note.read_new(data(("Subject", "S"), ("MessageClass", kind)))
+    for own in ("IPM.StickyNote.Mine", ""):
+        assert note.read_new(data(("Subject", "S"), ("MessageClass", own))) == {"subject": "S"}
 
 
 def test_html_of_a_note_stays_html() -> None:

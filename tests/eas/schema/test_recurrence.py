@@ -39,7 +39,7 @@ ends = st.one_of(
 )
 QUALIFIERS: dict[Pattern, dict[str, st.SearchStrategy[object]]] = {
     Pattern.DAILY: {},
-    Pattern.WEEKLY: {"weekdays": weekdays, "first_weekday": st.none() | st.integers(0, 6)},
+    Pattern.WEEKLY: {"weekdays": weekdays, "first_weekday": st.none() | st.integers(1, 6)},
     Pattern.MONTHLY_BY_DAY: {"day": st.integers(1, 31)},
     Pattern.MONTHLY_BY_WEEKDAY: {"weekdays": weekdays, "week": st.integers(1, 5)},
     Pattern.YEARLY_BY_DAY: {"day": st.integers(1, 31), "month": st.integers(1, 12)},
@@ -59,6 +59,7 @@ def rules(draw: st.DrawFn) -> Recurrence:
     return Recurrence(pattern, draw(st.integers(1, 999)), **qualifiers, **draw(ends))  # type: ignore[arg-type]
 
 
+@pytest.mark.requirement("MS-ASCAL", 146, 277, 326, 453, 476)
 @given(rules(), st.sampled_from([CALENDAR, EMAIL, TASKS]), st.sampled_from(Version))
 def test_every_rule_comes_back_as_it_was(rule: Recurrence, page: Page, version: Version) -> None:
     element = Element("Calendar:Recurrence", children=written(rule, version, page))
@@ -70,6 +71,35 @@ def test_every_rule_comes_back_as_it_was(rule: Recurrence, page: Page, version: 
     assert found == rule
 
 
+@pytest.mark.requirement("MS-ASTASK", 167, 170)
+@pytest.mark.requirement(
+    "MS-ASCAL",
+    52523,
+    193,
+    19411,
+    19412,
+    19511,
+    19512,
+    19513,
+    19514,
+    20411,
+    20412,
+    20413,
+    20414,
+    204112,
+    204113,
+    204114,
+    32711,
+    32712,
+    32811,
+    32812,
+    32813,
+    32814,
+    478111,
+    478112,
+    478113,
+    478114,
+)
 def test_the_elements_of_each_type() -> None:
     def shown(rule: Recurrence) -> object:
         return plain(Element("x:x", children=written(rule)))
@@ -79,7 +109,7 @@ def test_the_elements_of_each_type() -> None:
         ("Interval", "2"),
         ("Occurrences", "3"),
     ]
-    assert shown(Recurrence(Pattern.WEEKLY, weekdays=(0, 6), first_weekday=0)) == [
+    assert shown(Recurrence(Pattern.WEEKLY, weekdays=(0, 6))) == [
         ("Type", "1"),
         ("Interval", "1"),
         ("DayOfWeek", "3"),
@@ -125,6 +155,8 @@ def test_an_empty_rule_is_none() -> None:
     assert read() is None
 
 
+@pytest.mark.requirement("MS-ASTASK", 37013)
+@pytest.mark.requirement("MS-ASCAL", 53911, 5391111)
 def test_a_count_is_worth_more_than_an_end() -> None:
     rule = read(("Type", 0), ("Occurrences", 3), ("Until", "2026-01-01"))
     assert rule == Recurrence(Pattern.DAILY, count=3)
@@ -143,6 +175,8 @@ def test_odd_rules_are_understood() -> None:
     )
 
 
+@pytest.mark.requirement("MS-ASTASK", 171, 289, 382, 384, 386, 388, 390)
+@pytest.mark.requirement("MS-ASCAL", 148, 152, 156, 160, 164, 167, 170, 174)
 @pytest.mark.parametrize(
     "children",
     [
@@ -165,7 +199,10 @@ def test_odd_rules_are_understood() -> None:
         (("Type", 3), ("DayOfWeek", 1), ("WeekOfMonth", 6)),
         (("Type", 5), ("DayOfMonth", 1), ("MonthOfYear", 13)),
         (("Type", 2), ("DayOfMonth", 3), ("CalendarType", 8)),
-        (("Type", 2), ("DayOfMonth", 3), ("CalendarType", 13)),
+        *(
+            (("Type", 2), ("DayOfMonth", 3), ("CalendarType", number))
+            for number in (13, 16, 17, 18, 19, 21, 22, 23)
+        ),
         (("Type", 1), ("DayOfWeek", 1), ("FirstDayOfWeek", 7)),
     ],
 )
@@ -174,6 +211,7 @@ def test_a_rule_without_sense_cannot_be_converted(children: tuple[object, ...]) 
         read(*children)
 
 
+@pytest.mark.requirement("MS-ASCAL", 200, 20011, 201)
 def test_weekdays_begin_with_sunday_on_the_wire() -> None:
     assert recurrence.mask((6,)) == 1
     assert recurrence.mask((0, 1, 2, 3, 4)) == 62

@@ -75,6 +75,9 @@ def test_every_field_of_a_task_is_named_here() -> None:
     assert set(FULL) == set(TASK_FIELDS)
 
 
+@pytest.mark.requirement(
+    "MS-ASTASK", 119, 141, 210, 249, 259, 292, 317, 319, 409, 410, 433, 525, 4221, 84, 201
+)
 @pytest.mark.parametrize("version", ADVERTISED)
 @pytest.mark.parametrize("rule", [FULL["recurrence"], *RULES])
 def test_a_task_with_every_field_comes_and_goes_unchanged(version: Version, rule: Recurrence) -> None:
@@ -126,6 +129,7 @@ def test_the_local_time_tells_the_day(utc: str | None, local: str | None, day: d
     assert task.read_change(data(*children), None)["due"] == day
 
 
+@pytest.mark.requirement("MS-ASTASK", 124)
 def test_a_task_that_is_done_says_when_as_well_as_is_known() -> None:
     def told(fields: dict[str, object]) -> str | None:
         elements = task.render({"complete": True, **fields}, Options(), Version.V16_1)
@@ -153,10 +157,18 @@ def test_a_series_begins_where_its_rule_says_if_nothing_else_does() -> None:
     assert read_new(("StartDate", "2024-03-01T00:00:00Z"), rule)["start"] == date(2024, 3, 1)
 
 
+@pytest.mark.requirement("MS-ASTASK", 37011)
+def test_a_series_must_say_when_it_begins() -> None:
+    for start in ((), (("Start",),)):
+        with pytest.raises(ConversionError):
+            read_new(("StartDate", "2024-03-01T00:00:00Z"), ("Recurrence", ("Type", 0), *start))
+
+
 def test_an_empty_rule_ends_a_series() -> None:
     assert task.read_change(data(("Recurrence",)), None)["recurrence"] is None
 
 
+@pytest.mark.requirement("MS-ASTASK", 369)
 def test_a_change_clears_what_it_leaves_out_but_not_what_every_task_has() -> None:
     cleared = {"start", "due", "reminder", "recurrence", "categories"}
     assert task.read_change(data(("Subject", "S")), None) == {"subject": "S", **dict.fromkeys(cleared)}

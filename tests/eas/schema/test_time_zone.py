@@ -38,6 +38,7 @@ def read(text: str) -> Block:
     return found
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 41, 42, 43, 44, 45, 46, 135)
 @pytest.mark.parametrize("name", ZONES)
 def test_every_zone_is_told_with_its_offset_and_those_with_a_place_come_back_by_name(name: str) -> None:
     for month in (1, 4, 7, 10):
@@ -93,6 +94,8 @@ def test_within_the_year_a_block_knows_the_offset_of_every_day(name: str, start:
         )
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 103, 104, 107, 110, 112, 114, 117, 119, 121, 122)
+@pytest.mark.requirement("MS-ASDTYPE", 109, 116)
 def test_the_block_of_a_zone_with_summer_time() -> None:
     data = base64.b64decode(time_zone.write("America/Los_Angeles", SUMMER_2026))
     assert len(data) == 172

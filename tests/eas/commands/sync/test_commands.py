@@ -34,6 +34,7 @@ def change(server_id: str, *data: object) -> tuple[object, ...]:
     return ("Change", ("ServerId", server_id), ("ApplicationData", *data))
 
 
+@pytest.mark.requirement("MS-ASCMD", 5255, 3834, 4440)
 def test_every_add_is_answered_in_order(ready: Phone) -> None:
     reply = ready.commands(
         CONTACTS,
@@ -51,6 +52,7 @@ def test_every_add_is_answered_in_order(ready: Phone) -> None:
     assert len(ready.world.source.items[CONTACTS]) == 2
 
 
+@pytest.mark.requirement("MS-ASCMD", 3835)
 def test_silence_is_success(ready: Phone) -> None:
     _, server_id = item(ready, CONTACTS, last_name="A")
     _, other = item(ready, CONTACTS, last_name="B")
@@ -62,6 +64,7 @@ def test_silence_is_success(ready: Phone) -> None:
     assert [entry.fields.get("last_name") for entry in ready.world.source.items[CONTACTS].values()] == ["Z"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4447, 4419, 5256)
 def test_an_item_that_is_gone_is_status_8(ready: Phone) -> None:
     item_id, server_id = item(ready, CONTACTS, last_name="A")
     ready.world.source.drop(CONTACTS, item_id)
@@ -81,6 +84,7 @@ def test_an_id_of_another_folder_is_status_8(server_id: str, ready: Phone) -> No
     assert responses(reply) == [("Change", told), ("Delete", told), ("Fetch", told)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 2066, 2068, 2069, 4444)
 def test_the_servers_copy_wins_a_conflict_by_default(ready: Phone) -> None:
     item_id, server_id = item(ready, CONTACTS, last_name="A")
     ready.world.source.touch(CONTACTS, item_id, {"last_name": "Server"})
@@ -90,6 +94,7 @@ def test_the_servers_copy_wins_a_conflict_by_default(ready: Phone) -> None:
     assert reply.text("Contacts:LastName") == "Server"
 
 
+@pytest.mark.requirement("MS-ASCMD", 2067)
 def test_the_devices_copy_wins_when_it_says_so(ready: Phone) -> None:
     item_id, server_id = item(ready, CONTACTS, last_name="A")
     ready.world.source.touch(CONTACTS, item_id, {"last_name": "Server"})
@@ -199,6 +204,7 @@ def test_an_empty_server_id_in_an_add_counts_for_nothing(ready: Phone) -> None:
     assert dict(responses(reply)[0][1])["Status"] == "1"  # type: ignore[index]
 
 
+@pytest.mark.requirement("MS-ASCON", 162, 203, 204, 206, 207, 208, 209, 284, 324, 325, 326, 337)
 @pytest.mark.parametrize(
     ("data", "field", "value"),
     [
@@ -249,6 +255,8 @@ def test_a_change_of_nothing_is_done_already(ready: Phone) -> None:
     assert "update" not in ready.world.source.calls[len(calls) :]
 
 
+@pytest.mark.requirement("MS-ASCON", 157, 158, 199, 200, 201)
+@pytest.mark.requirement("MS-ASCMD", 2158, 2160, 2161, 5874, 5875)
 def test_a_delete_goes_to_the_trash_unless_the_device_says_otherwise(ready: Phone) -> None:
     seen: list[bool] = []
     delete = ready.world.source.delete
@@ -264,6 +272,7 @@ def test_a_delete_goes_to_the_trash_unless_the_device_says_otherwise(ready: Phon
     assert seen == [True, True, True, False]
 
 
+@pytest.mark.requirement("MS-ASCMD", 5433)
 def test_fetch_brings_an_item_again(ready: Phone) -> None:
     _, server_id = item(ready, INBOX, subject="x", body=Body(BodyKind.TEXT, "hello"))
     fetch = ("Fetch", ("ServerId", server_id))

@@ -31,6 +31,7 @@ def subjects(reply: Reply) -> set[str]:
     return {element.text for element in reply.all("Email:Subject")}
 
 
+@pytest.mark.requirement("MS-ASCON", 180, 242, 330)
 @pytest.mark.requirement("MS-ASCMD", 2107, 2110, 2111, 2112)
 def test_an_old_message_comes_with_the_new_one_of_its_conversation(ready: Phone) -> None:
     put(ready, "new", 1, "a")
@@ -97,6 +98,7 @@ def test_a_wait_and_a_ping_do_not_take_the_old_messages_for_changes(ready: Phone
     assert ready.send("Ping", ping).status == "1"
 
 
+@pytest.mark.requirement("MS-ASCON", 211, 332)
 @pytest.mark.requirement("MS-ASCMD", 2096, 2097, 2098)
 def test_an_estimate_counts_as_the_next_sync_would(ready: Phone) -> None:
     ready.sync(INBOX, MODE, WEEK)
@@ -123,6 +125,7 @@ def test_folders_of_anything_else_have_no_conversations(mode: int, ready: Phone)
     assert ready.sync(CONTACTS, ("ConversationMode", mode)).status == "4"
 
 
+@pytest.mark.requirement("MS-ASCON", 70, 76, 77, 192, 194, 195, 196, 501, 502, 503, 5033)
 @pytest.mark.requirement("MS-ASEMAIL", 343, 345, 348, 350, 354, 1003)
 def test_messages_of_one_conversation_have_one_id(ready: Phone) -> None:
     for subject, conversation in (("1", "a"), ("2", "a"), ("3", "b"), ("4", None), ("5", None)):

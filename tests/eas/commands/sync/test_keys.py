@@ -15,6 +15,7 @@ def ready(phone: Phone) -> Phone:
     return phone.start(CONTACTS, INBOX)
 
 
+@pytest.mark.requirement("MS-ASCMD", 648, 5032, 5555, 3129)
 def test_the_first_sync_gives_a_key_and_no_data(phone: Phone) -> None:
     phone.provision().folder_sync()
     phone.world.source.put(CONTACTS, {"last_name": "A"})
@@ -64,6 +65,7 @@ def test_a_change_of_the_device_does_not_come_back_to_it(ready: Phone) -> None:
     assert ready.sync(CONTACTS).root is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 4425)
 @pytest.mark.parametrize("key", ["1", "{abc}5", "nonsense", "x" * 64])
 def test_an_unknown_key_is_status_3(key: str, ready: Phone) -> None:
     reply = ready.sync(CONTACTS, key=key)
@@ -79,6 +81,7 @@ def test_a_key_older_than_the_one_before_is_status_3(ready: Phone) -> None:
     assert ready.sync(CONTACTS, key=oldest).text("AirSync:Status") == "3"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4602, 5556)
 def test_starting_over_brings_everything_again(ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A"})
     ready.sync(CONTACTS)
@@ -86,6 +89,7 @@ def test_starting_over_brings_everything_again(ready: Phone) -> None:
     assert known(ready.sync(CONTACTS)) == ["Add"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3125)
 def test_get_changes_0_only_takes_and_loses_nothing(ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A"})
     reply = ready.sync(CONTACTS, ("GetChanges", 0), ("Commands", ANNA))
@@ -99,6 +103,8 @@ def test_get_changes_0_without_commands_says_nothing(ready: Phone) -> None:
     assert ready.sync(CONTACTS, ("GetChanges", 0)).root is None
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 4, 5, 6, 7)
+@pytest.mark.requirement("MS-ASCMD", 3126, 3127)
 @pytest.mark.parametrize("value", [("GetChanges",), ("GetChanges", 1)])
 def test_get_changes_may_be_empty_or_1(value: object, ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A"})

@@ -84,6 +84,7 @@ WRONG_IN_COLLECTION: dict[str, tuple[object, ...]] = {
 }
 
 
+@pytest.mark.requirement("MS-ASCMD", 4430, 4431)
 @pytest.mark.parametrize("wrong", list(WRONG_IN_COLLECTION))
 @pytest.mark.parametrize("folder", [CONTACTS, INBOX])
 def test_a_broken_collection_is_status_4_and_does_nothing(wrong: str, folder: str, ready: Phone) -> None:
@@ -135,11 +136,13 @@ WRONG_REQUESTS = {
 }
 
 
+@pytest.mark.requirement("MS-ASCMD", 3128, 5838, 3162, 4748, 4545, 5778, 5779, 4415)
 @pytest.mark.parametrize("wrong", list(WRONG_REQUESTS))
 def test_a_broken_request_is_status_4(wrong: str, ready: Phone) -> None:
     assert plain(ready.send("Sync", WRONG_REQUESTS[wrong]).root) == [("Status", "4")]  # type: ignore[arg-type]
 
 
+@pytest.mark.requirement("MS-ASCMD", 5839)
 def test_key_0_may_say_that_it_wants_no_changes(ready: Phone) -> None:
     assert ready.sync(CONTACTS, ("GetChanges", 0), key="0").text("AirSync:Status") == "1"
 

@@ -147,6 +147,7 @@ def test_with_new_keys_on_empty_syncs_a_wait_still_waits_and_then_tells_the_key(
     assert len(quiet.all("AirSync:SyncKey")) == 2
 
 
+@pytest.mark.requirement("MS-ASCMD", 3160, 3225, 3227, 3229, 4459, 4460, 4461, 4746, 5780, 5781, 5782)
 @pytest.mark.parametrize(
     ("after", "limit"),
     [
@@ -164,6 +165,7 @@ def test_a_wait_out_of_range_is_told_the_limit(after: object, limit: str, ready:
     assert ready.world.waiter.parked == []
 
 
+@pytest.mark.requirement("MS-ASCMD", 3228, 3230)
 @pytest.mark.parametrize(("after", "limit"), [(("Wait", 60), "59"), (("HeartbeatInterval", 3541), "3540")])
 def test_the_limits_are_the_administrators(after: object, limit: str, ready: Phone) -> None:
     ready.world.configure(max_heartbeat=3540)
@@ -204,6 +206,7 @@ def test_an_empty_request_under_a_key_left_behind_asks_for_a_full_one(ready: Pho
     assert [e.text for e in again.all("AirSync:ServerId")] == [e.text for e in lost.all("AirSync:ServerId")]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4456)
 def test_an_empty_request_without_a_last_one_is_status_13(phone: Phone) -> None:
     phone.provision()
     assert phone.send("Sync").status == "13"

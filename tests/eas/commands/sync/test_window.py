@@ -32,6 +32,7 @@ def sizes(reply: Reply) -> list[tuple[int, bool]]:
     ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3451, 3459, 3460, 4764, 4765, 4767, 4771, 5787)
 @pytest.mark.parametrize(
     ("window", "expected"),
     [(None, 100), (1, 1), (99, 99), (100, 100), (0, 512), (512, 512), (513, 512), (4000000, 512)],
@@ -55,6 +56,7 @@ def test_everything_comes_in_the_end_and_each_item_once(ready: Phone) -> None:
     assert ready.sync(CONTACTS).root is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 3456)
 def test_an_exact_fit_has_no_more(ready: Phone) -> None:
     fill(ready, CONTACTS, 5)
     assert sizes(ready.sync(CONTACTS, ("WindowSize", 5))) == [(5, False)]
@@ -68,6 +70,7 @@ def test_more_available_stands_between_status_and_commands(ready: Phone) -> None
     assert names[-4:] == ["Status", "MoreAvailable", "Responses", "Commands"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4776, 4779)
 def test_the_window_of_the_request_binds_over_all_collections(ready: Phone) -> None:
     for folder in (CONTACTS, INBOX, TRIPS):
         fill(ready, folder, 4)
@@ -119,6 +122,8 @@ def test_a_filter_looks_so_many_days_back(filter_type: int, days: int | None, re
     assert found == {f"{age} days" for age in ages if days is None or age <= days}
 
 
+@pytest.mark.requirement("MS-ASCON", 228)
+@pytest.mark.requirement("MS-ASCMD", 3967)
 def test_what_leaves_the_filter_is_forgotten_and_not_deleted(ready: Phone) -> None:
     now = ready.world.clock.now()
     ready.world.source.put(INBOX, {"subject": "old"}, received=now - timedelta(days=5))
@@ -135,6 +140,7 @@ def test_contacts_have_no_filter(ready: Phone) -> None:
     assert known(ready.sync(CONTACTS, ("Options", ("FilterType", 1)))) == ["Add"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3599)
 def test_options_stay_in_force_until_others_come(ready: Phone) -> None:
     now = ready.world.clock.now()
     ready.sync(INBOX, ("Options", ("FilterType", 1)))
@@ -160,6 +166,7 @@ def test_starting_over_forgets_the_options(ready: Phone) -> None:
     assert known(ready.sync(INBOX)) == ["Add"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3119)
 def test_deletions_are_told(ready: Phone) -> None:
     item = ready.world.source.put(INBOX, {"subject": "x"})
     ready.sync(INBOX)
@@ -203,6 +210,7 @@ def test_a_collection_that_fails_does_not_stop_the_others(ready: Phone) -> None:
     assert known(reply) == ["Add"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4417)
 def test_a_collection_with_an_unknown_key_does_not_stop_the_others(ready: Phone) -> None:
     fill(ready, INBOX, 1)
     reply = ready.sync_many(ready.collection(CONTACTS, key="nonsense"), ready.collection(INBOX))
