@@ -45,6 +45,7 @@ def test_who_has_which_quirks(device_type: str, system: str, expected: set[Quirk
     assert {quirk for client in CLIENTS for quirk in client.quirks} == set(Quirk)
 
 
+@pytest.mark.requirement("MS-ASHTTP", 482)
 def test_an_iphone_gets_no_empty_list_of_collections(ready: Phone) -> None:
     reply = ready.sync(INBOX)
     assert not reply.all("AirSync:Collections") or reply.all("AirSync:Collection")
@@ -116,6 +117,7 @@ def test_there_is_no_outbox_to_wait_for(ready: Phone) -> None:
     assert "6" not in types
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 12, 15, 16, 20, 12211, 12213)
 def test_mail_has_dates_with_dashes_and_calendars_have_none(version: Version) -> None:
     phone = calendar_phone(version).start(INBOX, CALENDAR)
     phone.world.source.put(INBOX, {"received": datetime(2026, 3, 1, tzinfo=UTC), "subject": "x"})

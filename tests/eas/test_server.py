@@ -61,12 +61,14 @@ def test_options_offers_what_is_served_and_nothing_else(world: World) -> None:
     assert "OPTIONS" in response.headers["Allow"]
 
 
+@pytest.mark.requirement("MS-ASHTTP", 222)
 def test_every_answer_names_the_server_and_stays_private(phone: Phone) -> None:
     headers = phone.ask_policy().http.headers
     assert headers["MS-Server-ActiveSync"] == "16.1"
     assert headers["Cache-Control"] == "private"
 
 
+@pytest.mark.requirement("MS-ASHTTP", 708, 800)
 def test_the_first_folder_sync_tells_versions_and_commands(phone: Phone) -> None:
     phone.provision()
     first = phone.folder_sync()
@@ -128,6 +130,7 @@ def test_a_user_without_the_right_is_refused_before_there_is_a_session(phone: Ph
     assert response.status == (403 if phone.version is Version.V12_1 else 200)
 
 
+@pytest.mark.requirement("MS-ASHTTP", 176, 177, 188)
 @pytest.mark.parametrize("command", DOCUMENTED)
 @pytest.mark.parametrize(
     "body",

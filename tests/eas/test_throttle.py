@@ -132,6 +132,7 @@ def test_a_request_that_fails_is_no_longer_under_way(clock: ManualClock) -> None
     ask(counts)
 
 
+@pytest.mark.requirement("MS-ASHTTP", 273)
 def test_a_storm_of_pings_gets_503_with_retry_after(version: Version) -> None:
     world = World(throttle=Limits(300, 0, 5, 0))
     phone = world.phone(version)

@@ -1,8 +1,8 @@
 """A pytest plugin: which tags and commands went through the whole server during tests that passed.
 
 Used by ``python -m tests.house.coverage_document``; writes ``tests/house/exercised.json`` at the end of the run, and
-``tests/house/observed.json``: for each command and direction the tags, with the versions in which they were seen and the
-short numbers that stood in them. Of answers counts what the phone has checked against the schemas.
+``tests/house/observed.json``: for each command and direction the tags, with the versions in which they were seen and
+the short numbers that stood in them. Of answers counts what the phone has checked against the schemas.
 """
 
 from __future__ import annotations

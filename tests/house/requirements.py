@@ -1,28 +1,27 @@
 """Which requirements of the specifications are shown by a test.
 
-``tests/house/requirements.json`` holds the numbers of all normative requirements on the server (scope "Server" or "Both",
-no SHOULD or MAY, no product's own behaviour) of the requirement sheets, found by a script outside of the project: numbers,
-names of elements and our own words for areas, no sentence of theirs. They are of these kinds:
+``tests/house/requirements.json`` holds the numbers of all normative requirements on the server (scope "Server" or
+"Both", no SHOULD or MAY, no product's own behaviour) of the requirement sheets, found by a script outside of the
+project: numbers, names of elements and our own words for areas, no sentence of theirs. They are of these kinds:
 
-========  ====================================================================================  =======================
-kind      what it says                                                                          shown by
-========  ====================================================================================  =======================
-shape     type, parents, children, number or plain meaning of an element                        the element, in an answer
-                                                                                                 that the schemas allow,
-                                                                                                 or in a request that was
-                                                                                                 carried out
-in        a version has the element                                                             the same, in that version
-never     a version has it not                                                                  no answer of the version
-                                                                                                 has it, though one of
-                                                                                                 another version has
-value     what a number means                                                                   the number, seen there
-ghost     the element may be left out of a change                                               a test that is named
-tokens    names and numbers in the code pages                                                   a test that is named
-statement anything else                                                                         the marker of a test
-========  ====================================================================================  =======================
+=========  =================================================================  ==================================
+kind       what it says                                                       shown by
+=========  =================================================================  ==================================
+shape      type, parents, children, number or plain meaning of an element     the element, in an answer that the
+                                                                              schemas allow, or in a request that
+                                                                              was carried out
+in         a version has the element                                          the same, in that version
+never      a version has it not                                               no answer of the version has it, but
+                                                                              it was seen elsewhere
+value      what a number means                                                the number, seen there
+ghost      the element may be left out of a change                            a test that is named
+tokens     names and numbers in the code pages                                a test that is named
+statement  anything else                                                      the marker of a test
+=========  =================================================================  ==================================
 
-What was seen is kept by :mod:`tests.house.exercised` in ``tests/house/observed.json``; only answers to tests that passed,
-each checked against the schemas. Markers are read from the tests' source: ``@pytest.mark.requirement("MS-ASCMD", 478)``.
+What was seen is kept by :mod:`tests.house.exercised` in ``tests/house/observed.json``: only in tests that passed, and
+answers only where they were checked against the schemas. Markers are read from the tests' source:
+``@pytest.mark.requirement("MS-ASCMD", 478)``.
 """
 
 from __future__ import annotations
@@ -59,6 +58,14 @@ NAMED: Final[Mapping[str, str]] = {
     "ghost": "tests/eas/schema/test_contact.py::test_only_what_the_device_knows_is_cleared",
 }
 """Kind → the test that shows all of it."""
+
+AREAS: Final[Mapping[str, str]] = dict.fromkeys(
+    ("data types", "names", "transport", "algorithm"),
+    "tests/wbxml/test_encoder.py::test_a_tree_is_written_as_these_bytes",
+)
+"""Area that each document repeats (how values of any element are written) → the test that shows all of it."""
+OWN_TYPES: Final = ("MS-ASDTYPE", "MS-ASHTTP", "MS-ASWBXML")
+"""Documents of which these areas are the matter itself."""
 
 TESTED, DONE, NOT_DONE, OPEN = "tested", "done without test", "not done", "not looked at"
 
@@ -229,6 +236,8 @@ def states(document: str) -> State:
             if state.states.get(number) == OPEN:
                 state.states[number], state.reasons[number] = kind, reason
     shown = {number for fact in sheet.facts if is_shown(fact, seen) for number in fact.numbers}
+    if document not in OWN_TYPES:
+        shown |= {number for area in AREAS for number in sheet.statements.get(area, ())}
     for number in (*shown, *sheet.tokens, *marked):
         if number in state.states:
             state.states[number] = TESTED
@@ -261,11 +270,11 @@ def _chosen(sheet: Sheet, which: str) -> Sequence[int]:
 _INTRODUCTION: Final = """\
 ## Requirements
 
-The normative requirements on a server in Microsoft's requirement sheets, by their numbers (scope *Server* or *Both*; without
-SHOULD and MAY, without what is said of one product). *Tested*: a test carries the number, or the requirement is one on the
-shape of an element (type, place, number, version, value) and tests that passed saw it so in answers that were checked
-against the schemas (`tests/house/requirements.py` has the rules). *Not looked at*: nobody has yet tied a test to it, which
-says nothing of whether it is done.
+The normative requirements on a server in Microsoft's requirement sheets, by their numbers (scope *Server* or *Both*;
+without SHOULD and MAY, without what is said of one product). *Tested*: a test carries the number, or the requirement is
+one on the shape of an element (type, place, number, version, value) and tests that passed saw it so in answers that
+were checked against the schemas (`tests/house/requirements.py` has the rules). *Not looked at*: nobody has yet tied a test to
+it, which says nothing of whether it is done.
 """
 
 

@@ -74,7 +74,7 @@ def test_markers_are_found_in_the_source() -> None:
     assert "test_settings.py::test_parts_are_answered_in_their_order_each_with_its_status" in found[478]
 
 
-@pytest.mark.parametrize("named", NAMED.values())
+@pytest.mark.parametrize("named", sorted({*NAMED.values(), *AREAS.values()}))
 def test_a_test_that_shows_all_of_a_kind_is_there(named: str) -> None:
     path, _, name = named.partition("::")
     assert re.search(rf"^def {name}\(", (PROJECT / path).read_text(), re.MULTILINE)

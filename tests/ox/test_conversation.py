@@ -28,6 +28,7 @@ def test_the_first_message_names_the_conversation(message_id, references, answer
     assert conversation.name(message_id, references, answers) == name
 
 
+@pytest.mark.requirement("MS-ASCON", 81, 93, 95, 304, 308, 309)
 def test_an_index_is_the_time_of_the_message():
     data = conversation.index(None, SENT)
     ticks = int.from_bytes(data + b"\0\0", "big") | 1 << 56
@@ -35,6 +36,7 @@ def test_an_index_is_the_time_of_the_message():
     assert abs(ticks / 10_000_000 - (SENT - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) < 0.01
 
 
+@pytest.mark.requirement("MS-ASCON", 92, 305, 306, 307, 400)
 def test_an_index_of_outlook_keeps_its_answers():
     header = bytes([1, 0xD9, 1, 2, 3, 4]) + bytes(16)
     text = base64.b64encode(header + b"first" + b"secnd").decode()

@@ -21,6 +21,7 @@ def document(body: str) -> bytes:
 FOLDER_SYNC = Element("FolderHierarchy:FolderSync", None, [Element("FolderHierarchy:SyncKey", "0")])
 
 
+@pytest.mark.requirement("MS-ASWBXML", 801, 802, 804, 819)
 @pytest.mark.parametrize(
     ("body", "tree"),
     [
@@ -132,6 +133,26 @@ def test_malformed_bytes_are_refused_with_the_place(body: str, complaint: str, o
         assert caught.value.offset == offset
 
 
+@pytest.mark.requirement(
+    "MS-ASWBXML",
+    656,
+    803,
+    805,
+    806,
+    807,
+    808,
+    809,
+    810,
+    811,
+    812,
+    813,
+    814,
+    815,
+    816,
+    817,
+    818,
+    820,
+)
 @pytest.mark.parametrize("token", sorted(wbxml.REFUSED))
 def test_every_global_token_that_activesync_does_not_use_is_refused(token: int) -> None:
     with pytest.raises(WbxmlError, match="not used in ActiveSync"):

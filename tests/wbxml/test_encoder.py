@@ -18,6 +18,8 @@ def nested(depth: int) -> Element:
     return element
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 8, 9, 83, 87, 88, 90, 91, 94, 97, 98, 123, 125, 502)
+@pytest.mark.requirement("MS-ASWBXML", 1, 6)
 @pytest.mark.parametrize(
     ("tree", "body"),
     [

@@ -34,6 +34,7 @@ def status(reply: Reply) -> str:
     return moved.text_of("ItemOperations:Status") or ""
 
 
+@pytest.mark.requirement("MS-ASCON", 142, 214, 216, 327)
 @pytest.mark.requirement("MS-ASCMD", 3465)
 def test_a_conversation_moves_as_a_whole_and_no_folder_tells_of_it(ready: Phone) -> None:
     source = ready.world.source
@@ -57,6 +58,7 @@ def test_a_move_without_movealways_is_155(ready: Phone) -> None:
     assert len(ready.world.source.items[INBOX]) == 1
 
 
+@pytest.mark.requirement("MS-ASCON", 338)
 @pytest.mark.requirement("MS-ASCMD", 4173, 4942)
 @pytest.mark.parametrize("target", [CONTACTS, "99", "x"])
 def test_a_target_that_is_no_folder_of_mail_is_156(target: str, ready: Phone) -> None:

@@ -62,6 +62,8 @@ def status_of(reply: Reply, operation: str = "Fetch") -> str:
     return reply.one(f"ItemOperations:{operation}").text_of("ItemOperations:Status") or ""
 
 
+@pytest.mark.requirement("MS-ASHTTP", 155, 440)
+@pytest.mark.requirement("MS-ASAIRS", 405)
 def test_a_file_comes_as_base64_in_the_document(ready: Phone) -> None:
     item = put(ready)
     reply = ready.send("ItemOperations", operations(fetch(file_of(item))))
@@ -73,6 +75,8 @@ def test_a_file_comes_as_base64_in_the_document(ready: Phone) -> None:
     assert reply.http.stream is not None
 
 
+@pytest.mark.requirement("MS-ASHTTP", 94, 95, 154, 534)
+@pytest.mark.requirement("MS-ASAIRS", 244, 246)
 def test_a_file_comes_as_a_part_of_its_own(ready: Phone) -> None:
     item = put(ready)
     reply, parts = in_parts(
@@ -334,6 +338,8 @@ def get(phone: Phone, name: str) -> EasResponse:
         phone.query = query  # type: ignore[method-assign]
 
 
+@pytest.mark.requirement("MS-ASHTTP", 115, 230, 487, 490)
+@pytest.mark.requirement("MS-ASCMD", 158)
 def test_an_old_device_gets_the_file_itself(world: World) -> None:
     phone = world.phone(Version.V12_1).start(INBOX)
     response = get(phone, f"{put(phone)}:1.2")

@@ -111,6 +111,8 @@ def event_of(message: Any) -> Any:
     return event
 
 
+@pytest.mark.requirement("MS-ASHTTP", 432, 433, 501)
+@pytest.mark.requirement("MS-ASCMD", 266, 267, 830, 831, 834, 3807, 4180, 5374)
 def test_an_invitation_by_mail_is_accepted(phone: Phone) -> None:
     name = put_mail(phone)
     item = name.partition(":")[2]

@@ -24,6 +24,8 @@ def answers(reply: Reply) -> list[object]:
     return [plain(response) for response in reply.all("Move:Response")]
 
 
+@pytest.mark.requirement("MS-ASHTTP", 499)
+@pytest.mark.requirement("MS-ASCON", 170, 217, 218)
 def test_an_item_is_moved_and_has_another_name(ready: Phone) -> None:
     inbox, trips = ready.number(INBOX), ready.number(TRIPS)
     item = ready.world.source.put(INBOX, {"subject": "x"})

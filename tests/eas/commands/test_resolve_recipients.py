@@ -78,6 +78,7 @@ def test_a_name_and_an_address_that_mean_one_person(ready: Phone) -> None:
     assert ready.world.source.calls.count("resolve") == 1
 
 
+@pytest.mark.requirement("MS-ASHTTP", 507)
 @pytest.mark.requirement("MS-ASCMD", 3761, 3762, 3249, 3250, 4279, 4284, 4287)
 def test_a_name_that_means_several_people_or_nobody(ready: Phone) -> None:
     reply = resolve(ready, "ber", "nobody", options=(("CertificateRetrieval", 2),))

@@ -76,6 +76,8 @@ def asked(phone: Phone, **fields: object) -> str:
     return f"{phone.number(INBOX)}:{item}"
 
 
+@pytest.mark.requirement("MS-ASHTTP", 92, 93, 121, 122, 437, 484, 531, 533)
+@pytest.mark.requirement("MS-ASCMD", 443, 463)
 @pytest.mark.parametrize("save", [True, False])
 def test_a_message_is_sent_and_answered_with_nothing(ready: Phone, save: bool) -> None:
     reply = send(ready, save=save)
@@ -105,6 +107,8 @@ def test_a_document_may_hold_the_message_in_every_version(world: World) -> None:
     assert len(world.source.sent) == 1
 
 
+@pytest.mark.requirement("MS-ASHTTP", 88, 489, 525, 526, 527, 530)
+@pytest.mark.requirement("MS-ASCMD", 569, 580, 605)
 def test_an_answer_quotes_its_original(ready: Phone) -> None:
     item = asked(ready)
     assert send(ready, command="SmartReply", item=item, save=True).http.status == 200
@@ -116,6 +120,8 @@ def test_an_answer_quotes_its_original(ready: Phone) -> None:
     assert sent.forwards is None
 
 
+@pytest.mark.requirement("MS-ASHTTP", 116, 117, 120, 488, 524, 532)
+@pytest.mark.requirement("MS-ASCMD", 532, 545, 568)
 def test_a_forwarded_message_marks_its_original(ready: Phone) -> None:
     item = asked(ready)
     assert send(ready, command="SmartForward", item=item).http.status == 200
@@ -211,6 +217,7 @@ def test_a_document_that_says_too_little_or_too_much(world: World, root: Element
     assert world.source.sent == []
 
 
+@pytest.mark.requirement("MS-ASHTTP", 118, 512, 528)
 def test_the_long_id_of_a_search_names_the_original_too(world: World) -> None:
     phone = world.phone(Version.V14_1).start(INBOX)
     root = broken(("ClientId", "1"), ("Source", ("LongId", asked(phone))), ("Mime", MAIL))

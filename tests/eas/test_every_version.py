@@ -1,0 +1,303 @@
+"""Every element in every version that has it: one device of each walks through all commands with all that they take.
+
+What the answers mean is tested elsewhere; here each is one that the schemas allow, and none complains.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.eas.schema.email import conversation_id
+from app.eas.settings import Provisioning
+from app.eas.versions import ADVERTISED, Version
+from app.usm.content import Address, Attendee
+from app.usm.model import Body, BodyKind, ContentType, Folder, FolderRole
+from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, World, tree
+
+CALENDAR, TASKS, NOTES = "50", "40", "60"
+DEVICE = ("Model", "IMEI", "FriendlyName", "OS", "OSLanguage", "PhoneNumber")
+OF_14_0 = ("UserAgent", "EnableOutboundSMS", "MobileOperator")
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+MAIL = b"To: berta@example.org\r\nSubject: Plan\r\nContent-Type: text/plain\r\n\r\nwritten\r\n"
+POLICY = {
+    "DevicePasswordEnabled": "1",
+    "PasswordRecoveryEnabled": "1",
+    "MinDevicePasswordLength": "4",
+    "MaxInactivityTimeDeviceLock": "900",
+    "MaxDevicePasswordFailedAttempts": "8",
+    "MaxAttachmentSize": "100000",
+    "MinDevicePasswordComplexCharacters": "2",
+    "UnapprovedInROMApplicationList": "a.exe",
+    "ApprovedApplicationList": "QUJD",
+}
+
+
+@pytest.fixture(params=ADVERTISED, ids=lambda version: version.text)
+def version(request: pytest.FixtureRequest) -> Version:
+    return Version(request.param)
+
+
+@pytest.fixture
+def phone(world: World, version: Version) -> Phone:
+    source = world.source
+    for folder, title, content in (
+        (CALENDAR, "Calendar", ContentType.CALENDAR),
+        (TASKS, "Tasks", ContentType.TASKS),
+        (NOTES, "Notes", ContentType.NOTES),
+    ):
+        source.tree.append(Folder(folder, None, title, content, FolderRole.DEFAULT))
+        source.items[folder] = {}
+    world.configure(policy=POLICY, provisioning=Provisioning.OFF)
+    return world.phone(version).start(INBOX, TRIPS, CONTACTS, CALENDAR, TASKS)
+
+
+def put_mail(phone: Phone, **fields: object) -> str:
+    item = phone.world.source.put(
+        INBOX, {"subject": "x", "mime": MAIL, "files": {"1": b"0123456789"}, **fields}
+    )
+    return f"{phone.number(INBOX)}:{item}"
+
+
+def test_settings(phone: Phone) -> None:
+    if phone.version < Version.V12_0:
+        return
+    names = (*DEVICE, *(OF_14_0 if phone.version >= Version.V14_0 else ()))
+    information = ("DeviceInformation", ("Set", *((name, "1") for name in names)))
+    parts = (("UserInformation", ("Get",)), ("DevicePassword", ("Set", ("Password", "1234"))))
+    times = ("StartTime", "2026-12-24T00:00:00.000Z"), ("EndTime", "2027-01-02T00:00:00.000Z")
+    messages = [
+        ("OofMessage", (audience,), ("Enabled", 1), ("ReplyMessage", "Away"), ("BodyType", "HTML"))
+        for audience in ("AppliesToInternal", "AppliesToExternalKnown", "AppliesToExternalUnknown")
+    ]
+    away = ("Oof", ("Set", ("OofState", 2), *times, *messages))
+    reply = phone.send("Settings", tree("Settings:Settings", away, information, *parts))
+    assert {each.text for each in reply.all("Settings:Status")} == {"1"}
+    reply = phone.send("Settings", tree("Settings:Settings", ("Oof", ("Get", ("BodyType", "HTML")))))
+    assert reply.text("Settings:OofState") == "2"
+
+
+def test_the_policy(phone: Phone, version: Version) -> None:
+    if version < Version.V12_0:
+        return  # its policy is a text
+    phone.world.configure(policy=POLICY)
+    phone.provision()
+    assert phone.folder_sync().status == "1"
+
+
+def test_folders(phone: Phone) -> None:
+    page = "FolderHierarchy:"
+    key = phone.folder_sync().text(f"{page}SyncKey")
+    made = phone.send(
+        "FolderCreate",
+        tree(f"{page}FolderCreate", ("SyncKey", key), ("ParentId", 0), ("DisplayName", "New"), ("Type", 12)),
+    )
+    number = made.text(f"{page}ServerId")
+    changed = phone.send(
+        "FolderUpdate",
+        tree(
+            f"{page}FolderUpdate",
+            ("SyncKey", made.text(f"{page}SyncKey")),
+            ("ServerId", number),
+            ("ParentId", 0),
+            ("DisplayName", "Other"),
+        ),
+    )
+    gone = phone.send(
+        "FolderDelete",
+        tree(f"{page}FolderDelete", ("SyncKey", changed.text(f"{page}SyncKey")), ("ServerId", number)),
+    )
+    assert made.status == changed.status == gone.status == "1"
+
+
+def test_moves_and_estimates(phone: Phone) -> None:
+    item = put_mail(phone)
+    move = ("Move", ("SrcMsgId", item), ("SrcFldId", phone.number(INBOX)), ("DstFldId", phone.number(TRIPS)))
+    assert phone.send("MoveItems", tree("Move:MoveItems", move)).text("Move:Status") == "3"
+    key, number = phone.keys[phone.number(INBOX)], phone.number(INBOX)
+    if phone.version >= Version.V14_0:
+        wishes = tree("AirSync:Options", ("Class", "Email"), ("FilterType", 3), ("MaxItems", 9))
+        content = (
+            tree("AirSync:SyncKey", key),
+            tree("AirSync:ConversationMode", "1"),
+            ("CollectionId", number),
+            wishes,
+        )
+    elif phone.version >= Version.V12_1:
+        content = (tree("AirSync:SyncKey", key), ("CollectionId", number))
+    else:
+        filtered = tree("AirSync:FilterType", "3")
+        content = (("Class", "Email"), ("CollectionId", number), filtered, tree("AirSync:SyncKey", key))
+    page = "GetItemEstimate:"
+    reply = phone.send(
+        "GetItemEstimate", tree(f"{page}GetItemEstimate", ("Collections", ("Collection", *content)))
+    )
+    assert {each.text for each in reply.all(f"{page}Status")} == {"1"}
+
+
+def test_single_items(phone: Phone) -> None:
+    if phone.version < Version.V12_0:
+        return
+    item = put_mail(phone, body=Body(BodyKind.TEXT, "text"))
+    page = "ItemOperations:"
+    named = (tree("AirSync:CollectionId", phone.number(INBOX)), tree("AirSync:ServerId", item))
+    preference = tree("AirSyncBase:BodyPreference", ("Type", 1), ("TruncationSize", 100), ("AllOrNone", 0))
+    wishes = ("Options", tree("AirSync:MIMESupport", "2"), preference)
+    schema = ("Options", ("Schema", tree("Email:Subject"), tree("AirSyncBase:Body")), preference)
+    file = (tree("AirSyncBase:FileReference", f"{item}:1"), ("Options", ("Range", "0-3")))
+    fetches = [("Fetch", ("Store", "Mailbox"), *named, wishes), ("Fetch", ("Store", "Mailbox"), *file)]
+    if phone.version >= Version.V12_1:
+        fetches.append(("Fetch", ("Store", "Mailbox"), *named, schema))
+    empty = (
+        "EmptyFolderContents",
+        tree("AirSync:CollectionId", phone.number(TRIPS)),
+        ("Options", ("DeleteSubFolders",)),
+    )
+    document = tree(f"{page}ItemOperations", *fetches, empty)
+    reply = phone.send("ItemOperations", document)
+    assert {each.text for each in reply.all(f"{page}Status")} == {"1"}
+    if phone.version >= Version.V14_0:
+        item = put_mail(phone, conversation="<a@b>")
+        always = ("Options", ("MoveAlways",))
+        move = (
+            "Move",
+            ("ConversationId", conversation_id("<a@b>")),
+            ("DstFldId", phone.number(TRIPS)),
+            always,
+        )
+        assert phone.send("ItemOperations", tree(f"{page}ItemOperations", move)).status == "1"
+
+
+def test_certificates(phone: Phone) -> None:
+    some = ("Certificate", base64.b64encode(b"0\x00x").decode())
+    document = tree(
+        "ValidateCert:ValidateCert", ("CertificateChain", some), ("Certificates", some), ("CheckCRL", 1)
+    )
+    assert phone.send("ValidateCert", document).status == "1"
+
+
+def test_searches(phone: Phone) -> None:
+    put_mail(phone, subject="found", body=Body(BodyKind.TEXT, "text"), received=START)
+    page = "Search:"
+    query = (
+        "Query",
+        (
+            "And",
+            tree("AirSync:Class", "Email"),
+            tree("AirSync:CollectionId", phone.number(INBOX)),
+            ("FreeText", "found"),
+            ("GreaterThan", tree("Email:DateReceived"), ("Value", "2026-01-01T00:00:00.000Z")),
+            ("LessThan", tree("Email:DateReceived"), ("Value", "2027-01-01T00:00:00.000Z")),
+        ),
+    )
+    preference = tree("AirSyncBase:BodyPreference", ("Type", 1), ("TruncationSize", 100))
+    wishes = (
+        "Options",
+        tree("AirSync:MIMESupport", "0"),
+        preference,
+        ("RebuildResults",),
+        ("DeepTraversal",),
+        ("Range", "0-9"),
+    )
+    if phone.version >= Version.V12_0:
+        reply = phone.send("Search", tree(f"{page}Search", ("Store", ("Name", "Mailbox"), query, wishes)))
+        assert reply.status == "1"
+    people = ("Store", ("Name", "GAL"), ("Query", "anton"), ("Options", ("Range", "0-9")))
+    assert phone.send("Search", tree(f"{page}Search", people)).status == "1"
+
+
+def test_recipients(phone: Phone) -> None:
+    page = "ResolveRecipients:"
+    certificates = ("CertificateRetrieval", 2), ("MaxCertificates", 9), ("MaxAmbiguousRecipients", 9)
+    later = ()
+    if phone.version >= Version.V14_0:
+        times = ("StartTime", "2026-03-02T09:00:00.000Z"), ("EndTime", "2026-03-02T11:00:00.000Z")
+        later = (("Availability", *times),)
+    if phone.version >= Version.V14_1:
+        later += (("Picture", ("MaxSize", 1000), ("MaxPictures", 3)),)
+    document = tree(
+        f"{page}ResolveRecipients", ("To", "anton@example.org"), ("Options", *certificates, *later)
+    )
+    assert phone.send("ResolveRecipients", document).status == "1"
+
+
+def test_messages(phone: Phone) -> None:
+    if phone.version < Version.V14_0:
+        return
+    item = put_mail(phone)
+    for number, command in enumerate(("SendMail", "SmartReply", "SmartForward")):
+        source = ("Source", ("FolderId", phone.number(INBOX)), ("ItemId", item)) if number else None
+        document = tree(
+            f"ComposeMail:{command}",
+            ("ClientId", number),
+            ("SaveInSentItems",),
+            source,
+            ("ReplaceMime",) if number else None,
+            ("Mime", MAIL),
+        )
+        assert phone.send(command, document).root is None
+        broken = tree(
+            f"ComposeMail:{command}", ("ClientId", f"b{number}"), ("AccountId", "x"), ("Mime", MAIL)
+        )
+        assert phone.send(command, broken).status == "166"
+
+
+def test_answers(phone: Phone) -> None:
+    fields = {
+        "subject": "x",
+        "uid": "u",
+        "start": START,
+        "end": START + timedelta(hours=1),
+        "organized": False,
+    }
+    people = {"organizer": Address("zoe@example.com"), "attendees": (Attendee("anton@example.org"),)}
+    item = phone.world.source.put(CALENDAR, {**fields, **people})
+    name = f"{phone.number(CALENDAR)}:{item}"
+    body = tree("AirSyncBase:Body", ("Type", 1), ("Data", "yes"))
+    send = ("SendResponse", body) if phone.version >= Version.V16_0 else None
+    request = (
+        "Request",
+        ("UserResponse", 1),
+        ("CollectionId", phone.number(CALENDAR)),
+        ("RequestId", name),
+        send,
+    )
+    reply = phone.send("MeetingResponse", tree("MeetingResponse:MeetingResponse", request))
+    assert reply.status == "1"
+    assert reply.text("MeetingResponse:CalendarId")
+
+
+def test_waiting(phone: Phone) -> None:
+    folder = ("Folder", ("Id", phone.number(INBOX)), ("Class", "Email"))
+    reply = phone.send("Ping", tree("Ping:Ping", ("HeartbeatInterval", 80), ("Folders", folder)))
+    assert reply.status == "1"
+    put_mail(phone)
+    reply = phone.send("Ping", tree("Ping:Ping", ("HeartbeatInterval", 80), ("Folders", folder)))
+    assert reply.text("Ping:Folder") == phone.number(INBOX)
+
+
+def test_rounds(phone: Phone) -> None:
+    """Every option of a Sync, and every command in it."""
+    number, version = phone.number(CONTACTS), phone.version
+    phone.sync(CONTACTS)
+    data = ("ApplicationData", ("Contacts:LastName", "A"))
+    added = phone.commands(CONTACTS, ("Add", ("ClientId", "c"), data))
+    name = added.text("AirSync:ServerId")
+    phone.commands(CONTACTS, ("Change", ("ServerId", name), ("ApplicationData", ("Contacts:LastName", "B"))))
+    fetched = phone.commands(CONTACTS, ("Fetch", ("ServerId", name)))
+    assert fetched.text("Contacts:LastName") == "B"
+    phone.commands(CONTACTS, ("Delete", ("ServerId", name)))
+    put_mail(phone, body=Body(BodyKind.TEXT, "text"), received=START)
+    conflict = ("Conflict", 1), ("MIMETruncation", 4), ("MIMESupport", 1), ("FilterType", 0)
+    preference = (
+        tree("AirSyncBase:BodyPreference", ("Type", 1), ("TruncationSize", 2))
+        if version >= Version.V12_0
+        else None
+    )
+    later = (tree("AirSync:ConversationMode", "1"),) if version >= Version.V14_0 else ()
+    wishes = ("Options", *conflict, preference)
+    reply = phone.sync(INBOX, ("DeletesAsMoves", 0), ("GetChanges", 1), ("WindowSize", 5), *later, wishes)
+    assert reply.all("AirSync:Add")
+    assert number
