@@ -5,7 +5,7 @@ Rules of this file:
 * who is about to change something holds every application node from the first question on (``tasks/shell/node.sh``): a
   note in ``/run`` of the node names the run and the ssh connection by which it came;
 * it holds the node for as long as that connection lasts, and so lets go by itself when it has ended, whatever ended
-  it. A connection over which nothing has come for 45 seconds does not count: the machine of that run is off, or its
+  it. A connection over which nothing has come for 25 seconds does not count: the machine of that run is off, or its
   network;
 * a run with ``--dry`` and a look at the estate (:mod:`tasks.verify`) change nothing, hold nothing, and are never
   refused;

@@ -25,9 +25,9 @@ STATE = "/var/lib/open-xchange-usm"
 FILES = ("usm", "eas")
 """The files of settings, without ``.properties``."""
 
-FRESH = 30.0
+FRESH = 15.0
 """Seconds for which what was found while the run was prepared still counts when it begins. An administrator who is
-asked whether to begin may take long."""
+asked whether to begin may take long, and is not heard of meanwhile; so less than node.sh's patience."""
 
 STARTED = f"{STATE}/started"
 """The note of what the service ran when it was last started, see :mod:`tasks.services`."""

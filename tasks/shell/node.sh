@@ -7,7 +7,8 @@ package=$1 service=$2 parking=$3 who=${4-}
 ox=/opt/open-xchange
 state=/var/lib/open-xchange-usm
 held=/run/open-xchange-usm.deployment
-patience=45
+# Seconds of silence after which a deployment is taken for gone. One that is there is heard every seven (group_data: silence).
+patience=25
 
 say() {
     printf '%s=%s\n' "$1" "$2"

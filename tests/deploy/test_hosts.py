@@ -386,7 +386,7 @@ def test_a_run_that_was_killed_holds_nobody_up(deployed: Deployment) -> None:
 def test_a_run_whose_machine_is_gone_holds_nobody_up_for_long(deployed: Deployment) -> None:
     """Nothing has come over its connection for a minute: as if it were so, the patience is made shorter."""
     with another_at_work(deployed):
-        text = scripts.text("node").replace("patience=45", "patience=1")
+        text = scripts.text("node").replace("patience=25", "patience=1")
         assert "patience=1" in text
         time.sleep(1.5)
         question = ["sh", "-c", text, "node.sh", "open-xchange-usm", "open-xchange-usm", "/root", "caesar"]
