@@ -21,7 +21,7 @@ from app.eas.autodiscover import Account, AutodiscoverError
 from app.eas.request import PROTOCOL
 from app.usm.model import Device
 from app.web import auth, body
-from app.web.places import Places, host_of
+from app.web.places import Places, bare, host_of
 from app.web.resource import Door, Work, hosts
 
 XML_PATH: Final = "/autodiscover/autodiscover.xml"
@@ -85,7 +85,7 @@ class Autodiscover:
         asked = hosts(request)
         target = self._addresses.of_autodiscover(asked)
         is_question = request.method in ("GET", "HEAD")
-        if is_question and host_of(target) not in {name.lower() for name in asked}:
+        if is_question and host_of(target) not in {bare(name) for name in asked}:
             return EasResponse(302, {"Location": target})
         if not is_question and request.method != "POST":
             return EasResponse(405, {"Allow": "GET,HEAD,POST"})

@@ -51,10 +51,14 @@ class Places:
 
     def _first(self, asked: Iterable[str], fits: Callable[[Rule], bool]) -> str | None:
         found = next((rule.url for rule in self._rules if fits(rule)), None)
-        here = {name.strip().lower() for name in asked}
-        return None if found is None or host_of(found) in here else found
+        return None if found is None or host_of(found) in {bare(name) for name in asked} else found
 
 
 def host_of(url: str) -> str:
-    """Host and port of a URL as a ``Host`` header has them."""
-    return urlsplit(url).netloc.lower()
+    """Host and port of a URL, written as :func:`bare` does."""
+    return bare(urlsplit(url).netloc)
+
+
+def bare(host: str) -> str:
+    """A host as a ``Host`` header has it, in small letters and without the usual port."""
+    return host.strip().lower().removesuffix(":443").removesuffix(":80")

@@ -105,6 +105,7 @@ def test_a_login_in_latin_1_is_understood(front):
     assert answer.status_code == 200
 
 
+@pytest.mark.requirement("MS-ASCMD", 4869)
 @pytest.mark.requirement("MS-ASHTTP", 180)
 @pytest.mark.parametrize(("version", "status"), [("12.1", 403), ("14.1", 200), ("16.1", 200)])
 def test_a_user_without_rights_is_refused_as_the_version_demands(front, version, status):
@@ -360,10 +361,11 @@ def test_a_context_of_another_server_is_sent_there_once_the_user_is_known():
     assert front.command(headers=basic(ANTON.login, "wrong")).status_code == 401
 
 
+@pytest.mark.parametrize("name", ["EAS2.example.org", "eas2.example.org:443"])
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host"])
-def test_nobody_is_sent_to_the_server_that_was_asked(header):
+def test_nobody_is_sent_to_the_server_that_was_asked(header, name):
     front = Front(places=PLACES)
-    answer = front.command(body=FOLDER_SYNC, headers={header: "EAS2.example.org"})
+    answer = front.command(body=FOLDER_SYNC, headers={header: name})
     assert answer.status_code == 200
 
 
