@@ -33,17 +33,17 @@ class ItemSearch:
     """One search among what is not mail. ``chronos``: asks which calendar module this OX has."""
 
     def __init__(
-        self, context: Context, condition: Condition, notes: Module | None, chronos: Callable[[], bool]
+        self, context: Context, condition: Condition | None, notes: Module | None, chronos: Callable[[], bool]
     ) -> None:
         self._client = context.client
         self._condition = condition
-        self._words = alternatives(condition)[:MOST_WORDS]
+        self._words = () if condition is None else alternatives(condition)[:MOST_WORDS]
         self._notes = notes
         self._chronos = chronos
 
     def run(self, content: ContentType, folders: Sequence[FolderRef]) -> Iterator[Hit]:
         """What is found in folders of one content; each item once."""
-        if not self._words:
+        if self._condition is None or not self._words:
             return
         search = {
             ContentType.CONTACTS: self._contacts,

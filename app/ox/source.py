@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,13 +18,13 @@ from app.ox.errors import Unsupported
 from app.ox.infostore import Infostore
 from app.ox.item_search import ItemSearch
 from app.ox.mail import Mail
-from app.ox.mail_search import MailSearch
+from app.ox.mail_search import PATIENCE, MailSearch
 from app.ox.module import Context, Module
 from app.ox.notes import Notes
 from app.ox.tasks import Tasks
 from app.ox.vacation import Vacation
 from app.usm.content import Reply
-from app.usm.errors import FolderGone, ItemRefused, UsmError
+from app.usm.errors import FolderGone, ItemRefused, SourceUnavailable, UsmError
 from app.usm.model import (
     Absence,
     BodyKind,
@@ -51,6 +52,8 @@ MODULES: Final[Mapping[ContentType, type[Module]]] = {
 
 MADE_AT_NEED: Final = frozenset((ContentType.NOTES,))
 """Content whose folder is there for devices before OX has it."""
+
+_log = logging.getLogger(__name__)
 
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -222,19 +225,31 @@ class OxSource:
         self._folders.delete(folder)
 
     def search(self, folders: Sequence[FolderRef], condition: Condition | None, most: int) -> Hits:
-        """See the port. Messages cost a call for every twenty folders, other contents one or two each."""
+        """See the port. Messages cost a call for every twenty folders, other contents one or two each. A module that
+        fails does not spoil what others find; where none can be searched, that is an error. Once time is up no further
+        ones are asked."""
         mails = MailSearch(self._context, condition)
-        found = list(mails.run([each for each in folders if each.content is ContentType.MAIL]))
-        if condition is not None:
-            others = ItemSearch(
-                self._context, condition, self._modules.get(ContentType.NOTES), self._has_chronos
-            )
-            for content in self._modules.keys() - {ContentType.MAIL}:
-                places = [each for each in folders if each.content is content]
-                if places:
-                    found += others.run(content, places)
+        others = ItemSearch(self._context, condition, self._modules.get(ContentType.NOTES), self._has_chronos)
+        found: list[Hit] = []
+        failures: list[SourceUnavailable] = []
+        places = {content: [each for each in folders if each.content is content] for content in self._modules}
+        searched = {content: each for content, each in places.items() if each}
+        begun = self._context.clock.monotonic()
+        in_time = True
+        for content, each in searched.items():
+            if self._context.clock.monotonic() - begun > PATIENCE:
+                in_time = False
+                break
+            try:
+                found += mails.run(each) if content is ContentType.MAIL else others.run(content, each)
+            except SourceUnavailable as error:
+                failures.append(error)
+        if failures and len(failures) == len(searched):
+            raise failures[0]
+        for failure in failures:
+            _log.warning("a search of %s leaves out what fails: %s", self.user.login, failure)
         found.sort(key=_newest, reverse=True)
-        return Hits(tuple(found[:most]), len(found), mails.complete)
+        return Hits(tuple(found[:most]), len(found), in_time and mails.complete and not failures)
 
     def people(self, text: str) -> Sequence[Person]:
         """See the port; one call."""

@@ -326,6 +326,27 @@ def test_other_items_whose_search_fails(canned, canned_source):
         source.search([CONTACTS], Words("a"), 10)
 
 
+def test_a_module_that_fails_does_not_spoil_the_others(canned, canned_source):
+    canned.on("contacts?search", error("DBP-0001", "SERVICE_DOWN"))
+    canned.on("mail?search", {"data": [["7", NOON_MS, 0]]})
+    found = canned_source().search([CONTACTS, *mails(1)], Words("a"), 10)
+    assert ([hit.item_id for hit in found.hits], found.complete) == (["7"], False)
+
+
+def test_no_further_module_is_asked_once_time_is_up(canned, canned_source):
+    source = canned_source()
+    clock = source._context.clock
+
+    def slow(seen):
+        clock.advance(30)
+        return {"data": [["7", NOON_MS, 0]]}
+
+    canned.on("mail?search", slow)
+    found = source.search([CONTACTS, *mails(1)], Words("a"), 10)
+    assert ([hit.item_id for hit in found.hits], found.complete) == (["7"], False)
+    assert len(canned.calls) == 1
+
+
 def test_documents_that_ox_refuses(canned, canned_source):
     canned.on("folders?get", {"data": {"id": "9", "title": "infostore"}})
     canned.on("folders?list", {"data": [[10, NOON_MS, NOON_MS, "userstore", "infostore"]]})
