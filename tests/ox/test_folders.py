@@ -252,7 +252,7 @@ def test_an_ox_that_cannot_list_the_visible_folders_is_walked_level_by_level(can
         "61": None,
         NOTES: None,
     }
-    assert source.cost.calls - 3 == 1 + 2 + 2
+    assert source.cost.calls - 4 == 1 + 2 + 2
     canned.calls.clear()
     source.folders()
     assert len(canned.calls) == 4
