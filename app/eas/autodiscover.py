@@ -10,6 +10,7 @@ The request and its answer are XML, not WBXML, and know no versions. Rules
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,6 +36,9 @@ MESSAGES: Final = {
 """MS-OXDSCLI 2.2.4.1.1.1.5, in the words that clients know."""
 
 MAX_ADDRESS: Final = 320
+
+_UNTOLD: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 has no way to tell (2.2), such as a name in OX may hold."""
 
 
 class AutodiscoverError(Exception):
@@ -144,7 +148,7 @@ def _fill(parent: etree._Element, namespace: str, children: Iterable[_Tree]) -> 
         if isinstance(content, tuple):
             _fill(child, namespace, content)
         else:
-            child.text = str(content)
+            child.text = _UNTOLD.sub("", str(content))
 
 
 def _document(response: etree._Element) -> bytes:
