@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from app.ox import pictures
 from app.ox.client import Answer, Call
-from app.ox.errors import Scope, Unsupported
+from app.ox.errors import Scope, TooLarge, Unsupported
 from app.ox.mapping import person as mapping
 from app.ox.module import Context, json_id
 from app.usm.errors import FolderGone, ItemError, UsmError
@@ -43,7 +43,7 @@ class Directory:
         calls = [Call(_MODULE, "search", _PARAMS, mapping.body(name), Scope.READ) for name in asked]
         if any(not mapping.is_mail(name) for name in asked):
             calls.append(Call("group", "search", {}, {"pattern": "*"}, Scope.READ))
-        answers = self._client.multiple(calls, repeatable=True)
+        answers = self._asked(calls)
         groups = self._groups(answers[len(asked) :])
         found = {
             name: mapping.meant([*_people(answer), *groups], name)
@@ -72,7 +72,17 @@ class Directory:
         return pictures.fetch(self._client, person.picture, self._most)
 
     def _found(self, calls: Sequence[Call]) -> list[list[Person]]:
-        return [_people(answer) for answer in self._client.multiple(calls, repeatable=True)]
+        return [_people(answer) for answer in self._asked(calls)]
+
+    def _asked(self, calls: Sequence[Call]) -> list[Answer | UsmError]:
+        """The answers; of one letter that begins half of a large company's names, nobody."""
+        try:
+            return self._client.multiple(calls, repeatable=True)
+        except TooLarge:
+            if len(calls) < 2:
+                return [Answer([]) for _ in calls]
+        middle = len(calls) // 2
+        return [*self._asked(calls[:middle]), *self._asked(calls[middle:])]
 
 
 def _people(answer: Answer | UsmError) -> list[Person]:

@@ -75,8 +75,9 @@ class Infostore:
         return folder, own, None
 
     def _top(self) -> Document:
-        answer = self._asked([_call("folders", "get", {"id": mapping.ROOT, **_TREE})])[0]
-        data = answer.data if isinstance(answer, Answer) and isinstance(answer.data, dict) else {}
+        call = _call("folders", "get", {"id": mapping.ROOT, **_TREE})
+        answer = _good(self._client.multiple([call], repeatable=True)[0])
+        data = answer.data if isinstance(answer.data, dict) else {}
         row = {
             mapping.TITLE: data.get("title"),
             mapping.CREATED: data.get("creation_date"),
@@ -85,25 +86,29 @@ class Infostore:
         return mapping.place((), row, above=True)
 
     def _inside(self, folder: str) -> tuple[list[_Row], list[_Row]]:
-        """Folders and files in a folder; one call. The folder above all others holds no files."""
+        """Folders and files in a folder; one call. The folder above all others holds no files. Of a folder whose files
+        the user may not see, the folders below are told all the same."""
         below = {"parent": folder, "columns": _joined(mapping.FOLDER_COLUMNS), **_TREE}
         files = {"folder": folder, "columns": _joined(mapping.FILE_COLUMNS)}
         calls = [_call("folders", "list", below)]
         if folder != mapping.ROOT:
             calls.append(_call(_MODULE, "all", files))
-        places, *rest = self._asked(calls)
-        found = [row for row in places.rows(mapping.FOLDER_COLUMNS) if mapping.is_place(row)]
-        return list(found), [row for answer in rest for row in answer.rows(mapping.FILE_COLUMNS)]
+        answers = self._client.multiple(calls, repeatable=True)
+        places = _good(answers[0]).rows(mapping.FOLDER_COLUMNS)
+        found = [row for row in places if mapping.is_place(row)]
+        held: list[_Row] = []
+        for answer in answers[1:]:
+            if not (found and isinstance(answer, FolderGone | ItemError)):
+                held += _good(answer).rows(mapping.FILE_COLUMNS)
+        return list(found), held
 
-    def _asked(self, calls: Sequence[Call]) -> list[Answer]:
-        good = []
-        for answer in self._client.multiple(calls, repeatable=True):
-            if isinstance(answer, FolderGone | ItemError):
-                raise ItemRefused(f"the user may not see this: {answer}") from answer
-            if isinstance(answer, UsmError):
-                raise answer
-            good.append(answer)
-        return good
+
+def _good(answer: Answer | UsmError) -> Answer:
+    if isinstance(answer, FolderGone | ItemError):
+        raise ItemRefused(f"the user may not see this: {answer}") from answer
+    if isinstance(answer, UsmError):
+        raise answer
+    return answer
 
 
 def _call(module: str, action: str, params: Mapping[str, Any]) -> Call:

@@ -317,6 +317,22 @@ def test_a_directory_that_cannot_be_searched_now(canned, canned_source):
     assert source.people("anton") == []
 
 
+def test_a_letter_that_begins_too_many_names(canned, canned_source):
+    rows = [[None] * len(person.COLUMNS)]
+    rows[0][person.COLUMNS.index(500)] = "Anton"
+
+    def answer(seen):
+        many = seen.json["display_name"] == "*a*"
+        return {"data": [["x" * 1000] * len(person.COLUMNS)] * 50 if many else rows}
+
+    canned.on("contacts?search", answer).on("group?search", {"data": []})
+    source = canned_source()
+    object.__setattr__(source._context.settings, "answer_bytes", 20_000)
+    assert source.people("a") == []
+    found = source.resolve(["a", "anton"])
+    assert (found["a"], [each.name for each in found["anton"]]) == ([], ["Anton"])
+
+
 def test_other_items_whose_search_fails(canned, canned_source):
     canned.on("contacts?search", error("CON-1000", "USER_INPUT"))
     source = canned_source()
@@ -357,6 +373,9 @@ def test_documents_that_ox_refuses(canned, canned_source):
     with pytest.raises(ItemGone):
         source.document(["userstore", "a.txt"])
     canned.on("infostore?all", error("IFO-0400", "PERMISSION_DENIED"))
+    assert [each.title for each in source.documents(["userstore"])] == ["userstore", "userstore"]
+    below = {"10": [], "9": [[10, NOON_MS, NOON_MS, "userstore", "infostore"]]}
+    canned.on("folders?list", lambda seen: {"data": below[seen.params["parent"]]})
     with pytest.raises(ItemRefused):
         source.documents(["userstore"])
     canned.on("infostore?all", error("DBP-0001", "SERVICE_DOWN"))
