@@ -301,3 +301,54 @@ def test_rounds(phone: Phone) -> None:
     reply = phone.sync(INBOX, ("DeletesAsMoves", 0), ("GetChanges", 1), ("WindowSize", 5), *later, wishes)
     assert reply.all("AirSync:Add")
     assert number
+
+
+EMAIL, CALENDARS, OPEN = range(6), (0, 4, 5, 6, 7), (0, 8)
+SPANS = [
+    (folder, span)
+    for folder, spans in ((INBOX, EMAIL), (CALENDAR, CALENDARS), (TASKS, OPEN))
+    for span in spans
+]
+
+
+@pytest.mark.requirement(
+    "MS-ASCMD",
+    2999,
+    3000,
+    3001,
+    3002,
+    3003,
+    3004,
+    3008,
+    3012,
+    3013,
+    3014,
+    3015,
+    3017,
+    3025,
+    3035,
+    3036,
+    3037,
+    3038,
+    3039,
+    3040,
+    3044,
+    3048,
+    3049,
+    3050,
+    3051,
+    3053,
+    3061,
+)
+@pytest.mark.parametrize(("folder", "span"), SPANS)
+def test_each_class_takes_its_time_spans(folder: str, span: int, phone: Phone) -> None:
+    reply = phone.sync(folder, ("Options", ("FilterType", span)))
+    assert reply.root is None or {each.text for each in reply.all("AirSync:Status")} == {"1"}
+    if phone.version < Version.V14_0:
+        return
+    key = phone.sync(folder, key="0").text("AirSync:SyncKey")
+    wishes = tree("AirSync:Options", ("FilterType", span))
+    content = (tree("AirSync:SyncKey", key), ("CollectionId", phone.number(folder)), wishes)
+    document = tree("GetItemEstimate:GetItemEstimate", ("Collections", ("Collection", *content)))
+    reply = phone.send("GetItemEstimate", document)
+    assert {each.text for each in reply.all("GetItemEstimate:Status")} == {"1"}

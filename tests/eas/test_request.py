@@ -358,6 +358,7 @@ def test_a_bad_device_id_is_400_up_to_12_1(device_id: str) -> None:
     assert not error.response.body
 
 
+@pytest.mark.requirement("MS-ASCMD", 4828)
 @pytest.mark.parametrize(
     "command", [name for name, rule in COMMANDS.items() if rule.exists_in(Version.V16_1)]
 )

@@ -78,6 +78,7 @@ def test_the_first_folder_sync_tells_versions_and_commands(phone: Phone) -> None
     assert "X-MS-RP" not in second.http.headers
 
 
+@pytest.mark.requirement("MS-ASCMD", 4897)
 @pytest.mark.parametrize("command", NOT_SERVED)
 def test_a_command_that_is_not_served(command: str, phone: Phone) -> None:
     phone.provision()
@@ -130,6 +131,7 @@ def test_a_user_without_the_right_is_refused_before_there_is_a_session(phone: Ph
     assert response.status == (403 if phone.version is Version.V12_1 else 200)
 
 
+@pytest.mark.requirement("MS-ASCMD", 4815)
 @pytest.mark.requirement("MS-ASHTTP", 176, 177, 188)
 @pytest.mark.parametrize("command", DOCUMENTED)
 @pytest.mark.parametrize(

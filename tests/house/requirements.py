@@ -273,8 +273,8 @@ _INTRODUCTION: Final = """\
 The normative requirements on a server in Microsoft's requirement sheets, by their numbers (scope *Server* or *Both*;
 without SHOULD and MAY, without what is said of one product). *Tested*: a test carries the number, or the requirement is
 one on the shape of an element (type, place, number, version, value) and tests that passed saw it so in answers that
-were checked against the schemas (`tests/house/requirements.py` has the rules). *Not looked at*: nobody has yet tied a test to
-it, which says nothing of whether it is done.
+were checked against the schemas (`tests/house/requirements.py` has the rules). *Not looked at*: nobody has yet tied a
+test to it, which says nothing of whether it is done.
 """
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.house import requirements
 from tests.house.requirements import (
+    AREAS,
     NAMED,
     PROJECT,
     Fact,

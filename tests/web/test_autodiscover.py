@@ -55,6 +55,62 @@ def error_code(answer: Any) -> str | None:
     return text(document(answer), "Response", "Error", "ErrorCode", namespace=ENVELOPE)
 
 
+@pytest.mark.requirement(
+    "MS-ASCMD",
+    2124,
+    2886,
+    2887,
+    2888,
+    2889,
+    2890,
+    4000,
+    4693,
+    6000,
+    6001,
+    6002,
+    6003,
+    6125,
+    6126,
+    6127,
+    6128,
+    6149,
+    6150,
+    6151,
+    6152,
+    6189,
+    6190,
+    6191,
+    6192,
+    6380,
+    6381,
+    6382,
+    6383,
+    6490,
+    6491,
+    6492,
+    6493,
+    7120,
+    7121,
+    7122,
+    7123,
+    7408,
+    7409,
+    7410,
+    7411,
+    7412,
+    7413,
+    7414,
+    7415,
+    60031939,
+    6128100601,
+    6152100610,
+    6192100701,
+    6383100701,
+    6493100801,
+    7123101801,
+    7411101801,
+    7415101801,
+)
 @pytest.mark.requirement("MS-ASHTTP", 445)
 @pytest.mark.requirement(
     "MS-ASCMD", 8, 41, 806, 1027, 1028, 1029, 1030, 1083, 1084, 1085, 1086, 1458, 1459, 1460, 1461, 1518, 1519, 1520,
@@ -112,6 +168,36 @@ def test_a_host_that_is_none_is_not_repeated(front):
     assert b"a b/c" not in answer.content
 
 
+@pytest.mark.requirement(
+    "MS-ASCMD",
+    2285,
+    2286,
+    2287,
+    2288,
+    5545,
+    5547,
+    5698,
+    6396,
+    6397,
+    6398,
+    6399,
+    6530,
+    6531,
+    6532,
+    6533,
+    6534,
+    6535,
+    6536,
+    6537,
+    6798,
+    6799,
+    6800,
+    6801,
+    6399100701,
+    6533100801,
+    6537100801,
+    6801101601,
+)
 @pytest.mark.requirement(
     "MS-ASCMD", 703, 806, 1474, 1475, 1476, 1477, 1635, 1636, 1637, 1638, 1639, 1640, 1641, 1642, 1896, 1897, 1898,
     1899, 3799, 3815, 3818,
@@ -200,6 +286,7 @@ def test_a_token_is_enough():
     assert text(root, "Response", "User", "EMailAddress") == ANTON.mail
 
 
+@pytest.mark.requirement("MS-ASCMD", 2439, 2440, 2441, 2442, 7015, 7016, 7017, 7018, 7018101801)
 @pytest.mark.requirement("MS-ASCMD", 46, 47)
 def test_a_user_of_another_server_learns_that_one():
     other = f"https://eas2.example.org{ALIAS}"

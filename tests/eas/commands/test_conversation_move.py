@@ -34,6 +34,7 @@ def status(reply: Reply) -> str:
     return moved.text_of("ItemOperations:Status") or ""
 
 
+@pytest.mark.requirement("MS-ASCMD", 201, 7244)
 @pytest.mark.requirement("MS-ASCON", 142, 214, 216, 327)
 @pytest.mark.requirement("MS-ASCMD", 3465)
 def test_a_conversation_moves_as_a_whole_and_no_folder_tells_of_it(ready: Phone) -> None:

@@ -66,6 +66,7 @@ def fails(phone: Phone, name: str, error: Exception) -> None:
 # -- what works ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASCMD", 79, 97, 98, 99, 139, 140, 3903, 3905, 4569, 5783, 5784, 5872)
 @pytest.mark.requirement("MS-ASHTTP", 68, 428, 429, 430, 431, 491, 493, 496)
 def test_a_folder_is_made_renamed_moved_and_deleted_without_an_echo(ready: Phone) -> None:
     made = create(ready, "Projects")
@@ -123,6 +124,7 @@ def test_control_characters_are_no_part_of_a_name(ready: Phone) -> None:
 # -- what does not -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASCMD", 3904, 4040, 4096, 4570, 5785, 5786)
 def test_a_failure_has_no_key(ready: Phone) -> None:
     reply = create(ready, "INBOX", parent="999")
     assert reply.status == "5"
@@ -135,6 +137,7 @@ def test_a_name_that_is_taken(ready: Phone) -> None:
     assert update(ready, other, "Trips", ready.number(INBOX)).status == "2"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4008, 4042, 4097)
 def test_special_folders(ready: Phone) -> None:
     for folder in (INBOX, CONTACTS):
         assert update(ready, ready.number(folder), "Mine").status == "2"
@@ -156,6 +159,7 @@ def test_a_folder_that_is_gone_since(ready: Phone) -> None:
     assert create(ready, "P", ready.number(TRIPS)).status == "5"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4568, 4572, 4573)
 def test_a_key_that_is_none(ready: Phone) -> None:
     for at in ("0", "nonsense"):
         assert create(ready, "P", at=at).status == "9"

@@ -32,6 +32,7 @@ def ready(phone: Phone) -> Phone:
     return phone.provision()
 
 
+@pytest.mark.requirement("MS-ASCMD", 113, 116, 5008, 5020, 5440, 5775, 5860)
 def test_the_first_answer_has_all_folders_with_parents_before_children(ready: Phone) -> None:
     reply = ready.folder_sync()
     found = folders(reply)
@@ -46,12 +47,14 @@ def test_the_first_answer_has_all_folders_with_parents_before_children(ready: Ph
     assert list(found).index("INBOX") < list(found).index("Trips")
 
 
+@pytest.mark.requirement("MS-ASCMD", 2120)
 def test_nothing_new_keeps_the_key_and_counts_0(ready: Phone) -> None:
     first = key(ready.folder_sync())
     again = ready.folder_sync(first)
     assert (key(again), again.text("FolderHierarchy:Count")) == (first, "0")
 
 
+@pytest.mark.requirement("MS-ASCMD", 5024, 5863)
 @pytest.mark.requirement("MS-ASCMD", 3625, 3916, 4665, 5885, 4578)
 def test_changes_come_as_update_delete_add(ready: Phone) -> None:
     source = ready.world.source
@@ -83,6 +86,7 @@ def test_a_lost_answer_can_be_asked_for_again(ready: Phone) -> None:
     assert key(again) == key(lost)
 
 
+@pytest.mark.requirement("MS-ASCMD", 5012)
 @pytest.mark.requirement("MS-ASCMD", 119)
 def test_starting_over_keeps_numbers_and_collections(ready: Phone) -> None:
     ready.start(CONTACTS)
@@ -92,6 +96,7 @@ def test_starting_over_keeps_numbers_and_collections(ready: Phone) -> None:
     assert ready.sync(CONTACTS).text("Contacts:LastName") == "A"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4068, 4071)
 @pytest.mark.requirement("MS-ASCMD", 4580, 4581)
 @pytest.mark.parametrize("wrong", ["1", "nonsense", "{x}7", "00", "-1", "x" * 64])
 def test_an_unknown_key_is_status_9(wrong: str, ready: Phone) -> None:
@@ -143,6 +148,7 @@ def test_notes_are_not_shown_to_a_version_that_does_not_know_them(ready: Phone) 
     assert ("Notes" in shown) is (ready.version >= Version.V14_0)
 
 
+@pytest.mark.requirement("MS-ASCMD", 4666)
 def test_every_folder_has_a_type_and_default_folders_have_their_own() -> None:
     for content in ContentType:
         assert folder_type(content, FolderRole.NONE) == USER_TYPES[content]

@@ -18,6 +18,7 @@ def world(world: World) -> World:
     return world
 
 
+@pytest.mark.requirement("MS-ASCMD", 6032, 6569, 6570)
 @pytest.mark.requirement(
     "MS-ASCMD", 6024, 6025, 6026, 6030, 7505, 7506, 7507, 6046, 6047, 6452, 6567, 6926, 6927, 7144, 7150, 7388
 )
@@ -69,6 +70,7 @@ def test_later_versions_have_no_such_command(version: Version, world: World) -> 
     assert world.phone(version).raw("GetHierarchy", b"").status == 400
 
 
+@pytest.mark.requirement("MS-ASCMD", 4895)
 @pytest.mark.parametrize("command", ["CreateCollection", "DeleteCollection", "MoveCollection"])
 def test_collections_are_not_made_by_commands_that_no_version_describes(command: str, world: World) -> None:
     for version in Version:

@@ -52,6 +52,7 @@ def status(reply: Reply) -> object:
     return reply.http.status if reply.http.status != 200 else reply.status
 
 
+@pytest.mark.requirement("MS-ASCMD", 985, 2968, 4131, 5548, 5549, 5869)
 @pytest.mark.requirement("MS-ASCMD", 2970, 4134)
 def test_how_many_changes_there_are(ready: Phone) -> None:
     for _ in range(3):
@@ -62,6 +63,7 @@ def test_how_many_changes_there_are(ready: Phone) -> None:
     assert classes == (["Contacts", "Email"] if ready.version is Version.V12_1 else [])
 
 
+@pytest.mark.requirement("MS-ASCMD", 4591, 4593)
 def test_an_estimate_changes_nothing(ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A"})
     written: list[str] = []
@@ -81,6 +83,7 @@ def test_the_filter_of_the_request_counts(chosen: int, count: str, ready: Phone)
     assert estimates(ask(ready, entry(ready, INBOX, filtered(ready, chosen)))) == [("1", count)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3543)
 def test_without_one_the_filter_of_the_last_sync_counts(ready: Phone) -> None:
     ready.sync(INBOX, ("Options", ("FilterType", 1)))
     old = ready.world.clock.now() - timedelta(days=5)
@@ -117,6 +120,24 @@ def test_a_folder_that_is_gone_is_status_2(ready: Phone) -> None:
     assert estimates(ask(ready, entry(ready, INBOX))) == [("2", None)]
 
 
+@pytest.mark.requirement(
+    "MS-ASCMD",
+    2984,
+    3005,
+    3006,
+    3007,
+    3009,
+    3010,
+    3011,
+    3016,
+    3018,
+    3019,
+    3020,
+    3021,
+    3022,
+    3023,
+    3024,
+)
 @pytest.mark.requirement("MS-ASCMD", 4129)
 @pytest.mark.parametrize(("folder", "chosen"), [(INBOX, 6), (INBOX, 7), (INBOX, 8)])
 def test_a_filter_the_class_does_not_have(folder: str, chosen: int, ready: Phone) -> None:

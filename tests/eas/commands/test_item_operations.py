@@ -62,6 +62,7 @@ def status_of(reply: Reply, operation: str = "Fetch") -> str:
     return reply.one(f"ItemOperations:{operation}").text_of("ItemOperations:Status") or ""
 
 
+@pytest.mark.requirement("MS-ASCMD", 2130, 2301, 3716, 5503, 6161, 6162, 6163, 6164, 6164100601)
 @pytest.mark.requirement("MS-ASHTTP", 155, 440)
 @pytest.mark.requirement("MS-ASAIRS", 405)
 def test_a_file_comes_as_base64_in_the_document(ready: Phone) -> None:
@@ -75,6 +76,22 @@ def test_a_file_comes_as_base64_in_the_document(ready: Phone) -> None:
     assert reply.http.stream is not None
 
 
+@pytest.mark.requirement(
+    "MS-ASCMD",
+    2302,
+    3633,
+    5505,
+    5506,
+    5509,
+    5510,
+    5511,
+    5512,
+    5513,
+    5517,
+    5518,
+    6937,
+    6938,
+)
 @pytest.mark.requirement("MS-ASHTTP", 94, 95, 154, 534)
 @pytest.mark.requirement("MS-ASAIRS", 244, 246)
 def test_a_file_comes_as_a_part_of_its_own(ready: Phone) -> None:
@@ -86,6 +103,7 @@ def test_a_file_comes_as_a_part_of_its_own(ready: Phone) -> None:
     assert parts[1:] == [FILE, FILE]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3711, 5422, 5423)
 @pytest.mark.parametrize(
     ("asked", "told", "expected"),
     [("0-9", "0-9", FILE[:10]), ("1000-5000", "1000-1023", FILE[1000:]), ("5-5", "5-5", FILE[5:6])],
@@ -98,6 +116,7 @@ def test_a_range_of_a_file(ready: Phone, asked: str, told: str, expected: bytes)
     assert in_parts(ready, root)[1][1] == expected
 
 
+@pytest.mark.requirement("MS-ASCMD", 4160)
 @pytest.mark.parametrize("asked", ["1024-1025", "9-5", "x", "-1", "1-", "99999999999-99999999999"])
 def test_a_range_that_cannot_be(ready: Phone, asked: str) -> None:
     reply = ready.send("ItemOperations", operations(fetch(file_of(put(ready)), options=(("Range", asked),))))
@@ -110,6 +129,7 @@ def test_a_file_that_is_not_there(ready: Phone, reference: str) -> None:
     assert status_of(reply) == "15"
 
 
+@pytest.mark.requirement("MS-ASCMD", 913, 2952, 3879, 6269, 6275)
 def test_an_item_comes_in_full(ready: Phone) -> None:
     item = put(ready, body=Body(BodyKind.HTML, "<p>Hello</p>", native=BodyKind.HTML))
     names = (("AirSync:CollectionId", ready.number(INBOX)), ("AirSync:ServerId", item))
@@ -126,6 +146,7 @@ def test_an_item_comes_in_full(ready: Phone) -> None:
     assert reply.all("AirSyncBase:Data") == []
 
 
+@pytest.mark.requirement("MS-ASCMD", 3360, 3364, 3366, 3367, 3368)
 def test_a_message_as_it_came(ready: Phone) -> None:
     raw = b"Subject: x\r\n\r\n\x00\xff"
     item = put(ready, body=Body(BodyKind.MIME, mime=raw))
@@ -158,6 +179,7 @@ def test_an_item_that_is_not_there(ready: Phone, name: str) -> None:
     assert status_of(reply) == "6"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4151, 4165)
 def test_items_that_cannot_be_read_or_shown(ready: Phone) -> None:
     item = put(ready)
     ready.world.source.unreadable.add(item.partition(":")[2])
@@ -190,6 +212,7 @@ def test_a_document_comes_as_base64_in_the_document(ready: Phone) -> None:
     assert reply.text("AirSyncBase:ContentType") == "text/plain"
 
 
+@pytest.mark.requirement("MS-ASCMD", 1551, 1552, 1553, 1554, 5366, 6470, 6471, 6472, 6473, 6473100601)
 @pytest.mark.requirement("MS-ASDOC", 76, 106, 120)
 def test_a_part_of_a_document_comes_as_a_part_of_its_own(ready: Phone) -> None:
     ready.world.source.files = {("My files", "a.txt"): FILE}
@@ -251,6 +274,7 @@ def test_a_folder_that_was_never_synchronised_is_emptied(world: World) -> None:
     assert item not in world.source.items[INBOX]
 
 
+@pytest.mark.requirement("MS-ASCMD", 193, 194)
 def test_answers_come_in_the_order_of_the_standard(ready: Phone) -> None:
     item = put(ready)
     reply = ready.send("ItemOperations", operations(fetch(file_of(item)), empty("98")))
@@ -338,6 +362,7 @@ def get(phone: Phone, name: str) -> EasResponse:
         phone.query = query  # type: ignore[method-assign]
 
 
+@pytest.mark.requirement("MS-ASCMD", 157, 160, 5501, 6020)
 @pytest.mark.requirement("MS-ASHTTP", 115, 230, 487, 490)
 @pytest.mark.requirement("MS-ASCMD", 158)
 def test_an_old_device_gets_the_file_itself(world: World) -> None:
@@ -360,6 +385,7 @@ def test_a_file_too_large_for_an_old_device(world: World) -> None:
     assert get(phone, f"{item}:1.2").status == 413
 
 
+@pytest.mark.requirement("MS-ASCMD", 6021, 6022, 6023, 6023100601)
 def test_there_is_no_get_attachment_later(world: World) -> None:
     phone = world.phone(Version.V14_1).start(INBOX)
     assert get(phone, f"{put(phone)}:1.2").status == 400

@@ -111,6 +111,23 @@ def event_of(message: Any) -> Any:
     return event
 
 
+@pytest.mark.requirement(
+    "MS-ASCMD",
+    828,
+    3808,
+    3843,
+    5068,
+    5071,
+    5082,
+    5085,
+    5086,
+    5089,
+    5678,
+    5790,
+    5828,
+    5868,
+    5871,
+)
 @pytest.mark.requirement("MS-ASHTTP", 432, 433, 501)
 @pytest.mark.requirement("MS-ASCMD", 266, 267, 830, 831, 834, 3807, 4180, 5374)
 def test_an_invitation_by_mail_is_accepted(phone: Phone) -> None:
@@ -244,6 +261,7 @@ def test_one_occurrence_is_answered_from_14_1(phone: Phone) -> None:
         assert "DTEND" not in event
 
 
+@pytest.mark.requirement("MS-ASCMD", 4919)
 @pytest.mark.requirement("MS-ASCMD", 3196, 4185)
 def test_what_is_no_series_has_no_occurrences(modern: Phone) -> None:
     instance = ("InstanceId", "2026-03-09T09:00:00.000Z")
@@ -300,11 +318,13 @@ def test_an_occurrence_of_whole_days_is_a_date(modern: Phone) -> None:
     assert event["RECURRENCE-ID"].dt == datetime(2026, 3, 9).date()
 
 
+@pytest.mark.requirement("MS-ASCMD", 3195)
 def test_an_instance_of_no_date_is_status_104(modern: Phone) -> None:
     assert respond(modern, put_mail(modern), 1, ("InstanceId", "tomorrow"))["Status"] == "104"
     assert not modern.world.source.replies
 
 
+@pytest.mark.requirement("MS-ASCMD", 5707, 6061, 6062)
 def test_the_reply_from_the_calendar_is_made_of_the_appointment(modern: Phone) -> None:
     respond(modern, put_appointment(modern), 1, SEND)
     [message] = sent(modern)

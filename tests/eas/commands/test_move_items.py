@@ -24,6 +24,7 @@ def answers(reply: Reply) -> list[object]:
     return [plain(response) for response in reply.all("Move:Response")]
 
 
+@pytest.mark.requirement("MS-ASCMD", 285, 290, 2219, 3978, 5870, 5879, 5882)
 @pytest.mark.requirement("MS-ASHTTP", 499)
 @pytest.mark.requirement("MS-ASCON", 170, 217, 218)
 def test_an_item_is_moved_and_has_another_name(ready: Phone) -> None:
@@ -37,6 +38,7 @@ def test_an_item_is_moved_and_has_another_name(ready: Phone) -> None:
     assert ready.world.source.calls.count("move") == 1
 
 
+@pytest.mark.requirement("MS-ASCMD", 4201, 4203)
 def test_each_item_has_its_own_answer(ready: Phone) -> None:
     inbox, trips = ready.number(INBOX), ready.number(TRIPS)
     one, two = (ready.world.source.put(INBOX, {}) for _ in range(2))
@@ -63,6 +65,7 @@ def test_a_folder_that_takes_nothing(ready: Phone) -> None:
     assert item in ready.world.source.items[INBOX]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4225)
 def test_a_passing_fault_is_told_as_one(ready: Phone) -> None:
     def fail(name: str) -> None:
         if name == "move":

@@ -42,6 +42,7 @@ def test_nothing_happened_within_the_interval(ready: Phone) -> None:
     assert ready.world.clock.monotonic() - began == 600
 
 
+@pytest.mark.requirement("MS-ASCMD", 306, 5636)
 @pytest.mark.requirement("MS-ASHTTP", 504)
 @pytest.mark.requirement("MS-ASCMD", 4235, 4236)
 def test_a_change_is_told_with_its_folder_and_no_data(ready: Phone) -> None:
@@ -70,6 +71,7 @@ def test_interval_and_folders_are_remembered_separately(ready: Phone) -> None:
     assert ready.world.waiter.parked[-1] == (CONTACTS,)
 
 
+@pytest.mark.requirement("MS-ASCMD", 322, 3152, 5632, 5634)
 @pytest.mark.requirement("MS-ASHTTP", 515)
 @pytest.mark.parametrize("document", [None, tree("Ping:Ping")])
 def test_an_empty_request_is_the_last_one_again(document: object, ready: Phone) -> None:
@@ -117,6 +119,7 @@ def test_a_remembered_interval_that_became_too_long_is_told(ready: Phone) -> Non
     assert ready.send("Ping").text("Ping:HeartbeatInterval") == "900"
 
 
+@pytest.mark.requirement("MS-ASCMD", 3259)
 def test_too_many_folders_are_told_the_limit(ready: Phone) -> None:
     ready.world.configure(max_ping_folders=1)
     reply = ping(ready, CONTACTS, INBOX)

@@ -31,6 +31,7 @@ def by_version(phone: Phone, status: str) -> object:
     return 449 if phone.version is Version.V12_1 else status
 
 
+@pytest.mark.requirement("MS-ASCMD", 4990, 4992, 5026)
 @pytest.mark.requirement(
     "MS-ASPROV",
     233,
@@ -70,6 +71,7 @@ def test_the_temporary_key_opens_nothing(phone: Phone) -> None:
     assert refusal(phone) == by_version(phone, "144")
 
 
+@pytest.mark.requirement("MS-ASCMD", 4996, 5028)
 @pytest.mark.requirement("MS-ASPROV", 419, 657, 661, 662)
 def test_the_final_key_comes_without_the_policy(phone: Phone) -> None:
     temporary = phone.ask_policy().text("Provision:PolicyKey")
@@ -81,6 +83,7 @@ def test_the_final_key_comes_without_the_policy(phone: Phone) -> None:
     assert refusal(phone) is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 4906, 4987)
 @pytest.mark.parametrize("key", ["", "0"])
 def test_without_a_key_a_device_must_provision(key: str, phone: Phone) -> None:
     phone.policy_key = key
@@ -89,6 +92,7 @@ def test_without_a_key_a_device_must_provision(key: str, phone: Phone) -> None:
     assert refusal(phone) is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 4912)
 @pytest.mark.parametrize("key", ["1234567", "nonsense", "-1"])
 def test_a_wrong_key_is_told_apart(key: str, phone: Phone) -> None:
     phone.provision()
@@ -109,6 +113,7 @@ def test_ping_does_not_need_the_policy(phone: Phone) -> None:
     assert phone.reply(phone.raw("Ping", b"")).status == "3"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4909)
 def test_a_changed_policy_must_be_fetched_anew(phone: Phone) -> None:
     phone.provision()
     phone.world.configure(policy={"AllowCamera": "0"})
@@ -162,6 +167,7 @@ def test_the_acknowledgement_may_come_in_any_order(order: tuple[int, ...], phone
     assert reply.one("Provision:Policy").text_of("Provision:Status") == "1"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4953, 4954)
 def test_from_14_1_on_the_device_must_tell_of_itself(phone: Phone) -> None:
     reply = phone.send("Provision", policy(WBXML))  # type: ignore[arg-type]
     assert reply.status == ("165" if phone.version >= Version.V14_1 else "1")
@@ -191,6 +197,7 @@ def test_a_device_that_applies_the_policy_in_part_is_served_by_default(status: i
     assert refusal(phone) is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 4899, 4917)
 @pytest.mark.requirement("MS-ASPROV", 455, 461, 681, 684, 686, 687)
 @pytest.mark.parametrize(("status", "expected"), [(2, "139"), (3, "139"), (4, "145")])
 def test_a_device_that_applies_the_policy_in_part_can_be_refused(
@@ -421,7 +428,11 @@ def test_12_0_gets_no_more_settings_than_it_knows() -> None:
 
 @pytest.mark.requirement("MS-ASPROV", 652)
 def test_a_setting_that_is_taken_back_is_sent_with_the_value_that_restricts_nothing(world: World) -> None:
-    chosen = {"DevicePasswordEnabled": "1", "MinDevicePasswordLength": "8", "MaxInactivityTimeDeviceLock": "60"}
+    chosen = {
+        "DevicePasswordEnabled": "1",
+        "MinDevicePasswordLength": "8",
+        "MaxInactivityTimeDeviceLock": "60",
+    }
     assert setting_of(world, **chosen)["MaxInactivityTimeDeviceLock"] == "60"
     after = setting_of(world, DevicePasswordEnabled="1")
     assert after["MinDevicePasswordLength"] == "1"

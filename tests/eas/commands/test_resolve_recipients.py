@@ -134,6 +134,7 @@ def busy(start: float, hours: float, state: Busy = Busy.BUSY) -> BusyTime:
     return BusyTime(begin, begin + timedelta(hours=hours), state)
 
 
+@pytest.mark.requirement("MS-ASCMD", 3317, 3320)
 @pytest.mark.requirement("MS-ASCMD", 819, 3315, 3319, 3321, 3327, 3338, 3339, 4291, 4624)
 @pytest.mark.parametrize("version", FROM_14)
 def test_a_digit_for_every_half_hour(ready: Phone) -> None:
@@ -166,6 +167,7 @@ def test_suggestions_tell_no_times(ready: Phone) -> None:
     assert "busy" not in ready.world.source.calls
 
 
+@pytest.mark.requirement("MS-ASCMD", 4948)
 @pytest.mark.requirement("MS-ASCMD", 4295)
 @pytest.mark.parametrize("version", FROM_14)
 def test_a_source_that_cannot_tell_now(ready: Phone) -> None:
@@ -193,6 +195,7 @@ def test_a_list_has_its_members_and_one_row_for_all_of_them(ready: Phone) -> Non
     assert availability(reply) == [[("Status", "1"), ("MergedFreeBusy", "220011")]] * 3
 
 
+@pytest.mark.requirement("MS-ASCMD", 4946)
 @pytest.mark.requirement("MS-ASCMD", 4294, 4626)
 @pytest.mark.parametrize("version", FROM_14)
 def test_a_list_too_long_to_find_a_time(ready: Phone) -> None:
@@ -202,6 +205,7 @@ def test_a_list_too_long_to_find_a_time(ready: Phone) -> None:
     assert "busy" not in ready.world.source.calls
 
 
+@pytest.mark.requirement("MS-ASCMD", 4944)
 @pytest.mark.requirement("MS-ASCMD", 4293, 4621, 4622)
 @pytest.mark.parametrize("version", FROM_14)
 def test_more_than_a_hundred_recipients(ready: Phone) -> None:
@@ -269,6 +273,7 @@ def test_older_versions_know_nothing_of_availability(world: World, version: Vers
 # -- what they look like -------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASCMD", 4970, 4972, 4974)
 @pytest.mark.requirement("MS-ASCMD", 3286, 3287, 3288, 3289, 5350, 5351, 2133, 4310, 4311, 4312, 4313)
 def test_pictures_from_14_1_on(world: World) -> None:
     world.source.directory = [

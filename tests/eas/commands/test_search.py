@@ -89,6 +89,7 @@ def page(reply: Reply) -> tuple[str, str]:
 # -- the mailbox ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASCMD", 6091, 7513, 7514, 7515, 7516)
 @pytest.mark.requirement("MS-ASCMD", 5849, 1836, 3687, 3846, 3849, 4531, 2783, 420, 4638)
 def test_what_was_found_comes_newest_first_with_its_folder_and_class(ready: Phone) -> None:
     old, new, _ = mail(ready, "Plan A", 1), mail(ready, "Plan B", 2, TRIPS), mail(ready, "Lunch", 3)
@@ -164,6 +165,7 @@ def test_the_messages_of_a_conversation(world: World) -> None:
     assert found(search(phone, ("ConversationId", "text"))) == []
 
 
+@pytest.mark.requirement("MS-ASCMD", 7522, 7523, 7524, 7526)
 @pytest.mark.requirement("MS-ASCMD", 922)
 def test_contacts_are_found_beside_mails_unless_one_class_is_wanted(ready: Phone) -> None:
     item = ready.world.source.put(
@@ -178,6 +180,7 @@ def test_contacts_are_found_beside_mails_unless_one_class_is_wanted(ready: Phone
     assert reply.text("AirSync:Class") == "Contacts"
 
 
+@pytest.mark.requirement("MS-ASCMD", 6092, 7532, 7533, 7534, 7535, 7536)
 @pytest.mark.requirement("MS-ASCMD", 6288, 6289, 920)
 def test_classes_that_a_version_does_not_know(world: World) -> None:
     for version, expected in ((Version.V12_1, "2"), (Version.V14_0, "1")):
@@ -336,6 +339,7 @@ def test_a_folder_that_goes_while_it_is_searched(ready: Phone) -> None:
     assert found(search(ready, text("plan"))) == [mine]
 
 
+@pytest.mark.requirement("MS-ASCMD", 7517, 7518, 7519, 7520, 7521, 7525)
 def test_an_appointment_is_told_without_what_results_have_not(world: World) -> None:
     world.source.tree.append(Folder("32", None, "Calendar", ContentType.CALENDAR, FolderRole.DEFAULT))
     world.source.items["32"] = {}

@@ -76,6 +76,7 @@ def asked(phone: Phone, **fields: object) -> str:
     return f"{phone.number(INBOX)}:{item}"
 
 
+@pytest.mark.requirement("MS-ASCMD", 448, 721, 4379)
 @pytest.mark.requirement("MS-ASHTTP", 92, 93, 121, 122, 437, 484, 531, 533)
 @pytest.mark.requirement("MS-ASCMD", 443, 463)
 @pytest.mark.parametrize("save", [True, False])
@@ -88,6 +89,7 @@ def test_a_message_is_sent_and_answered_with_nothing(ready: Phone, save: bool) -
     assert (sent.copy, sent.answers, sent.forwards) == (save, None, None)
 
 
+@pytest.mark.requirement("MS-ASCMD", 4848, 7465)
 def test_a_message_is_sent_once(ready: Phone) -> None:
     send(ready)
     again = send(ready)
@@ -107,6 +109,7 @@ def test_a_document_may_hold_the_message_in_every_version(world: World) -> None:
     assert len(world.source.sent) == 1
 
 
+@pytest.mark.requirement("MS-ASCMD", 5776)
 @pytest.mark.requirement("MS-ASHTTP", 88, 489, 525, 526, 527, 530)
 @pytest.mark.requirement("MS-ASCMD", 569, 580, 605)
 def test_an_answer_quotes_its_original(ready: Phone) -> None:
@@ -120,6 +123,7 @@ def test_an_answer_quotes_its_original(ready: Phone) -> None:
     assert sent.forwards is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 4407)
 @pytest.mark.requirement("MS-ASHTTP", 116, 117, 120, 488, 524, 532)
 @pytest.mark.requirement("MS-ASCMD", 532, 545, 568)
 def test_a_forwarded_message_marks_its_original(ready: Phone) -> None:
@@ -131,6 +135,7 @@ def test_a_forwarded_message_marks_its_original(ready: Phone) -> None:
     assert sent.forwards is not None
 
 
+@pytest.mark.requirement("MS-ASCMD", 3775)
 def test_a_phone_that_has_quoted_itself_is_not_quoted_again(world: World) -> None:
     phone = world.phone(Version.V16_1).start(INBOX)
     send(phone, command="SmartReply", item=asked(phone), complete=True)
@@ -143,6 +148,7 @@ def test_an_item_is_enough_to_find_its_folder(ready: Phone) -> None:
     assert send(ready, command="SmartReply", item=item, folder="").http.status == 200
 
 
+@pytest.mark.requirement("MS-ASCMD", 4930, 5777)
 @pytest.mark.parametrize("item", ["", "2:999", "99:1", "2", "x:y", ":"])
 @pytest.mark.parametrize("command", ["SmartReply", "SmartForward"])
 def test_an_original_that_is_not_there_is_told(ready: Phone, command: str, item: str) -> None:
@@ -159,6 +165,7 @@ def test_what_is_no_message_is_not_quoted(ready: Phone) -> None:
     assert (sent.answers, sent.forwards) == (None, None)
 
 
+@pytest.mark.requirement("MS-ASCMD", 4380, 4408, 4826, 4853, 4855)
 @pytest.mark.parametrize(
     ("mime", "status", "http"),
     [
@@ -197,6 +204,7 @@ def broken(*content: object) -> Element:
     return tree("ComposeMail:SmartReply", *content)
 
 
+@pytest.mark.requirement("MS-ASCMD", 723, 724, 4817, 4821, 4956)
 @pytest.mark.parametrize(
     ("root", "status"),
     [
@@ -383,6 +391,7 @@ def test_a_meeting_that_cannot_be_read_is_not_forwarded(planner: Phone) -> None:
     assert forward(planner, broken, ("Forwardees", BERTA)).status == "150"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4819)
 @pytest.mark.requirement("MS-ASCMD", 541, 578)
 @pytest.mark.parametrize("command", ["SmartReply", "SmartForward"])
 def test_an_occurrence_that_is_no_moment_is_told(command: str, planner: Phone) -> None:

@@ -25,6 +25,7 @@ def ask(ready: Phone, *parts: object) -> Reply:
     return ready.send("Settings", tree(SETTINGS, *parts))
 
 
+@pytest.mark.requirement("MS-ASCMD", 3607, 3613, 3666, 3944, 4700)
 def test_what_the_device_tells_of_itself_is_kept_and_can_change(ready: Phone) -> None:
     reply = ask(ready, ("DeviceInformation", ("Set", ("Model", "One"), ("PhoneNumber", "+49 1"))))
     assert plain(reply.root) == [("Status", "1"), ("DeviceInformation", [("Status", "1")])]  # type: ignore[arg-type]
@@ -50,6 +51,7 @@ def test_wrong_device_information_is_status_5_of_its_part(wrong: object, ready: 
     assert reply.one("Settings:UserInformation").text_of("Settings:Status") == "1"
 
 
+@pytest.mark.requirement("MS-ASCMD", 3681, 4702, 5913)
 def test_the_users_addresses(ready: Phone) -> None:
     reply = ask(ready, ("UserInformation", ("Get",)))
     found = plain(reply.one("Settings:Get"))
@@ -75,6 +77,7 @@ def test_user_information_can_only_be_got(ready: Phone) -> None:
     ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4960)
 @pytest.mark.requirement("MS-ASRM", 196)
 def test_there_is_no_rights_management(ready: Phone) -> None:
     reply = ask(ready, ("RightsManagementInformation", ("Get",)))
@@ -109,6 +112,7 @@ def message(
     )
 
 
+@pytest.mark.requirement("MS-ASCMD", 3530)
 @pytest.mark.requirement(
     "MS-ASCMD", 826, 3513, 3505, 3531, 3525, 785, 786, 787, 794, 795, 796, 803, 804, 805, 2252
 )
@@ -191,6 +195,7 @@ def test_the_message_for_the_own_organisation_counts_or_else_the_first_that_is_e
 TIMES = ("StartTime", "2026-12-24T00:00:00.000Z"), ("EndTime", "2026-12-25T00:00:00.000Z")
 
 
+@pytest.mark.requirement("MS-ASCMD", 4391)
 @pytest.mark.requirement("MS-ASCMD", 2272, 5681, 5582, 5583, 4393, 5845, 5385, 5702, 4388)
 @pytest.mark.parametrize(
     ("wrong", "status"),

@@ -86,6 +86,7 @@ def test_an_add_without_dates_is_now(modern: Phone) -> None:
     assert stored.fields["end"] == stored.fields["start"] + timedelta(minutes=30)
 
 
+@pytest.mark.requirement("MS-ASCMD", 6238)
 def test_one_occurrence_is_changed(modern: Phone, updates: list[object]) -> None:
     _, name = series(modern)
     data = ("ApplicationData", ("Calendar:Subject", "Once"), ("Calendar:StartTime", "20260310T090000Z"))
@@ -94,6 +95,7 @@ def test_one_occurrence_is_changed(modern: Phone, updates: list[object]) -> None
     assert updates == [("update", MONDAY, {"subject": "Once", "start": datetime(2026, 3, 10, 9, tzinfo=UTC)})]
 
 
+@pytest.mark.requirement("MS-ASCMD", 6420)
 def test_one_occurrence_is_deleted_and_the_series_stays(modern: Phone, updates: list[object]) -> None:
     item, name = series(modern)
     reply = modern.commands(CALENDAR, ("Delete", ("ServerId", name), INSTANCE))

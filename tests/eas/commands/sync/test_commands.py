@@ -34,6 +34,7 @@ def change(server_id: str, *data: object) -> tuple[object, ...]:
     return ("Change", ("ServerId", server_id), ("ApplicationData", *data))
 
 
+@pytest.mark.requirement("MS-ASCMD", 748, 957)
 @pytest.mark.requirement("MS-ASCMD", 5255, 3834, 4440)
 def test_every_add_is_answered_in_order(ready: Phone) -> None:
     reply = ready.commands(
@@ -52,6 +53,7 @@ def test_every_add_is_answered_in_order(ready: Phone) -> None:
     assert len(ready.world.source.items[CONTACTS]) == 2
 
 
+@pytest.mark.requirement("MS-ASCMD", 758, 6412)
 @pytest.mark.requirement("MS-ASCMD", 3835)
 def test_silence_is_success(ready: Phone) -> None:
     _, server_id = item(ready, CONTACTS, last_name="A")
@@ -84,6 +86,7 @@ def test_an_id_of_another_folder_is_status_8(server_id: str, ready: Phone) -> No
     assert responses(reply) == [("Change", told), ("Delete", told), ("Fetch", told)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 2076, 4420)
 @pytest.mark.requirement("MS-ASCMD", 2066, 2068, 2069, 4444)
 def test_the_servers_copy_wins_a_conflict_by_default(ready: Phone) -> None:
     item_id, server_id = item(ready, CONTACTS, last_name="A")
@@ -138,6 +141,7 @@ def test_a_value_that_makes_no_sense_concerns_its_item_alone(ready: Phone) -> No
     assert fields(ready, CONTACTS, item_id)["last_name"] == "A"
 
 
+@pytest.mark.requirement("MS-ASCMD", 755)
 def test_a_device_adds_no_mail_but_drafts_and_those_from_16_0_on(ready: Phone) -> None:
     add = ("Add", ("ClientId", "c"), ("ApplicationData", ("Email:Subject", "x")))
     reply = ready.commands(INBOX, add)
@@ -151,6 +155,7 @@ def test_a_device_adds_no_mail_but_drafts_and_those_from_16_0_on(ready: Phone) -
 SMS = ("Add", ("Class", "SMS"), ("ClientId", "d"), ("ApplicationData", ("Email:Subject", "text message")))
 
 
+@pytest.mark.requirement("MS-ASCMD", 6298)
 def test_a_text_message_is_taken_and_forgotten(ready: Phone) -> None:
     if ready.version < Version.V14_0:
         assert dict(responses(ready.commands(INBOX, SMS))[0][1])["Status"] == "6"  # type: ignore[index]
@@ -204,6 +209,7 @@ def test_an_empty_server_id_in_an_add_counts_for_nothing(ready: Phone) -> None:
     assert dict(responses(reply)[0][1])["Status"] == "1"  # type: ignore[index]
 
 
+@pytest.mark.requirement("MS-ASCMD", 873, 875, 5060, 5061, 5825, 5826)
 @pytest.mark.requirement("MS-ASCON", 162, 203, 204, 206, 207, 208, 209, 284, 324, 325, 326, 337)
 @pytest.mark.parametrize(
     ("data", "field", "value"),

@@ -15,6 +15,7 @@ def ready(phone: Phone) -> Phone:
     return phone.start(CONTACTS, INBOX)
 
 
+@pytest.mark.requirement("MS-ASCMD", 5051, 5053)
 @pytest.mark.requirement("MS-ASCMD", 648, 5032, 5555, 3129)
 def test_the_first_sync_gives_a_key_and_no_data(phone: Phone) -> None:
     phone.provision().folder_sync()
@@ -25,6 +26,7 @@ def test_the_first_sync_gives_a_key_and_no_data(phone: Phone) -> None:
     assert not known(reply)
 
 
+@pytest.mark.requirement("MS-ASCMD", 654)
 def test_a_new_key_with_every_answer_that_says_something(ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A"})
     before = ready.keys[ready.number(CONTACTS)]

@@ -84,6 +84,7 @@ WRONG_IN_COLLECTION: dict[str, tuple[object, ...]] = {
 }
 
 
+@pytest.mark.requirement("MS-ASCMD", 930, 2053, 4546)
 @pytest.mark.requirement("MS-ASCMD", 4430, 4431)
 @pytest.mark.parametrize("wrong", list(WRONG_IN_COLLECTION))
 @pytest.mark.parametrize("folder", [CONTACTS, INBOX])
@@ -167,6 +168,7 @@ def test_conversations_are_for_mail(ready: Phone) -> None:
     assert ready.sync(CONTACTS, ("ConversationMode", 1)).status == "4"
 
 
+@pytest.mark.requirement("MS-ASCMD", 3043, 3080)
 def test_the_filter_of_tasks_is_not_for_mail(ready: Phone) -> None:
     assert ready.sync(INBOX, options(("FilterType", 8))).status == "4"
     assert ready.sync(CONTACTS, options(("FilterType", 8))).root is None
@@ -214,6 +216,7 @@ def test_a_folder_of_a_kind_that_the_version_does_not_know(ready: Phone) -> None
     assert ready.sync("30").status == ("4" if ready.version is Version.V12_1 else None)
 
 
+@pytest.mark.requirement("MS-ASCMD", 3231)
 def test_too_many_collections_are_told_the_limit(ready: Phone) -> None:
     ready.world.configure(max_collections=1)
     reply = ready.sync_many(ready.collection(CONTACTS), ready.collection(INBOX))

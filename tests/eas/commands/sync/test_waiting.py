@@ -179,6 +179,7 @@ def test_the_limits_themselves_are_taken(after: object, ready: Phone) -> None:
     assert wait(ready, after).root is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 656, 658, 666, 667, 673, 675, 679)
 def test_an_empty_request_is_the_last_one_again(ready: Phone) -> None:
     wait(ready, ("Wait", 8))
     deliver(ready)

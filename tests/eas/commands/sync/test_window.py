@@ -32,6 +32,7 @@ def sizes(reply: Reply) -> list[tuple[int, bool]]:
     ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4778, 5041)
 @pytest.mark.requirement("MS-ASCMD", 3451, 3459, 3460, 4764, 4765, 4767, 4771, 5787)
 @pytest.mark.parametrize(
     ("window", "expected"),
@@ -70,6 +71,7 @@ def test_more_available_stands_between_status_and_commands(ready: Phone) -> None
     assert names[-4:] == ["Status", "MoreAvailable", "Responses", "Commands"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4782)
 @pytest.mark.requirement("MS-ASCMD", 4776, 4779)
 def test_the_window_of_the_request_binds_over_all_collections(ready: Phone) -> None:
     for folder in (CONTACTS, INBOX, TRIPS):
@@ -108,6 +110,7 @@ def test_only_collections_with_news_are_in_the_answer(ready: Phone) -> None:
     assert [element.text for element in reply.all("AirSync:CollectionId")] == [ready.number(INBOX)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 2987)
 @pytest.mark.parametrize(
     ("filter_type", "days"), [(0, None), (1, 1), (2, 3), (3, 7), (4, 14), (5, 31), (6, 92), (7, 183)]
 )
@@ -122,6 +125,7 @@ def test_a_filter_looks_so_many_days_back(filter_type: int, days: int | None, re
     assert found == {f"{age} days" for age in ages if days is None or age <= days}
 
 
+@pytest.mark.requirement("MS-ASCMD", 5876)
 @pytest.mark.requirement("MS-ASCON", 228)
 @pytest.mark.requirement("MS-ASCMD", 3967)
 def test_what_leaves_the_filter_is_forgotten_and_not_deleted(ready: Phone) -> None:
@@ -134,12 +138,14 @@ def test_what_leaves_the_filter_is_forgotten_and_not_deleted(ready: Phone) -> No
     assert known(ready.sync(INBOX, ("Options", ("FilterType", 0)))) == ["Add"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3078, 3079)
 def test_contacts_have_no_filter(ready: Phone) -> None:
     now = ready.world.clock.now()
     ready.world.source.put(CONTACTS, {"last_name": "Old"}, received=now - timedelta(days=999))
     assert known(ready.sync(CONTACTS, ("Options", ("FilterType", 1)))) == ["Add"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 3598)
 @pytest.mark.requirement("MS-ASCMD", 3599)
 def test_options_stay_in_force_until_others_come(ready: Phone) -> None:
     now = ready.world.clock.now()
