@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.eas import collection, options
@@ -17,7 +17,7 @@ from app.eas.options import Options, Preference
 from app.eas.versions import Version
 from app.usm.model import BodyKind, ContentType
 from app.wbxml import Element
-from tests.eas.phone import CONTACTS, INBOX, Phone, known, tree
+from tests.eas.phone import CONTACTS, INBOX, Phone, Reply, World, known, tree
 
 preferences = st.builds(
     Preference,
@@ -140,3 +140,61 @@ def test_options_are_for_the_class_of_the_folder(phone: Phone) -> None:
 def test_a_filter_begins_with_its_day() -> None:
     now = datetime(2026, 3, 1, 17, 30, tzinfo=UTC)
     assert Options(filter=2).since(ContentType.MAIL, now) == datetime(2026, 2, 26, tzinfo=UTC)
+
+
+AGES = (0, 2, 5, 10, 20, 60, 400)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("sync"), st.none() | st.integers(0, 5), st.none() | st.booleans()),
+        st.tuples(st.just("again"), st.none(), st.none()),
+        st.tuples(st.just("empty"), st.none(), st.none()),
+        st.tuples(st.just("partial"), st.none() | st.integers(0, 5), st.none()),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps, st.sampled_from([Version.V14_0, Version.V16_1]))
+def test_a_phone_holds_what_its_last_options_want(
+    made: list[tuple[str, int | None, bool | None]], version: Version
+) -> None:
+    """Whatever it says, leaves out, or leaves to the last request: messages come and go with the options in force."""
+    world = World()
+    phone = world.phone(version).start(INBOX)
+    for age in AGES:
+        received = world.clock.now() - timedelta(days=age)
+        fields = {"subject": str(age), "received": received, "conversation": str(age % 4)}
+        world.source.put(INBOX, fields, received=received)
+    chosen, whole, held = 0, False, set[int]()
+    for verb, number, mode in made:
+        if verb == "again":
+            phone.sync(INBOX, key="0")
+            chosen, whole, held = 0, False, set()
+            continue
+        wish = None if number is None else ("Options", ("FilterType", number))
+        if verb == "sync":
+            follow(phone.sync(INBOX, None if mode is None else ("ConversationMode", int(mode)), wish), held)
+        elif verb == "partial":
+            follow(phone.sync(INBOX), held)
+            follow(phone.sync(INBOX, wish, after=(("Partial",),)), held)
+        else:
+            follow(phone.sync(INBOX), held)
+            follow(phone.sync(INBOX), held)
+            assert phone.send("Sync").root is None
+        chosen = chosen if number is None else number
+        whole = whole if mode is None else mode
+        first = Options(filter=chosen).since(ContentType.MAIL, world.clock.now())
+        within = {age for age in AGES if first is None or world.clock.now() - timedelta(days=age) >= first}
+        alive = {age % 4 for age in within}
+        assert held == {age for age in AGES if age in within or (whole and age % 4 in alive)}
+
+
+def follow(reply: Reply, held: set[int]) -> None:
+    """What a phone does with an answer; the messages are numbered as their ages are."""
+    names = {"AirSync:Add": held.add, "AirSync:SoftDelete": held.discard}
+    for name, act in names.items():
+        for element in reply.all(name):
+            act(AGES[int((element.text_of("AirSync:ServerId") or "").rpartition(":")[2]) - 1])
+    assert not reply.all("AirSync:Delete")
