@@ -137,6 +137,7 @@ def test_moves_and_estimates(phone: Phone) -> None:
     assert {each.text for each in reply.all(f"{page}Status")} == {"1"}
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 63)
 def test_single_items(phone: Phone) -> None:
     if phone.version < Version.V12_0:
         return

@@ -69,6 +69,9 @@ def added(reply: Reply) -> list[Element]:
     return reply.all("AirSync:Add")
 
 
+@pytest.mark.requirement("MS-ASCNTC", 436, 470, 471, 473, 492, 493, 494)
+@pytest.mark.requirement("MS-ASTASK", 349, 366, 368, 438)
+@pytest.mark.requirement("MS-ASCAL", 521, 537, 538)
 @pytest.mark.parametrize("version", ADVERTISED, ids=lambda version: version.text)
 @pytest.mark.parametrize("content", FIELDS, ids=str)
 def test_every_field_reaches_a_phone_and_comes_back(content: ContentType, version: Version) -> None:

@@ -36,6 +36,7 @@ def test_an_index_is_the_time_of_the_message():
     assert abs(ticks / 10_000_000 - (SENT - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) < 0.01
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 352, 1054)
 @pytest.mark.requirement("MS-ASCON", 92, 305, 306, 307, 400)
 def test_an_index_of_outlook_keeps_its_answers():
     header = bytes([1, 0xD9, 1, 2, 3, 4]) + bytes(16)

@@ -143,6 +143,7 @@ def test_a_folder_that_the_device_has_not(world: World, ready: Phone) -> None:
     assert find(fresh, "plan").status == "3"
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 6000, 6001)
 @pytest.mark.requirement("MS-ASCMD", 37071811, 37071812, 37071816)
 def test_a_range_says_how_many(ready: Phone) -> None:
     names = [mail(ready, "Plan", hours) for hours in range(5)][::-1]

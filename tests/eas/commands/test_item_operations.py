@@ -76,6 +76,7 @@ def test_a_file_comes_as_base64_in_the_document(ready: Phone) -> None:
     assert reply.http.stream is not None
 
 
+@pytest.mark.requirement("MS-ASAIRS", 176)
 @pytest.mark.requirement(
     "MS-ASCMD",
     2302,
@@ -123,12 +124,14 @@ def test_a_range_that_cannot_be(ready: Phone, asked: str) -> None:
     assert status_of(reply) == "8"
 
 
+@pytest.mark.requirement("MS-ASAIRS", 214)
 @pytest.mark.parametrize("reference", ["", "x", "2", "2:1", "99:1:1", "2:999:1", "a:b:c", "2::1", "::"])
 def test_a_file_that_is_not_there(ready: Phone, reference: str) -> None:
     reply = ready.send("ItemOperations", operations(fetch(("AirSyncBase:FileReference", reference))))
     assert status_of(reply) == "15"
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 59, 61, 62, 64)
 @pytest.mark.requirement("MS-ASCMD", 913, 2952, 3879, 6269, 6275)
 def test_an_item_comes_in_full(ready: Phone) -> None:
     item = put(ready, body=Body(BodyKind.HTML, "<p>Hello</p>", native=BodyKind.HTML))
@@ -165,6 +168,7 @@ def test_a_body_that_is_left_out_is_no_part(ready: Phone) -> None:
     assert len(parts) == 1
 
 
+@pytest.mark.requirement("MS-ASCNTC", 477, 483, 486)
 def test_a_contact_and_the_long_id_of_a_search(ready: Phone) -> None:
     item = ready.world.source.put(CONTACTS, {"first_name": "Anna"})
     name = f"{ready.number(CONTACTS)}:{item}"
@@ -201,6 +205,7 @@ def link(path: str, *options: object) -> tuple[object, ...]:
     return ("Fetch", ("Store", "DocumentLibrary"), ("DocumentLibrary:LinkId", path), wishes)
 
 
+@pytest.mark.requirement("MS-ASDOC", 69, 103, 124)
 @pytest.mark.requirement("MS-ASDOC", 77, 98, 101, 102, 104, 105, 107, 121)
 def test_a_document_comes_as_base64_in_the_document(ready: Phone) -> None:
     ready.world.source.files = {("My files", "a.txt"): FILE}

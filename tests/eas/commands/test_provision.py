@@ -173,6 +173,7 @@ def test_from_14_1_on_the_device_must_tell_of_itself(phone: Phone) -> None:
     assert reply.status == ("165" if phone.version >= Version.V14_1 else "1")
 
 
+@pytest.mark.requirement("MS-ASPROV", 366)
 @pytest.mark.requirement("MS-ASPROV", 1009, 1011, 1012)
 def test_what_the_device_tells_is_kept(world: World) -> None:
     phone = world.phone(Version.V16_1)
@@ -263,6 +264,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.requirement("MS-ASPROV", 375, 377)
 @pytest.mark.requirement("MS-ASPROV", 391, 393, 450, 497, 679, 704)
 @pytest.mark.parametrize("document", MALFORMED)
 def test_a_broken_document_is_status_2(document: object, phone: Phone) -> None:
@@ -313,6 +315,7 @@ def test_nothing_in_the_policy_is_empty(world: World) -> None:
     assert all(setting_of(world, ApprovedApplicationList=" , ").values())
 
 
+@pytest.mark.requirement("MS-ASPROV", 338, 351, 356)
 @pytest.mark.requirement("MS-ASPROV", 106, 205, 245, 257, 266, 272, 333)
 @pytest.mark.parametrize("name", list(RULES))
 def test_a_value_out_of_range_is_refused_by_name(name: str) -> None:

@@ -89,6 +89,7 @@ def page(reply: Reply) -> tuple[str, str]:
 # -- the mailbox ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 57, 66, 67)
 @pytest.mark.requirement("MS-ASCMD", 6091, 7513, 7514, 7515, 7516)
 @pytest.mark.requirement("MS-ASCMD", 5849, 1836, 3687, 3846, 3849, 4531, 2783, 420, 4638)
 def test_what_was_found_comes_newest_first_with_its_folder_and_class(ready: Phone) -> None:
@@ -165,6 +166,7 @@ def test_the_messages_of_a_conversation(world: World) -> None:
     assert found(search(phone, ("ConversationId", "text"))) == []
 
 
+@pytest.mark.requirement("MS-ASCNTC", 475, 488, 490)
 @pytest.mark.requirement("MS-ASCMD", 7522, 7523, 7524, 7526)
 @pytest.mark.requirement("MS-ASCMD", 922)
 def test_contacts_are_found_beside_mails_unless_one_class_is_wanted(ready: Phone) -> None:
@@ -339,6 +341,7 @@ def test_a_folder_that_goes_while_it_is_searched(ready: Phone) -> None:
     assert found(search(ready, text("plan"))) == [mine]
 
 
+@pytest.mark.requirement("MS-ASCAL", 523, 533, 534, 535)
 @pytest.mark.requirement("MS-ASCMD", 7517, 7518, 7519, 7520, 7521, 7525)
 def test_an_appointment_is_told_without_what_results_have_not(world: World) -> None:
     world.source.tree.append(Folder("32", None, "Calendar", ContentType.CALENDAR, FolderRole.DEFAULT))
@@ -515,6 +518,7 @@ def links(reply: Reply) -> list[str]:
     return [element.text for element in reply.all("DocumentLibrary:LinkId")]
 
 
+@pytest.mark.requirement("MS-ASDOC", 45, 110)
 @pytest.mark.requirement("MS-ASCMD", 3853, 3855, 3734)
 @pytest.mark.requirement("MS-ASDOC", 29, 33, 36, 39, 42, 46, 47, 48, 51, 52, 53, 54, 118, 123, 111, 112, 114)
 def test_a_folder_and_what_it_holds(library: Phone) -> None:

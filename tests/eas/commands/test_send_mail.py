@@ -285,6 +285,7 @@ def invitation(phone: Phone) -> tuple[str, str]:
     return str(message["To"]), part.get_content().replace("\r\n ", "")
 
 
+@pytest.mark.requirement("MS-ASAIRS", 1333, 1000954)
 @pytest.mark.requirement("MS-ASCMD", 532, 568)
 def test_people_are_enough_to_forward_a_meeting(planner: Phone) -> None:
     item = meeting(planner, organizer=Address("zoe@example.com", "Zoe"))

@@ -35,6 +35,7 @@ def test_without_a_wish_a_device_gets_plain_text() -> None:
     assert shown(HTML)["Data"] == "Hello big world"
 
 
+@pytest.mark.requirement("MS-ASAIRS", 232, 236, 241, 2411, 2412)
 def test_the_native_form_is_preferred_among_those_the_device_takes() -> None:
     both = (Preference(1), Preference(2))
     assert shown(HTML, *both)["Type"] == "2"
@@ -53,6 +54,7 @@ def test_a_device_that_wants_only_what_nobody_has_gets_plain_text(only: int) -> 
     assert shown(TEXT, Preference(only))["Type"] == "1"
 
 
+@pytest.mark.requirement("MS-ASAIRS", 115, 180, 274, 276, 277, 303)
 def test_truncated_is_sent_only_when_it_is_true() -> None:
     assert "Truncated" not in shown(TEXT, Preference(1, size=12))
     part = shown(TEXT, Preference(1, size=11))
@@ -136,6 +138,28 @@ def test_all_or_none_sends_what_fits() -> None:
     assert shown(HTML, Preference(2, size=2000, all_or_none=True))["Data"] == HTML.text
 
 
+@pytest.mark.requirement(
+    "MS-ASAIRS",
+    53,
+    54,
+    73,
+    77,
+    78,
+    80,
+    300,
+    373,
+    376,
+    377,
+    378,
+    379,
+    381,
+    382,
+    401,
+    420,
+    421,
+    423,
+    424,
+)
 @pytest.mark.requirement("MS-ASAIRS", 60, 75)
 def test_all_or_none_counts_only_with_a_size() -> None:
     element = tree("AirSync:Options", ("AirSyncBase:BodyPreference", ("Type", 2), ("AllOrNone", 1)))
@@ -333,6 +357,7 @@ def test_no_body_breaks_the_document(text: str, kind: BodyKind, size: int) -> No
         assert len(data.encode()) <= size
 
 
+@pytest.mark.requirement("MS-ASAIRS", 113, 178, 195, 249)
 @pytest.mark.requirement("MS-ASAIRS", 59, 74, 135, 148, 174, 203, 204, 251, 252, 280, 291, 297, 312, 313)
 def test_a_body_through_the_front_door_has_its_order(version: Version, phone: Phone) -> None:
     phone.start(INBOX)

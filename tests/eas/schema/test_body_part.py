@@ -50,6 +50,7 @@ def test_without_a_wish_there_is_none() -> None:
     assert not told(Version.V16_1, HTML, ("FilterType", 0)).all("AirSyncBase:BodyPart")
 
 
+@pytest.mark.requirement("MS-ASAIRS", 254, 270)
 @pytest.mark.requirement("MS-ASAIRS", 188, 253, 255, 256, 282, 392)
 def test_a_part_is_cut_and_previewed_as_a_body_is() -> None:
     found = part(HTML, ("TruncationSize", 20), ("Preview", 6))
@@ -63,6 +64,7 @@ def test_a_part_is_cut_and_previewed_as_a_body_is() -> None:
     }
 
 
+@pytest.mark.requirement("MS-ASAIRS", 62, 65, 283, 407, 408, 410, 411)
 @pytest.mark.requirement("MS-ASAIRS", 63, 400)
 def test_all_or_none_of_a_part() -> None:
     found = part(HTML, ("TruncationSize", 20), ("AllOrNone", 1))

@@ -237,6 +237,7 @@ def test_a_place_is_a_text_up_to_14_1(version: Version) -> None:
     assert changed(("Location",), version=version)["location"] is None
 
 
+@pytest.mark.requirement("MS-ASCAL", 2135, 2135001)
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
@@ -282,6 +283,7 @@ def test_a_new_appointment_keeps_the_uid_of_its_device_up_to_14_1() -> None:
     }
 
 
+@pytest.mark.requirement("MS-ASCAL", 2062, 2223, 46311)
 def test_from_16_0_the_server_makes_the_uid_and_always_the_same() -> None:
     times = ("StartTime", "20260302T090000Z"), ("EndTime", "20260302T100000Z")
     first = new(*times, ("ClientUid", "A" * 32 + "\0"), ("UID", "never"), version=Version.V16_1)
@@ -352,6 +354,7 @@ def test_a_whole_item_clears_what_it_leaves_out(version: Version) -> None:
     }
 
 
+@pytest.mark.requirement("MS-ASCAL", 548)
 def test_supported_tags_alone_are_cleared() -> None:
     times = {"start": START, "end": START + HOUR, "all_day": False}
     assert changed(*WHOLE, supported=frozenset()) == times
@@ -457,6 +460,7 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+@pytest.mark.requirement("MS-ASCAL", 2006, 2007)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_whole_days_come_and_go_unchanged(version: Version) -> None:
     fields = {**HOLIDAY, "time_zone": "America/New_York"}
@@ -742,6 +746,7 @@ def test_times_of_the_rule_are_none_of_the_exceptions_own() -> None:
     assert dict(entry)["EndTime"] == "20260329T013000Z"
 
 
+@pytest.mark.requirement("MS-ASCAL", 541, 542, 54111)
 def test_the_whole_set_of_exceptions_is_read_and_its_absence_says_nothing() -> None:
     rule = ("Recurrence", ("Type", 0))
     assert "exceptions" not in changed(*WHOLE, rule)

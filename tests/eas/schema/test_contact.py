@@ -229,6 +229,7 @@ def test_with_an_empty_supported_nothing_is_cleared(version: Version) -> None:
     assert left == STORED | {"last_name": "C"}
 
 
+@pytest.mark.requirement("MS-ASCNTC", 455, 499)
 @pytest.mark.requirement("MS-ASCMD", 5909)
 def test_only_what_the_device_knows_is_cleared(version: Version) -> None:
     supported = ("Supported", ("Contacts:JobTitle",), ("Contacts2:NickName",))
@@ -295,6 +296,7 @@ def test_empty_containers_from_a_device_clear() -> None:
     assert (fields["children"], fields["categories"]) == (None, None)
 
 
+@pytest.mark.requirement("MS-ASCNTC", 183, 507)
 def test_no_more_than_300_categories_are_sent(ready: Phone) -> None:
     ready.world.source.put(CONTACTS, {"last_name": "A", "categories": tuple(map(str, range(400)))})
     assert len(ready.sync(CONTACTS).all("Contacts:Category")) == 300

@@ -67,6 +67,7 @@ def test_the_sample_has_every_field() -> None:
     assert set(FULL) | WRITTEN | {"meeting"} == set(MAIL_FIELDS)
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 51, 55, 70, 71, 72, 328, 331, 400, 477, 514, 711, 721, 724, 787, 1073)
 @pytest.mark.requirement("MS-ASEMAIL", 109, 342, 483, 753)
 @pytest.mark.requirement("MS-ASDTYPE", 7, 20, 87, 91)
 @pytest.mark.parametrize("version", ADVERTISED)
@@ -123,10 +124,12 @@ def test_the_sender_stands_in_for_a_missing_from(ready: Phone) -> None:
     assert not reply.all("Email2:Sender")
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 722, 726, 1065)
 def test_a_sender_who_is_the_author_is_not_named_twice(ready: Phone) -> None:
     assert not show(ready, from_=(ANNA,), sender=(ANNA,)).all("Email2:Sender")
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 331, 787)
 @pytest.mark.requirement("MS-ASDTYPE", 99, 100)
 @pytest.mark.parametrize(
     ("address", "expected"),
@@ -186,6 +189,7 @@ def test_characters_that_xml_forbids_do_not_reach_the_device(ready: Phone) -> No
     assert reply.text("AirSyncBase:Data") == "xyz"
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 589, 601, 603)
 @pytest.mark.parametrize(
     ("signed", "encrypted", "expected"),
     [
@@ -218,6 +222,7 @@ def test_drafts_show_hidden_recipients_from_16_0_on(ready: Phone) -> None:
         assert not reply.all("Email2:Bcc")
 
 
+@pytest.mark.requirement("MS-ASAIRS", 91, 92, 93, 191, 217, 221, 224, 100298, 100299)
 @pytest.mark.requirement("MS-ASAIRS", 164, 169, 170, 192, 193, 199, 200, 218, 219, 222, 223)
 def test_attachments(ready: Phone) -> None:
     reply = show(
@@ -345,6 +350,7 @@ def test_a_body_that_is_not_all_there_changes_nothing(body: Element) -> None:
     assert email.read_change([body], Version.V16_1) == {}
 
 
+@pytest.mark.requirement("MS-ASAIRS", 1325, 1326)
 def test_files_are_added_and_taken_away() -> None:
     added = tree("AirSyncBase:Add", ("ClientId", "1"), ("Content", b"abc"), ("DisplayName", "a.txt"))
     gone = tree("AirSyncBase:Delete", ("FileReference", "3:7:1.2"))

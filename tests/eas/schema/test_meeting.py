@@ -72,6 +72,20 @@ def test_an_invitation_as_a_device_gets_it() -> None:
     }
 
 
+@pytest.mark.requirement(
+    "MS-ASEMAIL",
+    1252,
+    1253,
+    1310,
+    1311,
+    12540,
+    13110,
+    13111,
+    20016,
+    20018,
+    20019,
+    20021,
+)
 @pytest.mark.requirement("MS-ASEMAIL", 1000)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_the_mail_and_the_appointment_have_the_same_uid(version: Version) -> None:
@@ -93,6 +107,7 @@ def test_the_mail_and_the_appointment_have_the_same_uid(version: Version) -> Non
         assert ("MeetingMessageType" in told) is (version >= Version.V14_1)
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 20000, 20013, 20015)
 def test_a_uid_of_outlook_is_its_own_object() -> None:
     for uid in (OUTLOOK_UID, OUTLOOK_UID.lower()):
         assert base64.b64decode(meeting.global_object_id(uid)).hex().upper() == OUTLOOK_UID
@@ -100,6 +115,7 @@ def test_a_uid_of_outlook_is_its_own_object() -> None:
         assert uid.encode() in base64.b64decode(meeting.global_object_id(uid))
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 1001, 1002, 10000, 20001, 20003, 20005, 20007, 20009, 20011, 20022)
 @pytest.mark.requirement("MS-ASEMAIL", 935, 679)
 def test_one_occurrence_names_its_day_in_the_object_and_is_an_exception() -> None:
     told = replace(REQUEST, occurrence=datetime(2026, 3, 9, 9, tzinfo=UTC))
@@ -124,6 +140,7 @@ def test_a_series_is_told_with_its_rule(version: Version) -> None:
     assert request(with_fields(recurrence=weekly), version)["Recurrences"]
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 235, 236)
 def test_a_whole_day_is_a_date() -> None:
     day = {
         "start": datetime(2026, 3, 2, tzinfo=UTC),

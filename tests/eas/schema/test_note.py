@@ -39,6 +39,7 @@ def test_every_field_of_a_note_is_named_here() -> None:
     assert set(FULL) == set(NOTE_FIELDS)
 
 
+@pytest.mark.requirement("MS-ASNOTE", 84, 96, 110, 125, 126, 128, 208, 209, 210)
 @pytest.mark.requirement("MS-ASNOTE", 3, 37, 57)
 @pytest.mark.parametrize("version", [version for version in ADVERTISED if version >= Version.V14_0])
 def test_a_note_comes_with_every_field_and_goes_with_all_but_its_date(world: World, version: Version) -> None:
@@ -61,6 +62,7 @@ def test_a_subject_is_one_line(world: World) -> None:
     assert reply.text("Notes:Subject") == "a b"
 
 
+@pytest.mark.requirement("MS-ASNOTE", 112, 113, 10002, 10003)
 def test_a_change_clears_the_categories_it_leaves_out_and_nothing_else() -> None:
     assert note.read_change(data(("Subject", "S"))) == {"subject": "S", "categories": None}
     assert note.read_new(data(("Subject", ""), ("MessageClass", "IPM.StickyNote"))) == {}

@@ -71,6 +71,7 @@ def test_every_rule_comes_back_as_it_was(rule: Recurrence, page: Page, version: 
     assert found == rule
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 291, 369, 370, 375, 376, 620, 873)
 @pytest.mark.requirement("MS-ASTASK", 167, 170)
 @pytest.mark.requirement(
     "MS-ASCAL",

@@ -78,6 +78,7 @@ def test_an_appointment_is_added_in_every_version(phone: Phone) -> None:
         assert not reply.all("AirSync:ApplicationData")
 
 
+@pytest.mark.requirement("MS-ASCAL", 52514)
 def test_an_add_without_dates_is_now(modern: Phone) -> None:
     modern.commands(CALENDAR, ("Add", ("ClientId", "c"), ("ApplicationData", ("Calendar:Subject", "New"))))
     [stored] = modern.world.source.items[CALENDAR].values()
@@ -86,6 +87,7 @@ def test_an_add_without_dates_is_now(modern: Phone) -> None:
     assert stored.fields["end"] == stored.fields["start"] + timedelta(minutes=30)
 
 
+@pytest.mark.requirement("MS-ASAIRS", 1180)
 @pytest.mark.requirement("MS-ASCMD", 6238)
 def test_one_occurrence_is_changed(modern: Phone, updates: list[object]) -> None:
     _, name = series(modern)
@@ -162,6 +164,7 @@ def test_a_change_of_nothing_in_an_occurrence_is_done(modern: Phone, updates: li
     assert not updates
 
 
+@pytest.mark.requirement("MS-ASAIRS", 1052, 1368, 1000955, 1001000)
 def test_who_adds_a_file_is_told_its_name(modern: Phone) -> None:
     _, name = series(modern)
     file = ("Add", ("ClientId", "f"), ("Method", 1), ("Content", b"x"), ("DisplayName", "a.txt"))
