@@ -37,6 +37,13 @@ def test_a_message_with_nothing_in_it_is_still_a_message():
     assert "from" not in fields
 
 
+def test_addresses_of_nobody_are_left_out():
+    pairs = [[None, None], ["", "  "], ["a@example.org", "a@example.org"], ["Only a name", None], ["odd"]]
+    told = fields_of({"to": pairs}, (TEXT,), 100)
+    assert told["to"] == (Address("a@example.org"), Address("", "Only a name"))
+    assert "to" not in fields_of({"to": [[None, None]]}, (TEXT,), 100)
+
+
 def test_all_fields_of_an_ordinary_message():
     message = {
         "from": [["Dora", "dora@example.org"]],
