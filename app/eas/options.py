@@ -145,6 +145,12 @@ class Options:
             self, preferences=tuple(replace(each, size=0, all_or_none=False) for each in wishes), part=None
         )
 
+    def in_full(self) -> Options:
+        """The same for an item that is wanted whole."""
+        wishes = tuple(replace(each, size=None, all_or_none=False) for each in self.preferences)
+        part = None if self.part is None else replace(self.part, size=None, all_or_none=False)
+        return replace(self, mime_limit=None, preferences=wishes, part=part)
+
     def dumps(self) -> dict[str, Any]:
         """As simple values, for :meth:`loads`; what is not said is not among them."""
         values = asdict(self)

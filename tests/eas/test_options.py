@@ -101,6 +101,15 @@ def test_an_item_without_its_body_is_asked_for_in_the_same_forms(wish: Options) 
     assert bare.bodies == wish.bodies
 
 
+@given(wishes)
+def test_an_item_in_full_is_asked_for_in_the_same_forms(wish: Options) -> None:
+    full = wish.in_full()
+    assert [each.type for each in full.preferences] == [each.type for each in wish.preferences]
+    cut = [*full.preferences, *([full.part] if full.part else [])]
+    assert full.mime_limit is None
+    assert all(each.size is None and not each.all_or_none for each in cut)
+
+
 def test_what_an_older_program_remembered_is_understood() -> None:
     old = {"filter": 3, "conflict": 0, "mime_support": 2, "mime_limit": None, "preferences": []}
     assert Options.loads(json.loads(json.dumps(old))) == Options(filter=3, conflict=0, mime_support=2)

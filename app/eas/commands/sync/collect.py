@@ -140,13 +140,15 @@ def _exchange(call: Call, job: Job, left: int) -> Reply:
 
 def _rendered(item: Item, job: Job, since: datetime | None, fetches: Collection[str]) -> Element:
     """An item as the device gets it. A message that is there for its conversation's sake alone has no body, but the
-    preview that the device asked for (MS-ASCMD 2.2.3.36.2); by a Fetch it comes in full."""
+    preview that the device asked for (MS-ASCMD 2.2.3.36.2). By a Fetch an item comes whole (MS-ASCMD 2.2.3.67.2),
+    unless the very request says how much of it."""
+    options = job.view.options
     received = item.fields.get("received")
-    older = job.conversations and since is not None and received is not None and received < since
-    view = job.view
-    if older and item.id not in fetches:
-        view = replace(view, options=view.options.without_bodies())
-    return application_data(item, view)
+    if item.id in fetches:
+        options = options if job.wanted.options is not None else options.in_full()
+    elif job.conversations and since is not None and received is not None and received < since:
+        options = options.without_bodies()
+    return application_data(item, replace(job.view, options=options))
 
 
 def _without_gone(slots: Sequence[Slot], changes: Sequence[ServerChange]) -> list[Slot]:

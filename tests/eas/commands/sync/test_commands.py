@@ -209,6 +209,7 @@ def test_an_empty_server_id_in_an_add_counts_for_nothing(ready: Phone) -> None:
     assert dict(responses(reply)[0][1])["Status"] == "1"  # type: ignore[index]
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 86, 88, 90, 92, 940, 941, 8800)
 @pytest.mark.requirement("MS-ASCMD", 873, 875, 5060, 5061, 5825, 5826)
 @pytest.mark.requirement("MS-ASCON", 162, 203, 204, 206, 207, 208, 209, 284, 324, 325, 326, 337)
 @pytest.mark.parametrize(
@@ -287,6 +288,16 @@ def test_fetch_brings_an_item_again(ready: Phone) -> None:
     assert [entry["Status"] for entry in found] == ["1", "1", "8"]
     assert dict(found[0]["ApplicationData"])["Subject"] == "x"
     assert "ApplicationData" not in found[2]
+
+
+def test_fetch_brings_the_whole_of_what_came_cut(ready: Phone) -> None:
+    ready.world.source.put(INBOX, {"subject": "x", "body": Body(BodyKind.TEXT, "hello world")})
+    wish = ("Options", ("AirSyncBase:BodyPreference", ("Type", 1), ("TruncationSize", 5)))
+    first = ready.sync(INBOX, wish)
+    assert first.text("AirSyncBase:Data") == "hello"
+    fetch = ("Commands", ("Fetch", ("ServerId", first.text("AirSync:ServerId"))))
+    assert ready.sync(INBOX, fetch).text("AirSyncBase:Data") == "hello world"
+    assert ready.sync(INBOX, wish, fetch).text("AirSyncBase:Data") == "hello"
 
 
 def test_an_item_that_the_source_refuses_is_status_6(ready: Phone) -> None:
