@@ -106,7 +106,7 @@ _Operation = Callable[[Call, Element, _Parts], list[Element | None]]
 
 
 def _carried_out(call: Call, element: Element, operation: _Operation, parts: _Parts) -> Element:
-    named = [child for child in element if child.name in _NAMES]
+    named = _named_again(element)
     status, rest = OperationStatus.SUCCESS, None
     try:
         rest = operation(call, element, parts)
@@ -128,15 +128,30 @@ def _carried_out(call: Call, element: Element, operation: _Operation, parts: _Pa
     return Element(element.name, children=children)
 
 
-_NAMES: Final = frozenset(
-    (
-        "AirSync:CollectionId",
-        "AirSync:ServerId",
-        "Search:LongId",
-        "DocumentLibrary:LinkId",
-        "AirSyncBase:FileReference",
-        f"{_PAGE}ConversationId",
-    )
+def _named_again(element: Element) -> list[Element]:
+    """What the device named, as the answer may say it: each once, in order, as text or bytes. Raises ``Malformed`` for
+    what is longer than a name can be."""
+    named = []
+    for name in _NAMES:
+        child = element.find(name)
+        if child is None:
+            continue
+        if len(child.text) > _LONGEST.get(name, len(child.text)):
+            raise Malformed(f"{name} of {len(child.text)} characters")
+        named.append(Element(name, child.value if isinstance(child.value, bytes) else child.text))
+    return named
+
+
+_LONGEST: Final = {"AirSync:CollectionId": 64, "AirSync:ServerId": 64}
+"""Characters (the schema of ItemOperations answers)."""
+
+_NAMES: Final = (
+    "AirSync:CollectionId",
+    "AirSync:ServerId",
+    "Search:LongId",
+    "DocumentLibrary:LinkId",
+    "AirSyncBase:FileReference",
+    f"{_PAGE}ConversationId",
 )
 """What an operation is about; its answer says it again."""
 
