@@ -238,7 +238,13 @@ class Phone:
                 assert told.item_id not in folder.items, "the device got one item twice"
                 folder.items[told.item_id] = dict(told.payload.fields)
             elif told.item_id in folder.items:
-                folder.items[told.item_id] = dict(told.payload.fields)
+                folder.items[told.item_id] = dict(told.payload.fields) | self._to_say(folder, told.item_id)
+
+    def _to_say(self, folder: Held, item: str) -> Fields:
+        """What the person changed of an item that could not be stored yet; the phone goes on showing it."""
+        change = folder.unsent.get(item)
+        fields = {} if change is None else dict(change.fields)
+        return {} if "send" in fields else fields
 
     def _take_answer(self, folder: Held, answer: ClientResult, fate: str) -> None:
         change, outcome = answer.change, answer.outcome
