@@ -72,7 +72,7 @@ class _Source:
     def identities(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         return {}
 
-    def listing(self, folder: FolderRef, since: datetime | None) -> Listing:
+    def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
         return Listing(self.stamps)
 
     def read(
