@@ -142,6 +142,12 @@ def told(host: FakeHost, step: object, executing: bool = True) -> list[str]:
         return [line.partition("# ")[0].strip() for line in commands(step, goal=NEWER)]
 
 
+def test_tables_of_a_newer_version_of_the_vendors_make_room_for_those_of_before() -> None:
+    host = ox("ox1", **kept(TABLES))
+    host.data["product"] = "bundles"
+    assert told(host, rollback._restore_tables)[2].endswith(f"legacy restore {FOLDER}/tables --successor")
+
+
 def test_a_deployment_after_half_a_rollback_knows_that_the_product_is_to_be_replaced() -> None:
     host = ox("ox1", **kept(TABLES))
     with on(host):
