@@ -15,7 +15,10 @@ from app.eas.settings import Provisioning
 from app.eas.versions import ADVERTISED, Version
 from app.usm.content import Address, Attendee
 from app.usm.model import Body, BodyKind, ContentType, Folder, FolderRole
-from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, World, tree
+from app.usm.queries import Document
+from app.wbxml import encode
+from tests.eas import phone as phones
+from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, World, tree, whole
 
 CALENDAR, TASKS, NOTES = "50", "40", "60"
 DEVICE = ("Model", "IMEI", "FriendlyName", "OS", "OSLanguage", "PhoneNumber")
@@ -171,6 +174,43 @@ def test_single_items(phone: Phone) -> None:
         assert phone.send("ItemOperations", tree(f"{page}ItemOperations", move)).status == "1"
 
 
+def test_parts_of_their_own(phone: Phone) -> None:
+    if phone.version < Version.V12_1:
+        return
+    item = put_mail(phone, body=Body(BodyKind.TEXT, "text"))
+    file = ("Fetch", ("Store", "Mailbox"), tree("AirSyncBase:FileReference", f"{item}:1"))
+    named = (tree("AirSync:CollectionId", phone.number(INBOX)), tree("AirSync:ServerId", item))
+    preference = tree("AirSyncBase:BodyPreference", ("Type", 1))
+    mail = ("Fetch", ("Store", "Mailbox"), *named, ("Options", preference))
+    phone.headers["ms-asacceptmultipart"] = "T"
+    data = whole(phone.raw("ItemOperations", encode(tree("ItemOperations:ItemOperations", file, mail))))
+    phone.headers.clear()
+    count, offset, length = (int.from_bytes(data[at : at + 4], "little") for at in (0, 4, 8))
+    assert count == 3
+    phones.validate(data[offset : offset + length], phone.version.text)
+
+
+def test_documents(phone: Phone) -> None:
+    if phone.version < Version.V12_0:
+        return
+    source = phone.world.source
+    source.library = [
+        Document((), "infostore", True, START, START),
+        Document(("My files",), "My files", True, START, START),
+        Document(("My files", "a.txt"), "a.txt", False, START, START, 10, "text/plain"),
+    ]
+    source.files = {("My files", "a.txt"): b"0123456789"}
+    path = "\\\\ox\\infostore\\My files"
+    query = ("Query", ("EqualTo", tree("DocumentLibrary:LinkId"), ("Value", path)))
+    store = ("Store", ("Name", "DocumentLibrary"), query, ("Options", ("Range", "0-9")))
+    reply = phone.send("Search", tree("Search:Search", store))
+    assert {each.text for each in reply.all("Search:Status")} == {"1"}
+    link = tree("DocumentLibrary:LinkId", f"{path}\\a.txt")
+    fetch = ("Fetch", ("Store", "DocumentLibrary"), link, ("Options", ("Range", "0-3")))
+    reply = phone.send("ItemOperations", tree("ItemOperations:ItemOperations", fetch))
+    assert {each.text for each in reply.all("ItemOperations:Status")} == {"1"}
+
+
 def test_certificates(phone: Phone) -> None:
     some = ("Certificate", base64.b64encode(b"0\x00x").decode())
     document = tree(
@@ -279,6 +319,7 @@ def test_waiting(phone: Phone) -> None:
     assert reply.text("Ping:Folder") == phone.number(INBOX)
 
 
+@pytest.mark.requirement("MS-ASCMD", 942, 945, 6299, 9945)
 def test_rounds(phone: Phone) -> None:
     """Every option of a Sync, and every command in it."""
     number, version = phone.number(CONTACTS), phone.version

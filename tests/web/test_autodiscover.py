@@ -55,6 +55,7 @@ def error_code(answer: Any) -> str | None:
     return text(document(answer), "Response", "Error", "ErrorCode", namespace=ENVELOPE)
 
 
+@pytest.mark.requirement("MS-ASCMD", 42)
 @pytest.mark.requirement(
     "MS-ASCMD",
     2124,

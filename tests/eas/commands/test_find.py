@@ -143,6 +143,7 @@ def test_a_folder_that_the_device_has_not(world: World, ready: Phone) -> None:
     assert find(fresh, "plan").status == "3"
 
 
+@pytest.mark.requirement("MS-ASCMD", 10032019, 901100618, 6659100918)
 @pytest.mark.requirement("MS-ASEMAIL", 6000, 6001)
 @pytest.mark.requirement("MS-ASCMD", 37071811, 37071812, 37071816)
 def test_a_range_says_how_many(ready: Phone) -> None:
@@ -184,6 +185,7 @@ def test_what_is_no_search(ready: Phone) -> None:
 # -- people --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASCMD", 3667, 32831609, 3283101615)
 @pytest.mark.requirement("MS-ASCMD", 10031995, 10031996, 1002501, 131999, 132000, 132004)
 @pytest.mark.requirement("MS-ASCMD", 61641061, 61641062, 32831607, 32831608, 32831610, 33001609, 33001610)
 def test_people_with_pictures(ready: Phone) -> None:

@@ -120,24 +120,7 @@ def test_a_folder_that_is_gone_is_status_2(ready: Phone) -> None:
     assert estimates(ask(ready, entry(ready, INBOX))) == [("2", None)]
 
 
-@pytest.mark.requirement(
-    "MS-ASCMD",
-    2984,
-    3005,
-    3006,
-    3007,
-    3009,
-    3010,
-    3011,
-    3016,
-    3018,
-    3019,
-    3020,
-    3021,
-    3022,
-    3023,
-    3024,
-)
+@pytest.mark.requirement("MS-ASCMD", 3005, 3006, 3007)
 @pytest.mark.requirement("MS-ASCMD", 4129)
 @pytest.mark.parametrize(("folder", "chosen"), [(INBOX, 6), (INBOX, 7), (INBOX, 8)])
 def test_a_filter_the_class_does_not_have(folder: str, chosen: int, ready: Phone) -> None:

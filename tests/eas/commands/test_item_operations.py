@@ -62,6 +62,7 @@ def status_of(reply: Reply, operation: str = "Fetch") -> str:
     return reply.one(f"ItemOperations:{operation}").text_of("ItemOperations:Status") or ""
 
 
+@pytest.mark.requirement("MS-ASCMD", 234)
 @pytest.mark.requirement("MS-ASCMD", 2130, 2301, 3716, 5503, 6161, 6162, 6163, 6164, 6164100601)
 @pytest.mark.requirement("MS-ASHTTP", 155, 440)
 @pytest.mark.requirement("MS-ASAIRS", 405)
@@ -76,6 +77,7 @@ def test_a_file_comes_as_base64_in_the_document(ready: Phone) -> None:
     assert reply.http.stream is not None
 
 
+@pytest.mark.requirement("MS-ASCMD", 236)
 @pytest.mark.requirement("MS-ASAIRS", 176)
 @pytest.mark.requirement(
     "MS-ASCMD",
@@ -205,6 +207,7 @@ def link(path: str, *options: object) -> tuple[object, ...]:
     return ("Fetch", ("Store", "DocumentLibrary"), ("DocumentLibrary:LinkId", path), wishes)
 
 
+@pytest.mark.requirement("MS-ASCMD", 6473100701)
 @pytest.mark.requirement("MS-ASDOC", 69, 103, 124)
 @pytest.mark.requirement("MS-ASDOC", 77, 98, 101, 102, 104, 105, 107, 121)
 def test_a_document_comes_as_base64_in_the_document(ready: Phone) -> None:

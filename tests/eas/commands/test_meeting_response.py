@@ -217,6 +217,7 @@ def test_a_comment_of_no_use_is_none(modern: Phone, content: tuple[object, ...])
     assert modern.world.source.replies[0][3] == ""
 
 
+@pytest.mark.requirement("MS-ASCMD", 5705)
 def test_another_time_is_proposed(modern: Phone) -> None:
     times = ("ProposedStartTime", "20260303T090000Z"), ("ProposedEndTime", "20260303T100000Z")
     respond(modern, put_mail(modern), 2, ("SendResponse", *times))
@@ -243,6 +244,7 @@ def test_half_a_proposal_is_none(modern: Phone, times: tuple[object, ...]) -> No
 WEEKLY = Recurrence(Pattern.WEEKLY, weekdays=(0,))
 
 
+@pytest.mark.requirement("MS-ASCMD", 5706, 5709)
 @pytest.mark.requirement("MS-ASCMD", 6712, 6713)
 def test_one_occurrence_is_answered_from_14_1(phone: Phone) -> None:
     name = put_appointment(phone, recurrence=WEEKLY)

@@ -71,6 +71,7 @@ def test_interval_and_folders_are_remembered_separately(ready: Phone) -> None:
     assert ready.world.waiter.parked[-1] == (CONTACTS,)
 
 
+@pytest.mark.requirement("MS-ASCMD", 335)
 @pytest.mark.requirement("MS-ASCMD", 322, 3152, 5632, 5634)
 @pytest.mark.requirement("MS-ASHTTP", 515)
 @pytest.mark.parametrize("document", [None, tree("Ping:Ping")])

@@ -148,6 +148,7 @@ def test_a_device_without_folders_is_sent_to_folder_sync(phone: Phone) -> None:
     assert store_status(search(phone, text("x"))) == "11"
 
 
+@pytest.mark.requirement("MS-ASCMD", 6486, 6487, 6488, 6489, 6489100801)
 @pytest.mark.requirement("MS-ASCMD", 3140)
 def test_only_messages_of_some_time(ready: Phone) -> None:
     names = [mail(ready, "Plan", hours) for hours in (0, 5, 10)]
@@ -518,6 +519,7 @@ def links(reply: Reply) -> list[str]:
     return [element.text for element in reply.all("DocumentLibrary:LinkId")]
 
 
+@pytest.mark.requirement("MS-ASCMD", 1559, 1560, 1561, 1562)
 @pytest.mark.requirement("MS-ASDOC", 45, 110)
 @pytest.mark.requirement("MS-ASCMD", 3853, 3855, 3734)
 @pytest.mark.requirement("MS-ASDOC", 29, 33, 36, 39, 42, 46, 47, 48, 51, 52, 53, 54, 118, 123, 111, 112, 114)

@@ -268,6 +268,7 @@ def test_without_the_policys_leave_no_password_is_kept(ready: Phone) -> None:
     assert "eas.recovery" not in ready.world.store.fields(ready.session().id)
 
 
+@pytest.mark.requirement("MS-ASCMD", 4389)
 @pytest.mark.requirement("MS-ASCMD", 469, 5713, 478, 480, 481, 482, 484, 485, 486, 4387, 4392)
 def test_parts_are_answered_in_their_order_each_with_its_status(ready: Phone) -> None:
     information = ("DeviceInformation", ("Set", ("Model", "x")))

@@ -367,6 +367,7 @@ def test_what_is_no_whole_item_clears_nothing(version: Version) -> None:
     assert changed(("Reminder", 5), version=version) == {"reminder": 5}
 
 
+@pytest.mark.requirement("MS-ASCMD", 6236, 7309)
 @pytest.mark.parametrize("version", FROM_16)
 def test_from_16_0_nothing_is_cleared_but_by_an_empty_tag(version: Version) -> None:
     assert changed(*WHOLE, version=version) == {"start": START, "end": START + HOUR}
@@ -746,6 +747,7 @@ def test_times_of_the_rule_are_none_of_the_exceptions_own() -> None:
     assert dict(entry)["EndTime"] == "20260329T013000Z"
 
 
+@pytest.mark.requirement("MS-ASCMD", 876, 877)
 @pytest.mark.requirement("MS-ASCAL", 541, 542, 54111)
 def test_the_whole_set_of_exceptions_is_read_and_its_absence_says_nothing() -> None:
     rule = ("Recurrence", ("Type", 0))

@@ -216,6 +216,7 @@ def after_change(version: Version, supported: object, *children: object) -> dict
     return world.source.items[CONTACTS][item].fields
 
 
+@pytest.mark.requirement("MS-ASCMD", 879, 881)
 @pytest.mark.requirement("MS-ASCMD", 5906, 5911)
 def test_without_supported_what_is_missing_is_cleared(version: Version) -> None:
     left = after_change(version, None, ("Contacts:LastName", "C"))
@@ -242,6 +243,7 @@ def test_an_empty_tag_clears_whatever_the_device_said(version: Version) -> None:
     assert set(left) == set(STORED) - {"job_title", "home_city"}
 
 
+@pytest.mark.requirement("MS-ASCMD", 4551, 4552)
 def test_supported_counts_only_with_key_0(version: Version) -> None:
     world = World()
     phone = world.phone(version).start(CONTACTS)

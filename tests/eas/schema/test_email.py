@@ -337,6 +337,7 @@ def test_a_draft_may_come_as_a_whole_message() -> None:
         assert email.read_new([body], Version.V16_1) == {"body": Body(BodyKind.MIME, mime=mime)}
 
 
+@pytest.mark.requirement("MS-ASCMD", 878)
 @pytest.mark.parametrize(
     "body",
     [

@@ -200,6 +200,7 @@ def test_each_class_has_its_filters(content: ContentType, number: int, days: int
     assert since == expected
 
 
+@pytest.mark.requirement("MS-ASCMD", 3065)
 def test_what_leaves_the_time_span_is_forgotten_and_not_deleted(phone: Phone) -> None:
     source, now = phone.world.source, phone.world.clock.now()
     old = source.put(CALENDAR, {**MEETING, "start": now - timedelta(days=20)}, now - timedelta(days=20))

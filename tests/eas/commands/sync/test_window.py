@@ -45,6 +45,7 @@ def test_the_window_of_a_collection(window: int | None, expected: int, phone: Ph
     assert sizes(phone.sync(CONTACTS, chosen)) == [(expected, True)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 749, 3076)
 def test_everything_comes_in_the_end_and_each_item_once(ready: Phone) -> None:
     fill(ready, CONTACTS, 23)
     seen: list[str] = []
