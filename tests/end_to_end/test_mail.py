@@ -129,7 +129,7 @@ def test_a_mail_is_delivered_with_one_copy_in_sent(world: MailWorld, version: st
     phone = world.phone(version=version)
     mail.send(phone, mail.message("berta@example.org", title, "Grüße\n"))
     got = arrived(world, title)
-    assert got["From"] == "anton@example.org"
+    assert got["From"] == "Anton Albers <anton@example.org>"
     assert got.get_content().strip() == "Grüße"
     assert got["Date"]
     assert got["Message-ID"]
@@ -174,7 +174,7 @@ def test_a_blind_copy_is_seen_by_its_reader_and_the_sender_alone(world: MailWorl
 def test_nobody_writes_as_somebody_else(world: MailWorld, title: str) -> None:
     phone = world.phone()
     mail.send(phone, mail.message("berta@example.org", title, sender="Boss <boss@example.net>"))
-    assert arrived(world, title)["From"] == "anton@example.org"
+    assert arrived(world, title)["From"] == "Anton Albers <anton@example.org>"
 
 
 def test_a_message_without_a_reader_is_not_sent(world: MailWorld, title: str) -> None:
