@@ -49,7 +49,7 @@ def test_numbers_are_written_short_and_read_again(text: str) -> None:
         ("in", {"value": "16.0"}, False),
         ("never", {"value": "16.0"}, True),
         ("never", {"value": "12.1"}, False),
-        ("never", {"value": "12.1", "tag": "Importance"}, False),
+        ("never", {"value": "12.1", "tag": "Importance"}, True),
         ("never", {"value": "16.0", "tag": "Flag"}, True),
         ("value", {"value": "1"}, True),
         ("value", {"value": "2"}, False),
