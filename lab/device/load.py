@@ -123,6 +123,9 @@ class Load:
     def finish(self) -> dict[str, Any]:
         """Every phone fetches what is left; the whole outcome as JSON knows it."""
         problems = self._together(Owner.finish)
+        if not problems:
+            # Once more: what a phone still had to send may have come after the others had fetched.
+            problems = self._together(Owner.finish)
         differences = Differences()
         if self._site.ox:
             try:
