@@ -4,8 +4,9 @@
 with the path of the element. Beside the schemas it checks that every tag exists in the protocol version spoken.
 Without the schemas beside the checkout (``../shared/data``) it does nothing; ``available`` tells.
 
-The schemas describe 14.0 and later: the ``Class`` that earlier versions have in a ``Collection``, and the tags that were
-dropped after 2.5, are taken out first. An empty answer (nothing new in a Sync, a mail sent) is no document, and right as it is.
+The schemas describe 14.0 and later: the ``Class`` that earlier versions have in a ``Collection``, and the tags that
+were dropped after 2.5, are taken out first. An empty answer (nothing new in a Sync, a mail sent) is no document, and
+right as it is.
 """
 
 from __future__ import annotations

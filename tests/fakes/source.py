@@ -16,6 +16,7 @@ from app.usm.errors import (
     ItemRefused,
     ItemUnreadable,
     NotEnabled,
+    UsmError,
 )
 from app.usm.model import (
     Absence,

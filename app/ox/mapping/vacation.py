@@ -1,7 +1,8 @@
 """A vacation notice of OX's mail filter ↔ what USM knows of it (``facts``: HTTP API 11.4).
 
 A rule answers to everybody who writes, and knows whole days in a time zone. Of a rule that is there only what
-differs is written: its subject, addresses, days between answers, other tests and other commands are the web interface's.
+differs is written: its subject, addresses, days between answers, other tests and other commands are those of the web
+interface.
 """
 
 from __future__ import annotations
