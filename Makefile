@@ -46,10 +46,23 @@ test: $(INSTALLED)  ## Run all tests (as root: with the lab hosts)
 	@$(BIN)/python -m tests.corpus.archives
 	@PYTHONHASHSEED=$$RANDOM $(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(TEST_ARGS)
 
+# The packages whose every branch has a test, as tests/measuring.py names them. With TEST_ARGS="tests/wbxml tests/usm
+# tests/eas tests/ox" it takes some minutes and needs no root.
+.PHONY: coverage
+coverage: $(INSTALLED)  ## Run the tests; fails unless wbxml, usm, eas and ox/mapping are covered, with all branches
+	@rm -f .coverage .coverage.*
+	@USM_COVERAGE=1 $(MAKE) --no-print-directory test
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
+
 .PHONY: test-faults
 test-faults: $(INSTALLED)  ## Strike each step of install and upgrade in each way (hours; as root)
 	@$(BIN)/python -m lab prepare
 	@USM_TEST_ALL_FAULTS=1 $(BIN)/pytest tests/faults $(TEST_ARGS)
+
+.PHONY: test-robustness
+test-robustness: $(INSTALLED)  ## Send 100,000 requests made wrong by rule (some minutes)
+	@USM_REQUESTS=100000 $(BIN)/pytest tests/robustness $(TEST_ARGS)
 
 .PHONY: bench
 bench: $(INSTALLED)  ## Measure; a table with targets, and JSON in bench/results (as root, about ten minutes)
@@ -68,7 +81,7 @@ lint: $(INSTALLED)  ## Style, types and import contracts
 	@$(BIN)/lint-imports --no-cache
 
 .PHONY: check
-check: lint test  ## What the CI runs: lint, then all tests
+check: lint coverage  ## What the CI runs: lint, then all tests, and whether they cover what they must
 
 .PHONY: lock
 lock: $(INSTALLED)  ## Write requirements.lock anew from pyproject.toml
@@ -77,6 +90,6 @@ lock: $(INSTALLED)  ## Write requirements.lock anew from pyproject.toml
 
 .PHONY: clean
 clean:  ## Remove what can be made again (.venv and .lab stay)
-	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage .coverage.*
 
 include $(wildcard lab.mk package.mk)
