@@ -241,8 +241,9 @@ class MemorySource(Searchable):
         item = self._writable(folder, item_id, stamp)
         if occurrence is not None:
             self._except(item, Occurrence(occurrence, fields=dict(fields)))
+            written = Written(item_id, item.stamp)
             self.after("update")
-            return Written(item_id, item.stamp)
+            return written
         if fields.get("send"):
             del self._items(folder)[item_id]
             self.sent.append(Outgoing(str(item.fields.get("born", "")).encode(), mark=item.trace))
@@ -258,8 +259,9 @@ class MemorySource(Searchable):
             del self._items(folder)[item_id]
             item_id = str(self._tick())
             self._items(folder)[item_id] = item
+        written = Written(item_id, item.stamp)
         self.after("update")
-        return Written(item_id, item.stamp)
+        return written
 
     def delete(
         self,
@@ -306,8 +308,9 @@ class MemorySource(Searchable):
         item = stored.pop(item_id)
         moved = str(self._tick()) if folder.content is ContentType.MAIL else item_id
         others[moved] = item
+        written = Written(moved, item.stamp, self.alters)
         self.after("move")
-        return Written(moved, item.stamp, self.alters)
+        return written
 
     def traces(self, folder: FolderRef, ids: Sequence[str]) -> Mapping[str, str]:
         self._called("traces")
