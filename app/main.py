@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 MIN_DOUBT = 30
 """Least seconds for which OX may still be carrying out what it never answered."""
 
-SUMMON_SECONDS = 15.0
+SUMMON_SECONDS = 10.0
 """How often waiting devices are looked for about which an administrator decided something."""
 
 CHECK_SECONDS = 2.5
