@@ -36,7 +36,15 @@ def test_what_is_set_aside_comes_back(end: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "mime", [b"", WRITTEN, with_files(block(1000)), b"x" * 200_000, b"word \r\n" * 50_000]
+    "mime",
+    [
+        b"",
+        WRITTEN,
+        with_files(block(1000)),
+        with_files(block(20_000), b"word \r\n" * 50_000),
+        b"x" * 200_000,
+        b"word \r\n" * 50_000,
+    ],
 )
 def test_what_is_not_large_stays(mime: bytes) -> None:
     assert heavy.lighten(mime) == (mime, {})

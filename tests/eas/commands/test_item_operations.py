@@ -197,6 +197,13 @@ def test_items_that_cannot_be_read_or_shown(ready: Phone) -> None:
     assert status_of(ready.send("ItemOperations", operations(fetch(("Search:LongId", named))))) == "14"
 
 
+def test_a_name_longer_than_any_is_refused_and_not_repeated(ready: Phone) -> None:
+    names = ("AirSync:CollectionId", "1" * 65), ("AirSync:ServerId", "1:1")
+    reply = ready.send("ItemOperations", operations(fetch(*names)))
+    assert reply.status == "2"
+    assert reply.all("AirSync:CollectionId") == []
+
+
 def test_another_store(ready: Phone) -> None:
     attic = ("Fetch", ("Store", "Attic"), ("DocumentLibrary:LinkId", "x"))
     assert status_of(ready.send("ItemOperations", operations(attic))) == "9"
