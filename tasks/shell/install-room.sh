@@ -3,7 +3,7 @@
 set -e
 mkdir -p "$1"
 chmod 755 "${1%/*}" "$1"
-if ! flock --wait 120 "$1/lock" true; then
+if ! flock --wait 120 /run/open-xchange-usm.install true; then
     echo "an earlier installation is still at work on this host after two minutes: look with ps -ef" >&2
     exit 1
 fi

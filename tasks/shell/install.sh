@@ -3,7 +3,7 @@
 set -e
 
 # One at a time: who comes next waits in install-room.sh. What dpkg starts must not hold the lock, so it stays out of sight.
-exec 9>"$3/lock"
+exec 9>/run/open-xchange-usm.install
 flock --wait 120 9
 
 # It gets to its end also when the connection breaks, and nobody is left to read what it says.

@@ -18,7 +18,7 @@ fi
 mkdir -p "$packages"
 chmod 755 "$packages"
 # A package that is being installed there comes first.
-flock --wait 120 "$packages/lock" true
+flock --wait 120 /run/open-xchange-usm.install true
 rm -rf "$packages/arriving"
 mkdir "$packages/arriving"
 cp "$folder"/package/* "$packages/arriving/"

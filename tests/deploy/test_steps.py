@@ -423,16 +423,22 @@ def test_a_database_address_with_a_password_comes_from_the_secrets(monkeypatch: 
 
 def test_an_installation_waits_for_one_that_is_still_at_work(tmp_path: Path) -> None:
     """Its controller may be long gone; the file that it installs stays until it is done."""
-    room = ("sh", "-c", scripts.text("install-room"), "-", str(tmp_path / "packages"))
+    room = (
+        "sh",
+        "-c",
+        scripts.text("install-room").replace("/run/", f"{tmp_path}/"),
+        "-",
+        f"{tmp_path}/packages",
+    )
     subprocess.run(room, check=True)
     file = tmp_path / "packages" / "arriving" / "the.deb"
     file.touch()
-    at_work = 'exec 9>"$1/lock"; flock 9; echo; sleep 0.5; ls "$1/arriving"; touch "$1/done"'
-    words = ("sh", "-c", at_work, "-", str(tmp_path / "packages"))
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
+    at_work = "exec 9>open-xchange-usm.install; flock 9; echo; sleep 0.5; ls packages/arriving; touch done"
+    words = ("sh", "-c", at_work)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "\n"
         subprocess.run(room, check=True)
-        assert (tmp_path / "packages" / "done").exists()
+        assert (tmp_path / "done").exists()
         assert other.stdout.read() == "the.deb\n"
     assert not file.exists()
