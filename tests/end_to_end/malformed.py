@@ -400,7 +400,17 @@ def _right_bodies() -> Mapping[str, bytes]:
     """A right body of each command; none that the server could hold back or that changes anything."""
     options = SyncOptions(filter_type=0, body_type=1, truncation=500, conflict=1)
     change = Change("Change", "1:999999", fields=(Element("Email:Read", "1"),))
-    sync = SyncRequest("14.1", "1", "Email", "{aaaaaaaaaaaaaaaa}1", 10, True, True, None, options, (change,))
+    sync = SyncRequest(
+        version="14.1",
+        collection_id="1",
+        content_class="Email",
+        sync_key="{aaaaaaaaaaaaaaaa}1",
+        window=10,
+        get_changes=True,
+        deletes_as_moves=True,
+        options=options,
+        changes=(change,),
+    )
     about = {"Model": "Bad phone", "OS": "BadOS", "UserAgent": "Bad/1.0"}
     return {
         "FolderSync": _folder_sync("0"),
