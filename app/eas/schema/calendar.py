@@ -629,10 +629,8 @@ def _read_own(elements: Sequence[Element], all_day: bool, block: Block | None) -
                 fields["location"] = _read_place(element)
             case attachment.TAG:
                 edits = attachment.read(element)
-                if edits.added:
-                    fields["add_attachments"] = edits.added
-                if edits.removed:
-                    fields["remove_attachments"] = edits.removed
+                changes = {"add_attachments": edits.added, "remove_attachments": edits.removed}
+                fields |= {name: value for name, value in changes.items() if value}
     return fields
 
 
