@@ -176,9 +176,10 @@ def _headers() -> Iterator[Kind]:
             body=_folder_sync("0"),
         )
     for text in ("gzip", "deflate", "br", "compress", "x-unknown", "gzip, gzip"):
+        is_known = text in ("gzip", "deflate")
         yield Kind(
             f"content coding {text!r}",
-            frozenset({415}),
+            frozenset({400 if is_known else 415}),
             headers={"Content-Encoding": text},
             body=_folder_sync("0"),
         )
