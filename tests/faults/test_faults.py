@@ -67,13 +67,10 @@ STEPS: Final = {"install": INSTALL_STEPS, "upgrade": UPGRADE_STEPS}
 
 FEW: Final = {
     ("install", "Reset the database version of each schema", "the network is cut"),
-    ("install", "Restart the groupware and admin service", "the controller is killed"),
-    ("install", "Run the service", "the disk is full"),
     ("upgrade", "Install the package", "the step fails"),
     ("upgrade", "Save the tables of the earlier product", "the disk is full"),
     ("upgrade", "Save the tables of the earlier product", "the database is killed"),
     ("upgrade", "Drop the tables of the earlier product", "the controller is killed"),
-    ("upgrade", "Drop the tables of the earlier product", "the network is cut"),
 }
 """What is struck by default."""
 
