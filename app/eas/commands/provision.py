@@ -19,7 +19,7 @@ from app.eas.errors import Malformed, StatusError
 from app.eas.reading import only, required, whole
 from app.eas.settings import Provisioning
 from app.eas.status import Common, PolicyStatus, ProvisionStatus
-from app.eas.versions import DEVICE_INFORMATION_IN_PROVISION
+from app.eas.versions import COMMANDS, DEVICE_INFORMATION_IN_PROVISION
 from app.usm.devices import DONE, Standing
 from app.wbxml.element import Element
 
@@ -133,7 +133,8 @@ def do(call: Call, request: Request) -> Result:
         raise StatusError(Common.DEVICE_INFORMATION_REQUIRED, "DeviceInformation is missing")
     if request.information is not None:
         information.keep(request.information, call.memory)
-    informed = request.information is not None
+    # Up to 2.5 there are no words to say that it was heard.
+    informed = request.information is not None and COMMANDS["Settings"].exists_in(call.version)
     if request.policy_type != policy.type_of(call.version):
         return Result(informed, request.policy_type, PolicyStatus.UNKNOWN_TYPE)
     if call.settings.provisioning is Provisioning.OFF:
