@@ -1,7 +1,8 @@
 """Branch coverage of the packages that must have all of it, measured in each process that runs tests.
 
-``make coverage`` sets ``USM_COVERAGE``; it puts the figures together and fails where a branch is missing. Processes
-that tests start (servers, nodes, hosts) are not measured: what is promised is that tests in the same process suffice.
+``make coverage`` sets ``USM_COVERAGE``; it puts the figures together, lists the branches that are missing, and fails
+where they are many. Processes that tests start (servers, nodes, hosts) are not measured: what is promised is that
+tests in the same process suffice.
 """
 
 from __future__ import annotations
