@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.device import Phone
 from tests.end_to_end.stack import Stack
+from tests.ox.standin import make_data
 
 VERSIONS = ("12.1", "14.1", "16.1")
 
@@ -55,3 +57,11 @@ def new_phone(stack: Stack) -> Iterator[Callable[..., Phone]]:
 @pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an OX holds in which nobody has done anything yet."""
+    folder = tmp_path_factory.mktemp("seed")
+    make_data(folder, "empty")
+    return folder

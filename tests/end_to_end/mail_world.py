@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -165,3 +168,18 @@ def eventually(condition: Callable[[], Any], tries: int = 50) -> Any:
             return found
         time.sleep(0.1)
     raise AssertionError("it never came")
+
+
+@contextmanager
+def before(generation: str, seed: Path, folder: Path) -> Iterator[MailWorld]:
+    """A world of its own in front of an OX of this generation."""
+    shutil.copytree(seed, folder)
+    ox = StandIn(f"sqlite:///{folder}", generation)
+    try:
+        world = MailWorld(ox)
+        try:
+            yield world
+        finally:
+            world.close()
+    finally:
+        ox.stop()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +18,8 @@ from lab.device import AnswerLost, Change, Phone, calendar, mail
 from lab.device.calendar_items import Change as EventChange
 from lab.device.notes import note
 from lab.device.tasks import task
-from tests.end_to_end.mail_world import DOMAIN, MailWorld, eventually
+from tests.end_to_end.mail_world import DOMAIN, MailWorld, before, eventually
 from tests.end_to_end.stack import message
-from tests.ox.standin import StandIn, make_data
 from tests.schemas import validate
 
 INBOX, DRAFTS, TASKS, CALENDAR, CONTACTS, NOTES = 2, 3, 7, 8, 9, 10
@@ -31,20 +30,9 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailWorld]:
-    folder = tmp_path_factory.mktemp("demands") / "data"
-    folder.mkdir()
-    make_data(folder, "empty")
-    ox = StandIn(f"sqlite:///{folder}", "7")
-    try:
-        world = MailWorld(ox)
-        try:
-            yield world
-        finally:
-            world.close()
-    finally:
-        ox.stop()
-        shutil.rmtree(folder)
+def running(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailWorld]:
+    with before("7", seed, tmp_path_factory.mktemp("demands") / "data") as world:
+        yield world
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -17,35 +15,13 @@ import pytest
 from app.wbxml import Element
 from lab.device import AnswerLost, CommandFailed, Phone, ServerUnavailable, mail
 from lab.device.folders import create_folder
-from tests.end_to_end.mail_world import MailWorld, eventually
-from tests.ox.standin import PNG, StandIn, make_data
+from tests.end_to_end.mail_world import MailWorld, before, eventually
+from tests.ox.standin import PNG
 
 VERSIONS = ("12.1", "14.1", "16.1")
 INBOX, DRAFTS, TRASH, SENT = 2, 3, 4, 5
 SEEN, DRAFT, FLAGGED, ANSWERED, FORWARDED = 32, 4, 8, 1, 256
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("seed")
-    make_data(folder, "empty")
-    return folder
-
-
-@contextmanager
-def before(generation: str, seed: Path, folder: Path) -> Iterator[MailWorld]:
-    """A world of its own in front of an OX of this generation."""
-    shutil.copytree(seed, folder)
-    ox = StandIn(f"sqlite:///{folder}", generation)
-    try:
-        world = MailWorld(ox)
-        try:
-            yield world
-        finally:
-            world.close()
-    finally:
-        ox.stop()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
@@ -23,8 +22,8 @@ from lab.device.calendar_items import Change
 from lab.device.mail import fetch_file
 from lab.device.notes import note
 from lab.device.tasks import task
-from tests.end_to_end.mail_world import MailWorld
-from tests.ox.standin import PNG, StandIn, WebUser, make_data
+from tests.end_to_end.mail_world import MailWorld, before
+from tests.ox.standin import PNG, WebUser
 
 TASKS, CALENDAR, CONTACTS, NOTES = 7, 8, 9, 10
 NOTES_FOLDER = "default0/Notes"
@@ -44,28 +43,13 @@ OF_EVERY_CHANGE = frozenset(
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAkQBADs=")
 
 
-@pytest.fixture(scope="module")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("seed")
-    make_data(folder, "empty")
-    return folder
-
-
 @pytest.fixture(scope="module", params=["6", "7", "8"])
 def running(
     request: pytest.FixtureRequest, seed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MailWorld]:
     folder = tmp_path_factory.mktemp(f"richer{request.param}") / "data"
-    shutil.copytree(seed, folder)
-    ox = StandIn(f"sqlite:///{folder}", str(request.param))
-    try:
-        world = MailWorld(ox)
-        try:
-            yield world
-        finally:
-            world.close()
-    finally:
-        ox.stop()
+    with before(str(request.param), seed, folder) as world:
+        yield world
 
 
 @pytest.fixture

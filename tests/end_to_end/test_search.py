@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -15,19 +14,11 @@ import pytest
 from lab.device import CommandFailed, Phone, mail, recipients, search, story
 from lab.device.calendar import add_event
 from lab.device.calendar_items import Change
-from tests.end_to_end.mail_world import MailWorld
-from tests.ox.standin import StandIn, make_data
+from tests.end_to_end.mail_world import MailWorld, before
 
 VERSIONS = ("12.1", "14.1", "16.1")
 INBOX, CALENDAR, CONTACTS, SENT = 2, 8, 9, 5
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("seed")
-    make_data(folder, "empty")
-    return folder
 
 
 @pytest.fixture(scope="module", params=["6", "7", "8"])
@@ -35,16 +26,8 @@ def running(
     request: pytest.FixtureRequest, seed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MailWorld]:
     folder = tmp_path_factory.mktemp(f"ox{request.param}") / "data"
-    shutil.copytree(seed, folder)
-    ox = StandIn(f"sqlite:///{folder}", request.param)
-    try:
-        made = MailWorld(ox)
-        try:
-            yield made
-        finally:
-            made.close()
-    finally:
-        ox.stop()
+    with before(str(request.param), seed, folder) as world:
+        yield world
 
 
 @pytest.fixture

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
+from pathlib import Path
 
 import pytest
 
 from app.wbxml import Element
 from lab.device import CommandFailed, Phone, mail
 from lab.device.state import Change
-from tests.end_to_end.mail_world import MailWorld
-from tests.ox.standin import StandIn, make_data
+from tests.end_to_end.mail_world import MailWorld, before
 
 VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
 INBOX, DRAFTS, TASKS, CONTACTS = 2, 3, 7, 9
@@ -24,20 +23,9 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailWorld]:
-    seed = tmp_path_factory.mktemp("seed")
-    make_data(seed, "empty")
-    folder = tmp_path_factory.mktemp("ox") / "data"
-    shutil.copytree(seed, folder)
-    ox = StandIn(f"sqlite:///{folder}", "7")
-    try:
-        world = MailWorld(ox)
-        try:
-            yield world
-        finally:
-            world.close()
-    finally:
-        ox.stop()
+def running(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailWorld]:
+    with before("7", seed, tmp_path_factory.mktemp("ox") / "data") as world:
+        yield world
 
 
 @pytest.fixture
