@@ -33,28 +33,27 @@ _seen_now: set[Sight] = set()
 _command = ""
 
 
-def _sights(data: bytes, command: str, direction: str, version: str) -> Iterator[Sight]:
+def _elements(data: bytes) -> Iterator[Element]:
+    """All of a document; none of bytes that are no document."""
     try:
         todo: list[Element] = [decode(data)]
     except WbxmlError:
         return
     while todo:
         element = todo.pop()
+        yield element
+        todo += element.children
+
+
+def _sights(data: bytes, command: str, direction: str, version: str) -> Iterator[Sight]:
+    for element in _elements(data):
         text = element.value if isinstance(element.value, str) else ""
         short = text if text.isascii() and text.isdigit() and len(text) <= 3 else ""
         yield command, direction, element.name, version, short
-        todo += element.children
 
 
 def _tags(data: bytes) -> Iterator[str]:
-    try:
-        todo: list[Element] = [decode(data)]
-    except WbxmlError:
-        return
-    while todo:
-        element = todo.pop()
-        yield element.name
-        todo += element.children
+    return (element.name for element in _elements(data))
 
 
 @pytest.fixture(autouse=True)
