@@ -3,8 +3,8 @@ another."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -17,8 +17,7 @@ from lab.device import Change as DeviceChange
 from lab.device import CommandFailed, Phone, calendar
 from lab.device import mail as device_mail
 from lab.device.calendar_items import Change, Event, meeting_request
-from tests.end_to_end.mail_world import MailWorld
-from tests.ox.standin import StandIn, make_data
+from tests.end_to_end.mail_world import MailWorld, before
 
 VERSIONS = ("12.1", "14.0", "14.1", "16.0", "16.1")
 PLACES = (("6", "12.1"), ("7", "14.1"), ("7", "16.1"), ("8", "14.0"), ("8", "16.0"))
@@ -33,29 +32,15 @@ WEEKLY = (("Type", "1"), ("Interval", "1"), ("Occurrences", "8"), ("DayOfWeek", 
 
 
 @pytest.fixture(scope="module")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("seed")
-    make_data(folder, "empty")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def worlds(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, MailWorld]]:
     """A world before each generation."""
-    found: dict[str, MailWorld] = {}
-    standins: list[StandIn] = []
-    try:
-        for generation in ("6", "7", "8"):
-            folder = tmp_path_factory.mktemp(f"ox{generation}") / "data"
-            shutil.copytree(seed, folder)
-            standins.append(StandIn(f"sqlite:///{folder}", generation))
-            found[generation] = MailWorld(standins[-1])
-        yield found
-    finally:
-        for world in found.values():
-            world.close()
-        for standin in standins:
-            standin.stop()
+    with ExitStack() as all_of_them:
+        yield {
+            generation: all_of_them.enter_context(
+                before(generation, seed, tmp_path_factory.mktemp(f"ox{generation}") / "data")
+            )
+            for generation in ("6", "7", "8")
+        }
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: f"{place[1]} before OX {place[0]}")
