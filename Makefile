@@ -36,15 +36,16 @@ install: $(INSTALLED)  ## Install the Python packages into .venv
 serve: $(INSTALLED)  ## Run the application with the stand-in OX server on this machine (SERVE_ARGS="--users 20")
 	@exec $(BIN)/python -m lab serve $(SERVE_ARGS)
 
-# Tests of hosts mostly wait, so there are more processes than cores. One file is the business of one process; all of
-# them must put the members of sets in one order, or they would not list the same tests.
+# Tests of hosts mostly wait, so there are more processes than cores. One file is the business of one process, long ones
+# first (tests/conftest.py); all must put the members of sets in one order, or they would not list the same tests.
 TEST_WORKERS ?= 3
 
 .PHONY: test
 test: $(INSTALLED)  ## Run all tests (as root: with the lab hosts)
 	@$(BIN)/python -m lab prepare
 	@$(BIN)/python -m tests.corpus.archives
-	@PYTHONHASHSEED=$$RANDOM $(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(TEST_ARGS)
+	@PYTHONHASHSEED=$$RANDOM $(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+	    $(TEST_ARGS)
 
 # The packages whose every branch has a test, as tests/measuring.py names them. With TEST_ARGS="tests/wbxml tests/usm
 # tests/eas tests/ox" it takes some minutes and needs no root.

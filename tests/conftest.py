@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests import measuring
 
 _measured = measuring.begin()
@@ -11,6 +13,27 @@ pytest_plugins = ["lab.testing"]
 # and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of tests that bring up hosts come first, the longest before the others.
+
+    With a file as the business of one process, a long one that is begun last is waited for by all. How long a file
+    may take is what its ``timeout`` says.
+    """
+    patience: dict[str, float] = {}
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        patience[file] = max(patience.get(file, 0.0), _patience(item))
+    items.sort(key=lambda item: -patience[item.nodeid.partition("::")[0]])
+
+
+def _patience(item: pytest.Item) -> float:
+    """The seconds that a test of hosts may take; others count as nothing."""
+    if item.get_closest_marker("lab") is None:
+        return 0.0
+    timeout = item.get_closest_marker("timeout")
+    return float(timeout.args[0]) if timeout else float(item.config.getini("timeout"))
 
 
 def pytest_unconfigure() -> None:
