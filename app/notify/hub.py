@@ -8,8 +8,9 @@ Rules of this file:
   call, and ends when nobody is parked any more;
 * parking looks at the folders once, so that every later look has something to compare with. That look counts for the
   user's other devices as well;
-* a look that fails wakes nobody: the watcher waits longer and tries again. Only a source that refuses the user ends
-  that user's request, with the source's own error;
+* a look that fails wakes nobody: the watcher waits longer and tries again, and all watchers leave a source alone that
+  answers nobody (:mod:`app.notify.breaker`). Only a source that refuses the user ends that user's request, with the
+  source's own error;
 * everything shared is guarded by one lock of the hub, which nobody holds while calling a source;
 * only ``threading`` is used, which is cooperative under gevent and real everywhere else.
 """
@@ -23,10 +24,12 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from app.notify.breaker import Breaker
 from app.notify.bus import Announcement, Arrival, Bus, LocalBus, News
+from app.notify.plan import Plan
 from app.notify.pull import PullRule
 from app.usm.errors import AccessDenied, NotEnabled, UsmError
-from app.usm.model import ContentType, FolderRef, SessionId
+from app.usm.model import FolderRef, SessionId
 from app.usm.ports import Clock, DataSource
 
 _log = logging.getLogger(__name__)
@@ -42,9 +45,6 @@ _STEP = 0.05
 
 _MARGIN = 30.0
 """Seconds between a request's look at what was decided of its device and its parking; clocks may differ as well."""
-
-_SPREAD = 0.1
-"""The time between two looks grows by at most this share of it."""
 
 
 class Place:
@@ -65,8 +65,6 @@ class Place:
         self.end = end
         self.arrived = 0.0
         self.looked_from: float | None = None
-        self.mail_period: float | None = None
-        self.next_mail = 0.0
         self._clock = clock
         self._hub = hub
         self._event = threading.Event()
@@ -136,22 +134,20 @@ class Watcher:
         self.changed = threading.Condition(hub.guard)
         self._hub = hub
         self._user = user
-        self._next_other = 0.0
-        self._quiet_until = 0.0
+        self._plan = Plan(hub.rule, hub.random_share)
         self._failures = 0
 
-    def add(self, place: Place, now: float) -> None:
-        """A place to look after; the hub's lock is held."""
+    def add(self, place: Place, seconds: float, now: float) -> None:
+        """A place to look after for so long; the hub's lock is held."""
         self.places.append(place)
-        self._plan_mail(place, now)
-        if len(self.places) == 1:
-            self._next_other = now + self._hub.spread(self._hub.rule.interval)
+        self._plan.add(place, place.folders.values(), seconds, now)
         self.changed.notify()
 
     def remove(self, place: Place) -> None:
         """The place's request goes on, or was refused; the hub's lock is held."""
         if place in self.places:
             self.places.remove(place)
+        self._plan.remove(place)
         self.changed.notify()
 
     def start(self) -> None:
@@ -166,12 +162,7 @@ class Watcher:
         self._failures = 0
         for place in self.places:
             place.compare(folders, texts, started)
-            if any(folder.content is ContentType.MAIL for folder in folders):
-                self._plan_mail(place, now)
-
-    def _plan_mail(self, place: Place, now: float) -> None:
-        if place.mail_period is not None:
-            place.next_mail = now + self._hub.spread(place.mail_period)
+        self._plan.looked(folders, now, self._hub.breaker.stretch)
 
     def _run(self) -> None:
         while (task := self._next_task()) is not None:
@@ -185,33 +176,19 @@ class Watcher:
                     self._hub.forget(self._user, self)
                     return None
                 now = self._hub.clock.monotonic()
-                due = self._due()
+                due = self._plan.due()
                 if due is not None and due <= now:
-                    return self.places[-1], self._due_folders(now)
+                    return self.places[-1], self._plan.folders(now)
                 self.changed.wait(None if due is None else due - now)
-
-    def _due(self) -> float | None:
-        """When the next look is due; ``None`` when there is nothing to look at."""
-        moments = [place.next_mail for place in self.places if _mail(place) and place.mail_period is not None]
-        if any(_other(place) for place in self.places):
-            moments.append(self._next_other)
-        return max(min(moments), self._quiet_until) if moments else None
-
-    def _due_folders(self, now: float) -> list[FolderRef]:
-        folders: dict[str, FolderRef] = {}
-        if any(place.mail_period is not None and place.next_mail <= now for place in self.places):
-            for place in self.places:
-                folders.update({folder.id: folder for folder in _mail(place)})
-        if self._next_other <= now:
-            self._next_other = now + self._hub.spread(self._hub.rule.interval)
-            for place in self.places:
-                folders.update({folder.id: folder for folder in _other(place)})
-        return list(folders.values())
 
     def _look(self, place: Place, folders: Sequence[FolderRef]) -> None:
         started = self._hub.clock.monotonic()
         try:
             texts = self._hub.look(place.source, folders)
+        except NotNow as refusal:
+            with self._hub.guard:
+                self._plan.postpone(refusal.until)
+            return
         except (AccessDenied, NotEnabled) as error:
             with self._hub.guard:
                 place.finish(error)
@@ -230,20 +207,17 @@ class Watcher:
     def _failed(self, folders: Sequence[FolderRef], reason: str) -> None:
         with self._hub.guard:
             self._failures += 1
-            now = self._hub.clock.monotonic()
-            pause = self._hub.spread(self._hub.rule.pause(self._failures))
-            self._quiet_until = now + pause
-            self._next_other = min(self._next_other, self._quiet_until)
+            pause = self._plan.failed(self._hub.clock.monotonic())
         level = logging.WARNING if self._failures == 1 else logging.INFO
         _log.log(level, "cannot look at %d folders: %s; again in %.0f s", len(folders), reason, pause)
 
 
-def _mail(place: Place) -> list[FolderRef]:
-    return [folder for folder in place.folders.values() if folder.content is ContentType.MAIL]
+class NotNow(Exception):
+    """The source is not to be looked at before the moment ``until``."""
 
-
-def _other(place: Place) -> list[FolderRef]:
-    return [folder for folder in place.folders.values() if folder.content is not ContentType.MAIL]
+    def __init__(self, until: float) -> None:
+        super().__init__(until)
+        self.until = until
 
 
 class Hub:
@@ -269,7 +243,8 @@ class Hub:
         self._bus.subscribe(self._deliver)
         self._looks = threading.BoundedSemaphore(looks)
         self._parked_changed = parked_changed
-        self._random_share = random_share
+        self.random_share = random_share
+        self.breaker = Breaker(rule.interval, rule.pause, random_share)
         self._watchers: dict[UserKey, Watcher] = {}
         self._places: dict[SessionId, Place] = {}
         self._parked = 0
@@ -339,27 +314,39 @@ class Hub:
             with self.guard:
                 place.finish()
 
-    def look(self, source: DataSource, folders: Sequence[FolderRef]) -> Mapping[str, str]:
-        """One call to the source, no more of them at the same time than allowed."""
+    def look(
+        self, source: DataSource, folders: Sequence[FolderRef], first: bool = False
+    ) -> Mapping[str, str]:
+        """One call to the source, no more of them at the same time than allowed. Raises :class:`NotNow` while the
+        source is left alone, unless it is the ``first`` look of a request, whose device shall hear how things are."""
         if not folders:
             return {}
         with self._looks:
-            return source.probe(folders)
+            began = self.clock.monotonic()
+            until = None if first else self.breaker.admit(began)
+            if until is not None:
+                raise NotNow(until)
+            try:
+                texts = source.probe(folders)
+            except (AccessDenied, NotEnabled):
+                self.breaker.succeeded(self.clock.monotonic() - began)
+                raise
+            except Exception:
+                self.breaker.failed(self.clock.monotonic())
+                raise
+            self.breaker.succeeded(self.clock.monotonic() - began)
+            return texts
 
     def forget(self, user: UserKey, watcher: Watcher) -> None:
         """A watcher ends; the lock is held."""
         if self._watchers.get(user) is watcher:
             del self._watchers[user]
 
-    def spread(self, seconds: float) -> float:
-        """A little more than so long."""
-        return seconds * (1.0 + _SPREAD * self._random_share())
-
     def _take_place(
         self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
     ) -> Place:
         # Ends a little early rather than late: the device and the proxies on the way give up at the exact time.
-        allowed = seconds * (1.0 - _EARLY * self._random_share())
+        allowed = seconds * (1.0 - _EARLY * self.random_share())
         place = Place(session, source, folders, self.clock.monotonic() + allowed, self.clock, self)
         place.arrived = self.clock.now().timestamp()
         with self.guard:
@@ -374,10 +361,9 @@ class Hub:
     def _first_look(self, place: Place, seconds: float) -> Watcher:
         folders = list(place.folders.values())
         started = self.clock.monotonic()
-        texts = self.look(place.source, folders)
+        texts = self.look(place.source, folders, first=True)
         with self.guard:
             place.begin(texts, started)
-            place.mail_period = self.rule.mail_period(seconds)
             user = (place.session.context_id, place.session.user_id)
             watcher = self._watchers.get(user)
             if watcher is None:
@@ -385,7 +371,7 @@ class Hub:
                 watcher.start()
             now = self.clock.monotonic()
             watcher.look_done(folders, texts, started, now)
-            watcher.add(place, now)
+            watcher.add(place, seconds, now)
         return watcher
 
     def _leave(self, place: Place, watcher: Watcher | None) -> None:
