@@ -33,11 +33,12 @@ class _Wish:
 class Plan:
     """Of one user. ``share`` gives random numbers from 0 to 1."""
 
-    __slots__ = ("_failures", "_next_other", "_not_before", "_rule", "_share", "_wishes")
+    __slots__ = ("_failures", "_next_other", "_not_before", "_phase", "_rule", "_share", "_wishes")
 
     def __init__(self, rule: PullRule, share: Callable[[], float]) -> None:
         self._rule = rule
         self._share = share
+        self._phase = share()
         self._wishes: dict[Hashable, _Wish] = {}
         self._next_other: float | None = None
         self._not_before = 0.0
@@ -47,11 +48,10 @@ class Plan:
         """A device begins to wait for so long."""
         mail, other = _parted(folders)
         period = self._rule.mail_period(wait) if mail else None
-        # At half of the time at least: a device that comes again and again must get its look.
-        first = now + period * (1 - self._share() / 2) if period is not None else 0.0
+        first = now + period * (1 - self._phase / 2) if period is not None else 0.0
         self._wishes[who] = _Wish(mail, other, period, first)
         if other and self._next_other is None:
-            self._next_other = now + self._rule.interval * (1 - self._share())
+            self._next_other = now + self._rule.interval * (1 - self._phase)
 
     def remove(self, who: Hashable) -> None:
         """It waits no longer."""
