@@ -141,9 +141,15 @@ class Mail:
         return found
 
     def find_created(self, folder: str, uids: Sequence[str]) -> dict[str, Written]:
-        """Drafts by their Message-ID."""
+        """Drafts by their Message-ID, and those that went out at once among the sent messages."""
         found = tracing.find_moved(self._client, folder, [mark(uid) for uid in uids])
-        return {uid: found[mark(uid)] for uid in uids if mark(uid) in found}
+        created = {uid: found[mark(uid)] for uid in uids if mark(uid) in found}
+        return created | self._drafts.find_sent([uid for uid in uids if uid not in created])
+
+    def find_anywhere(self, folders: Sequence[str], uids: Sequence[str]) -> set[str]:
+        """Which of these are in any of these folders, as drafts or sent."""
+        names = {name: uid for uid in uids for name in self._drafts.names(uid)}
+        return {names[name] for name in tracing.find_anywhere(self._client, folders, list(names))}
 
     def probes(self, folder: str) -> list[Call]:
         """``examine``; where OX has none, the counters of the folder and its newest message."""

@@ -9,7 +9,7 @@ answer was lost; and one look at the sent messages whether a draft went out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -53,19 +53,33 @@ class Drafts:
         self._source = source
 
     def create(self, folder: str, fields: Mapping[str, Any], uid: str) -> Written:
-        """Store a new draft, marked with ``uid``. Raises ``ItemRefused`` in any folder but that of drafts."""
+        """Store a new draft, marked with ``uid``, or send it at once. Raises ``ItemRefused`` in any folder but that of
+        drafts."""
         if folder != self._folder():
             raise ItemRefused(f"{folder} is not the folder of drafts: messages are sent, not stored there")
+        if fields.get("send"):
+            _, name = self.names(uid)
+            self._send(Outgoing(mail_draft.compose(None, fields, self._sender(), name, self._now())))
+            return Written("", "")
         flags, color = _marks(_Found(mapping.SEEN, mapping.NO_COLOR, ""), fields)
         text = mail_draft.compose(None, fields, self._sender(), mark(uid), self._now())
         made = self._store(folder, text, flags)
         self._color(folder, made, color)
-        if fields.get("send"):
-            self._go_out(folder, made, {})
         # Of files the device must learn the names, and of a whole message what it says.
         body = fields.get("body")
         whole = isinstance(body, Body) and body.kind is BodyKind.MIME
         return Written(made, mapping.stamp(flags, color), bool(fields.get("add_attachments")) or whole)
+
+    def names(self, uid: str) -> tuple[str, str]:
+        """The Message-IDs of a draft that was created with this mark, and of one that went out at once."""
+        return mark(uid), mark(f"s.{uid}", self._user.mail)
+
+    def find_sent(self, uids: Sequence[str]) -> dict[str, Written]:
+        """Which of these went out at once, and are among the sent messages: uid → an item that is there no more."""
+        names = {self.names(uid)[1]: uid for uid in uids}
+        folder = tracing.sent_folder(self._client) if names else ""
+        found = tracing.find_moved(self._client, folder, list(names)) if folder else {}
+        return {names[name]: Written("", "") for name in found}
 
     def update(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> Written:
         """Change a draft, or send it as it is after the change."""

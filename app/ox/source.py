@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -24,7 +25,7 @@ from app.ox.notes import Notes
 from app.ox.tasks import Tasks
 from app.ox.vacation import Vacation
 from app.usm.content import Reply
-from app.usm.errors import FolderGone, ItemRefused, SourceUnavailable, UsmError
+from app.usm.errors import FolderGone, ItemError, ItemRefused, SourceUnavailable, UsmError
 from app.usm.model import (
     Absence,
     BodyKind,
@@ -52,6 +53,9 @@ MODULES: Final[Mapping[ContentType, type[Module]]] = {
 
 MADE_AT_NEED: Final = frozenset((ContentType.NOTES,))
 """Content whose folder is there for devices before OX has it."""
+
+MESSAGES: Final = frozenset((ContentType.MAIL, ContentType.NOTES))
+"""Content that OX keeps as messages."""
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +113,21 @@ class OxSource:
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
         """See the port."""
         return self._module(folder).find_created(folder.id, uids)
+
+    def find_elsewhere(self, folder: FolderRef, uids: Sequence[str]) -> Collection[str]:
+        """See the port: one call for the folders, and of messages one for every twenty of them, of other contents what
+        :meth:`find_created` costs for each. Notes are looked for among messages too, as those may be in the trash."""
+        others = [each for each in self.folders() if each.id != folder.id]
+        found: set[str] = set()
+        if folder.content in MESSAGES and ContentType.MAIL in self._modules:
+            ids = [each.id for each in others if each.content in MESSAGES]
+            found |= self._mail().find_anywhere(ids, uids)
+        if folder.content is not ContentType.MAIL:
+            for each in others:
+                if each.content is folder.content and each.writable:
+                    with suppress(FolderGone, ItemError, Unsupported):
+                        found |= self._module(folder).find_created(each.id, uids).keys()
+        return found
 
     def update(
         self,

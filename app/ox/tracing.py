@@ -6,6 +6,7 @@ only after something went wrong, but for :func:`traces`, which costs one call fo
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from email.parser import BytesHeaderParser
@@ -16,10 +17,15 @@ from app.ox.access import leaf
 from app.ox.client import Answer, Call, OxClient
 from app.ox.errors import Scope
 from app.ox.mapping import mail as mapping
-from app.usm.errors import ItemError, UsmError
+from app.usm.errors import ItemError, SourceUnavailable, UsmError
 from app.usm.model import Outgoing, Written
 
+_log = logging.getLogger(__name__)
+
 _SENT: Final = ("mail/folder/sent", "modules/mail/defaultFolder/sent")
+
+_QUESTIONS: Final = 20
+"""Searches in one call."""
 
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 _LONGEST_HEADER: Final = 256 * 1024
@@ -51,8 +57,7 @@ def traces(client: OxClient, folder: str, ids: Sequence[str]) -> dict[str, str]:
 
 def find_moved(client: OxClient, folder: str, names: Sequence[str]) -> dict[str, Written]:
     """Message-ID → the message of that name in a folder."""
-    params = {"folder": folder, "unseen": "true", "view": "text"}
-    calls = [Call("mail", "get", {**params, "message_id": name}, scope=Scope.READ) for name in names]
+    calls = _questions([(folder, name) for name in names])
     found = {}
     for name, answer in zip(names, client.multiple(calls, repeatable=True), strict=True):
         data = _data(answer)
@@ -61,13 +66,46 @@ def find_moved(client: OxClient, folder: str, names: Sequence[str]) -> dict[str,
     return found
 
 
+def find_anywhere(client: OxClient, folders: Sequence[str], names: Sequence[str]) -> set[str]:
+    """Which Message-IDs are in any of these folders; one call for twenty questions. A folder that cannot be searched
+    does not spoil the search of the others. Raises ``SourceUnavailable`` where none can be."""
+    questions = [(folder, name) for folder in folders for name in names]
+    found: set[str] = set()
+    failures: list[UsmError] = []
+    for start in range(0, len(questions), _QUESTIONS):
+        part = questions[start : start + _QUESTIONS]
+        for (_, name), answer in zip(part, client.multiple(_questions(part), repeatable=True), strict=True):
+            if isinstance(answer, SourceUnavailable):
+                failures.append(answer)
+            elif isinstance(answer, Answer) and isinstance(answer.data, dict) and answer.data.get("id"):
+                found.add(name)
+    if failures:
+        _log.warning("%d of %d searches for a message fail: %s", len(failures), len(questions), failures[0])
+        if len(failures) == len(questions):
+            raise failures[0]
+    return found
+
+
 def find_sent(client: OxClient, message: Outgoing) -> bool | None:
     """Whether a message is in the folder of sent ones; ``None`` for one of which no copy is kept there."""
     name = message_id(message)
-    folder = next((str(path) for path in (leaf(client, leaf_name) for leaf_name in _SENT) if path), "")
+    folder = sent_folder(client)
     if not message.copy or not name or not folder:
         return None
     return name in find_moved(client, folder, [name])
+
+
+def sent_folder(client: OxClient) -> str:
+    """Where the sent messages are, ``""`` where OX does not tell."""
+    return next((str(path) for path in (leaf(client, name) for name in _SENT) if path), "")
+
+
+def _questions(asked: Sequence[tuple[str, str]]) -> list[Call]:
+    params = {"unseen": "true", "view": "text"}
+    return [
+        Call("mail", "get", {**params, "folder": folder, "message_id": name}, scope=Scope.READ)
+        for folder, name in asked
+    ]
 
 
 def _data(answer: Answer | UsmError) -> dict[str, Any]:

@@ -97,7 +97,12 @@ class DataSource(Protocol):
         ...
 
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
-        """Which of these marks are in the folder: uid → item."""
+        """Which of these marks are in the folder: uid → item, without an id for a draft that went out at once."""
+        ...
+
+    def find_elsewhere(self, folder: FolderRef, uids: Sequence[str]) -> Collection[str]:
+        """Which of these marks are in another folder of the same content by now, wherever somebody may have moved what
+        was created in this one. Asks for all folders, so it is for what went wrong."""
         ...
 
     def update(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -228,6 +228,11 @@ class MemorySource(Searchable):
             if entry.uid in uids
         }
         return found | {each.mark: Written("", "") for each in self.sent if each.mark in uids}
+
+    def find_elsewhere(self, folder: FolderRef, uids: Sequence[str]) -> Collection[str]:
+        self._called("find_elsewhere")
+        others = (each for each in self.tree if each.content is folder.content and each.id != folder.id)
+        return {entry.uid for each in others for entry in self.items[each.id].values() if entry.uid in uids}
 
     def update(
         self,

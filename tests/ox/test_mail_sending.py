@@ -226,12 +226,24 @@ def test_a_draft_is_sent_unless_it_was(canned, canned_source, caplog):
 def test_a_new_draft_may_go_out_at_once(canned, canned_source):
     source = canned_source()
     drafts(canned)
+    assert source.create(DRAFTS, {"send": True, "subject": "x"}, "mark1") == Written("", "")
+    (seen,) = canned.made("mail?new")
+    assert "folder" not in seen.params
+    assert message_from_bytes(seen.body)["Message-ID"] == "<s.mark1@example.org>"
+    assert canned.made("mail?delete") == []
+
+
+def test_what_went_out_at_once_is_found_among_the_sent_messages(canned, canned_source):
+    source = canned_source()
+    ready(canned)
+    found = {"data": {"id": "30"}}
     canned.on(
-        "mail?get", lambda seen: Reply(b"To: b@x.org\r\n\r\nx") if "src" in seen.params else error("MSG-0032")
+        "mail?get", lambda seen: found if "s.mark1@" in seen.params["message_id"] else error("MSG-0032")
     )
-    source.create(DRAFTS, {"send": True, "subject": "x"}, "mark1")
-    assert ["folder" in seen.params for seen in canned.made("mail?new")] == [True, False]
-    assert len(canned.made("mail?delete")) == 1
+    assert source.find_created(DRAFTS, ["mark1", "mark2"]) == {"mark1": Written("", "")}
+    canned.on("config/mail/folder/sent", error("SVL-0010"))
+    canned.on("config/modules/mail/defaultFolder/sent", error("SVL-0010"))
+    assert source.find_created(DRAFTS, ["mark1"]) == {}
 
 
 # -- files ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ What each call costs is asserted too: it is half of what this package is for.
 from __future__ import annotations
 
 import itertools
+import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -240,6 +241,41 @@ def test_a_created_contact_is_found_by_its_mark_by_one_call(source, contacts):
     assert calls == 1
     source.delete(contacts, written.id, written.stamp, to_trash=False)
     assert source.find_created(contacts, ["mark-found"]) == {}
+
+
+MEETING = {
+    "subject": "X",
+    "start": datetime(2030, 5, 4, 8, tzinfo=UTC),
+    "end": datetime(2030, 5, 4, 9, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "role", "fields"),
+    [
+        (ContentType.MAIL, FolderRole.DRAFTS, {"subject": "X"}),
+        (ContentType.CONTACTS, FolderRole.DEFAULT, {"last_name": "X"}),
+        (ContentType.CALENDAR, FolderRole.DEFAULT, MEETING),
+        (ContentType.TASKS, FolderRole.DEFAULT, {"subject": "X"}),
+    ],
+)
+def test_what_was_created_is_found_in_the_folder_it_was_moved_to(source, content, role, fields):
+    made_in, mark = ref(source, role, content), str(uuid.uuid4())
+    written = source.create(made_in, fields, mark)
+    assert source.find_elsewhere(made_in, [mark]) == set()
+    created = source.create_folder(None, "Moved to", content)
+    other = FolderRef(2, created.id, content)
+    source.move(made_in, written.id, other)
+    assert source.find_created(made_in, [mark]) == {}
+    assert source.find_elsewhere(made_in, [mark, "never"]) == {mark}
+    source.delete_folder(other)
+
+
+def test_a_note_in_the_trash_is_found(source):
+    notes, mark = ref(source, FolderRole.DEFAULT, ContentType.NOTES), str(uuid.uuid4())
+    written = source.create(notes, {"subject": "X"}, mark)
+    source.delete(notes, written.id, None, to_trash=True)
+    assert source.find_elsewhere(notes, [mark]) == {mark}
 
 
 def test_creating_and_deleting_cost_one_call_each(source, contacts):

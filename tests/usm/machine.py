@@ -104,17 +104,8 @@ class Lives(RuleBasedStateMachine):
     @rule(data=st.data())
     def source_moves(self, data: st.DataObject) -> None:
         folder, target = self._folder(data, mail=True), self._folder(data, mail=True)
-        item = self._item(data, folder)
-        if folder != target and item is not None and self._is_answered(folder, item):
+        if folder != target and (item := self._item(data, folder)) is not None:
             self.world.source.shift(folder, item, target)
-
-    def _is_answered(self, folder: str, item: str) -> bool:
-        """Whether no device waits to hear that this was added; see `test_lives` on what is known of the others."""
-        born = self.world.source.items[folder][item].fields["born"]
-        return not any(self._waits(phone, born) for phone in self.phones.values())
-
-    def _waits(self, phone: Phone, born: str) -> bool:
-        return any(f"add:{born}" in folder.unsent for folder in phone.folders.values())
 
     @rule(data=st.data(), tells=st.booleans())
     def source_renames_a_folder(self, data: st.DataObject, tells: bool) -> None:
@@ -162,7 +153,7 @@ class Lives(RuleBasedStateMachine):
                 source.touch(folder, item, {"note": "m"})
             case "drop" if item:
                 self._drop(folder, item)
-            case "shift" if item and folder not in (CONTACTS, target) and self._is_answered(folder, item):
+            case "shift" if item and folder not in (CONTACTS, target):
                 source.shift(folder, item, target)
             case "other folder" if me.folders:
                 me.sync(sorted(me.folders)[fate.pick % len(me.folders)], ANSWERED)
@@ -263,9 +254,6 @@ class Lives(RuleBasedStateMachine):
         )
         if others and (items := phone.idle(number)):
             item = data.draw(st.sampled_from(items))
-            born = phone.folders[number].items[item].get("born", "")
-            if any(self._waits(each, born) for each in self.phones.values()):
-                return
             phone.moves.append(Move(item, number, data.draw(st.sampled_from(others))))
             phone.move(fate)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -657,3 +658,80 @@ def test_a_source_that_fails_while_nothing_was_done_leaves_no_word(world: World)
     with pytest.raises(SourceUnavailable):
         ask(world, CONTACTS, key)
     assert world.store.journal(world.session().id, world.number(CONTACTS)) is None
+
+
+DRAFTED = {"born": "d", "draft": True, "body": "one"}
+
+
+def cut_off(world: World, folder: str, key: str, **fields: Any) -> str:
+    """The process dies after it made what the device adds; the item's id."""
+
+    def die(name: str) -> None:
+        if name == "create":
+            raise Crash
+
+    world.source.after = die
+    with pytest.raises(Crash):
+        ask(world, folder, key, add("c1", **fields))
+    world.source.after = lambda name: None
+    world.clock.advance(UsmSettings().doubt_seconds + 1)
+    return next(iter(world.source.items[folder]), "")
+
+
+@pytest.mark.parametrize("place", ["default0/Trash", "default0/INBOX/Trips"])
+def test_what_was_made_before_a_crash_and_moved_since_is_not_made_again(world: World, place: str) -> None:
+    key, other = start(world, INBOX), start(world, place)
+    made = cut_off(world, INBOX, key, **DRAFTED)
+    world.source.shift(INBOX, made, place)
+    again = ask(world, INBOX, key, add("c1", **DRAFTED))
+    name = again.results[0].item_id
+    assert again.results[0].outcome is Outcome.DONE
+    assert kinds(again) == [(ChangeKind.DELETE, name)], "the device has it in the other folder"
+    assert world.source.items[INBOX] == {}
+    assert [kind for kind, _ in kinds(ask(world, place, other))] == [ChangeKind.ADD]
+    # That answer was lost, too.
+    assert kinds(ask(world, INBOX, key, add("c1", **DRAFTED))) == [(ChangeKind.DELETE, name)]
+    assert world.source.calls.count("create") == 1
+
+
+def test_what_was_moved_since_has_a_name_that_no_other_item_has(world: World) -> None:
+    key = start(world, INBOX)
+    made = cut_off(world, INBOX, key, **DRAFTED)
+    world.source.items["default0/Trash"]["7"] = world.source.items[INBOX].pop(made)
+    world.source.items[INBOX]["7"] = world.source.items[INBOX][world.source.put(INBOX, {"born": "other"})]
+    again = ask(world, INBOX, key, add("c1", **DRAFTED))
+    assert again.results[0].item_id not in world.source.items[INBOX]
+
+
+def test_what_a_device_wrote_on_since_is_kept_wherever_the_first_words_are(world: World) -> None:
+    key = start(world, INBOX)
+    world.source.shift(INBOX, cut_off(world, INBOX, key, **DRAFTED), "default0/Trash")
+    again = ask(world, INBOX, key, add("c1", **{**DRAFTED, "body": "one two"}))
+    (entry,) = world.source.items[INBOX].values()
+    assert (again.results[0].outcome, entry.fields["body"]) == (Outcome.DONE, "one two")
+
+
+def test_a_draft_sent_before_a_crash_is_not_sent_again_though_its_copy_was_moved(world: World) -> None:
+    key = start(world, INBOX)
+    fields = {**DRAFTED, "send": True}
+    cut_off(world, INBOX, key, **fields)
+    moved = world.source.put("default0/Trash", {"born": "d"})
+    world.source.items["default0/Trash"][moved].uid = world.source.sent.pop().mark
+    again = ask(world, INBOX, key, add("c1", **fields))
+    assert (again.results[0].outcome, again.results[0].item_id) == (Outcome.DONE, "")
+    assert (again.changes, world.source.sent) == ((), [])
+
+
+def test_other_folders_are_searched_only_for_what_may_have_been_made(world: World) -> None:
+    key = start(world, INBOX)
+
+    def fail(name: str) -> None:
+        if name == "create":
+            raise SourceUnavailable("down")
+
+    world.source.before = fail
+    with pytest.raises(SourceUnavailable):
+        ask(world, INBOX, key, add("c1", **DRAFTED))
+    world.source.before = lambda name: None
+    assert ask(world, INBOX, key, add("c1", **DRAFTED)).results[0].outcome is Outcome.DONE
+    assert "find_elsewhere" not in world.source.calls

@@ -13,10 +13,6 @@ that the phone asked for.
 The same lives over the real store: ``tests/store/test_lives.py``; bugs planted to see that they are found:
 ``tests/usm/test_planted.py``. The CI tries the same lives each time;
 ``USM_LIVES`` is how many others to try (a quarter of an hour for 5000).
-
-One thing is left out, as it is known: a draft that a device adds, whose process dies before that is
-noted, and that somebody moves to another folder before the device asks again, is made a second time, as it is looked
-for in its own folder only.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ _KEYWORDS: Final = "Keywords"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,47}")
 _UNNAMED: Final = "message-"
 _POLICY: Final = SMTP.clone(cte_type="7bit")
+_DOMAIN: Final = "usm.invalid"
 _TITLE: Final = 255
 
 
@@ -77,12 +78,12 @@ def _keywords(header: Any) -> tuple[str, ...] | None:
 
 
 def made(fields: Mapping[str, Any], name: str, sender: str, now: datetime) -> bytes:
-    """The message of a new note."""
+    """The message of a new note. Its Message-ID is made of the name, so that it is found wherever it was moved."""
     message = EmailMessage(policy=_POLICY)
     message["From"] = sender
     message[_CREATED_HEADER] = format_datetime(now)
     message.set_content("")
-    return _written(message, {"subject": None, **fields}, name, "", now)
+    return _written(message, {"subject": None, **fields}, name, "", now, f"<{name}@{_DOMAIN}>")
 
 
 def changed(source: bytes, fields: Mapping[str, Any], name: str, replaces: str, now: datetime) -> bytes:
@@ -99,7 +100,12 @@ def changed(source: bytes, fields: Mapping[str, Any], name: str, replaces: str, 
 
 
 def _written(
-    message: EmailMessage, fields: Mapping[str, Any], name: str, replaces: str, now: datetime
+    message: EmailMessage,
+    fields: Mapping[str, Any],
+    name: str,
+    replaces: str,
+    now: datetime,
+    message_id: str = "",
 ) -> bytes:
     text = fields.get("body")
     if "body" in fields:
@@ -111,7 +117,7 @@ def _written(
         categories = fields["categories"]
         _set(message, _KEYWORDS, values.from_texts(", ")(categories) if categories else None)
     _set(message, "Date", format_datetime(now))
-    _set(message, "Message-ID", make_msgid(domain="usm.invalid"))
+    _set(message, "Message-ID", message_id or make_msgid(domain=_DOMAIN))
     _set(message, KIND_HEADER, KIND)
     _set(message, NAME_HEADER, name)
     _set(message, REPLACES_HEADER, replaces or None)
