@@ -75,6 +75,10 @@ bench: $(INSTALLED)  ## Measure; a table with targets, and JSON in bench/results
 coverage-doc: $(INSTALLED)  ## Write docs/coverage.md anew: fields, commands, how much of the protocol is tested
 	@$(BIN)/python -m tests.house.coverage_document
 
+.PHONY: exchanges
+exchanges: $(INSTALLED)  ## Record anew what tests/fixtures/exchanges holds: requests and their answers
+	@$(BIN)/python -m tests.eas.recording
+
 .PHONY: lint
 lint: $(INSTALLED)  ## Style, types and import contracts
 	@$(BIN)/ruff check .

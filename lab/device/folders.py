@@ -1,4 +1,4 @@
-"""A phone's owner makes, renames, moves and deletes folders (MS-ASCMD 2.2.1.3, 2.2.1.4, 2.2.1.8)."""
+"""A phone's owner makes, renames, moves and deletes folders (MS-ASCMD 2.2.1.3 to 2.2.1.7)."""
 
 from __future__ import annotations
 
@@ -58,6 +58,20 @@ def delete_folder(phone: Phone, server_id: str) -> None:
         phone.folders.pop(folder, None)
         phone.collections.pop(folder, None)
         gone += [each.server_id for each in phone.folders.values() if each.parent_id == folder]
+
+
+def list_mail_folders(phone: Phone) -> list[Folder]:
+    """The folders of mail as GetHierarchy lists them, for devices up to 12.1 (MS-ASCMD 2.2.1.7)."""
+    answer = phone.command("GetHierarchy", None)
+    return [
+        Folder(
+            required(each, "FolderHierarchy:ServerId"),
+            required(each, "FolderHierarchy:ParentId"),
+            required(each, "FolderHierarchy:DisplayName"),
+            number(each, "FolderHierarchy:Type"),
+        )
+        for each in answer or ()
+    ]
 
 
 def _ask(phone: Phone, command: str, *children: Element) -> Element:

@@ -36,13 +36,14 @@ Fields = Mapping[str, str | bytes | Sequence[Element]] | Sequence[Element]
 
 
 class Phone(Device):
-    """One device of one user, as ``Device`` (which names the arguments), with its folders and items."""
+    """One device of one user, as ``Device`` (which names the arguments), with its folders and items. ``client_prefix``:
+    what its ClientIds begin with, for one that is to do the same again; by default no other has it."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, client_prefix: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
         self.collections: dict[str, Collection] = {}
         self.hierarchy = Hierarchy(self.anomalies)
-        self._client_prefix = uuid.uuid4().hex[:12]
+        self._client_prefix = client_prefix or uuid.uuid4().hex[:12]
         self._client_ids = itertools.count(1)
 
     @property
