@@ -25,6 +25,14 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """Folders of a user have changed whom somebody knows by a name only: a login, or an address."""
+
+    name: str
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A request of this session has begun to wait at ``moment`` (seconds since 1970): older ones end."""
 
@@ -32,7 +40,7 @@ class Arrival:
     moment: float
 
 
-News = Announcement | Arrival
+News = Announcement | Mention | Arrival
 Receiver = Callable[[News], None]
 
 

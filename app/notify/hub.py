@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 
 from app.notify.breaker import Breaker
-from app.notify.bus import Announcement, Arrival, Bus, LocalBus, News
+from app.notify.bus import Announcement, Arrival, Bus, LocalBus, Mention, News
 from app.notify.plan import Plan
 from app.notify.pull import PullRule
 from app.usm.errors import AccessDenied, NotEnabled, UsmError
@@ -131,6 +131,7 @@ class Watcher:
 
     def __init__(self, hub: Hub, user: UserKey) -> None:
         self.places: list[Place] = []
+        self.names: set[str] = set()
         self.changed = threading.Condition(hub.guard)
         self._hub = hub
         self._user = user
@@ -246,6 +247,7 @@ class Hub:
         self.random_share = random_share
         self.breaker = Breaker(rule.interval, rule.pause, random_share)
         self._watchers: dict[UserKey, Watcher] = {}
+        self._names: dict[str, set[UserKey]] = {}
         self._places: dict[SessionId, Place] = {}
         self._parked = 0
         self._closed = False
@@ -279,6 +281,10 @@ class Hub:
     ) -> None:
         """See :class:`app.usm.ports.Waiter`."""
         self._bus.publish(Announcement(context_id, user_id, tuple(folders), by))
+
+    def mention(self, name: str, folders: Sequence[str]) -> None:
+        """The same of a user who is known by a login or an address, in any letter case."""
+        self._bus.publish(Mention(name, tuple(folders)))
 
     def summon(self, session: SessionId) -> None:
         """See :class:`app.usm.ports.Waiter`: as if the device had come anew."""
@@ -341,6 +347,11 @@ class Hub:
         """A watcher ends; the lock is held."""
         if self._watchers.get(user) is watcher:
             del self._watchers[user]
+            for name in watcher.names:
+                known = self._names[name]
+                known.discard(user)
+                if not known:
+                    del self._names[name]
 
     def _take_place(
         self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
@@ -372,7 +383,15 @@ class Hub:
             now = self.clock.monotonic()
             watcher.look_done(folders, texts, started, now)
             watcher.add(place, seconds, now)
+            self._note_names(watcher, user, place.source)
         return watcher
+
+    def _note_names(self, watcher: Watcher, user: UserKey, source: DataSource) -> None:
+        """Whoever mentions the user may use any of them; the lock is held."""
+        for name in (source.user.login, source.user.mail):
+            if name and (known := name.casefold()) not in watcher.names:
+                watcher.names.add(known)
+                self._names.setdefault(known, set()).add(user)
 
     def _leave(self, place: Place, watcher: Watcher | None) -> None:
         with self.guard:
@@ -398,8 +417,10 @@ class Hub:
     def _deliver(self, news: News) -> None:
         if isinstance(news, Arrival):
             self._end_older(news)
+        elif isinstance(news, Mention):
+            self._wake_named(news)
         else:
-            self._wake(news)
+            self._wake((news.context_id, news.user_id), news.folders, news.by)
 
     def _end_older(self, arrival: Arrival) -> None:
         """The device waits anew, perhaps in another process: it has given up the line of the older request."""
@@ -408,10 +429,15 @@ class Hub:
             if place is not None and place.arrived < arrival.moment:
                 place.finish(superseded=True)
 
-    def _wake(self, announcement: Announcement) -> None:
-        user = (announcement.context_id, announcement.user_id)
+    def _wake_named(self, mention: Mention) -> None:
+        with self.guard:
+            users = tuple(self._names.get(mention.name.casefold(), ()))
+        for user in users:
+            self._wake(user, mention.folders)
+
+    def _wake(self, user: UserKey, folders: Sequence[str], by: SessionId | None = None) -> None:
         with self.guard:
             watcher = self._watchers.get(user)
             for place in watcher.places if watcher is not None else ():
-                if place.session != announcement.by:
-                    place.announce(announcement.folders)
+                if place.session != by:
+                    place.announce(folders)

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from app.notify.bus import Announcement, Arrival, LocalBus, News, Receiver
+from app.notify.bus import Announcement, Arrival, LocalBus, Mention, News, Receiver
 from app.usm.model import SessionId
 
 _log = logging.getLogger(__name__)
@@ -90,12 +90,18 @@ def unpack(data: bytes) -> News:
     kind = fields.get("kind")
     if kind == Arrival.__name__:
         return Arrival(SessionId(**fields["session"]), float(fields["moment"]))
+    if kind == Mention.__name__:
+        return Mention(str(fields["name"]), _texts(fields["folders"]))
     if kind == Announcement.__name__:
         by = fields["by"]
         return Announcement(
             int(fields["context_id"]),
             int(fields["user_id"]),
-            tuple(str(folder) for folder in fields["folders"]),
+            _texts(fields["folders"]),
             SessionId(**by) if by else None,
         )
     raise ValueError(f"news of kind {kind!r} is not known")
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)

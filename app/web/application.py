@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import falcon
 
 from app.web.autodiscover import JSON_PATTERN, XML_PATTERN, Autodiscover
+from app.web.notification import Notification
 from app.web.resource import Gateway
 
 if TYPE_CHECKING:
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
 FalconApp = falcon.App[falcon.Request, falcon.Response]
 
 
-def device_app(gateway: Gateway, alias: str, discovery: Autodiscover | None = None) -> FalconApp:
-    """What devices reach: exactly the path ``alias`` and those of Autodiscover; everything else is 404."""
+def device_app(
+    gateway: Gateway,
+    alias: str,
+    discovery: Autodiscover | None = None,
+    notification: tuple[str, Notification] | None = None,
+) -> FalconApp:
+    """What devices reach: exactly the path ``alias`` and those of Autodiscover; everything else is 404. Beside them, at
+    the path given, the mail server's ``notification``."""
     app: FalconApp = falcon.App()
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # no Content-Type without a body
     # A sink, not a route: methods that no HTTP standard knows are answered by the protocol's rules as well.
@@ -30,6 +37,8 @@ def device_app(gateway: Gateway, alias: str, discovery: Autodiscover | None = No
     if discovery is not None:
         app.add_sink(discovery.serve_xml, prefix=XML_PATTERN)
         app.add_sink(discovery.serve_json, prefix=JSON_PATTERN)
+    if notification is not None:
+        app.add_route(*notification)
     app.set_error_serializer(_no_body)
     return app
 

@@ -40,6 +40,9 @@ PARKED: Final = Gauge(
 REFUSED: Final = Counter(
     "usm_refused_devices", "Requests refused because of the device, by the reason.", ["reason"]
 )
+NOTICES: Final = Counter(
+    "usm_notifications", "Notifications of new mail by the mail server, by what became of them.", ["outcome"]
+)
 ERRORS: Final = Counter("usm_unexpected_errors", "Requests that ended in an error nobody foresaw.")
 
 

@@ -373,3 +373,46 @@ def test_a_newer_wait_in_another_process_ends_the_older_one():
             assert older.told is None
     assert not newer.told
     assert newer.took > 0.4
+
+
+@pytest.mark.parametrize("name", ["anton", "ANTON", "Anton@Example.org"])
+def test_a_user_is_woken_by_any_of_the_names_and_nobody_else(name):
+    hub, mailbox, other = hub_with(NEVER), Mailbox(INBOX), Mailbox(INBOX)
+    mailbox.user, other.user = User(1, 3, "anton", "anton@example.org"), User(1, 4, "berta")
+    one, two = Phone(hub, mailbox, device="one"), Phone(hub, mailbox, device="two")
+    stranger = Phone(hub, other, device="stranger", seconds=0.5, user=4)
+    with parked(one, two, stranger):
+        hub.mention(name, [INBOX.id])
+        hub.mention("nobody", [INBOX.id])
+    assert one.told == two.told == frozenset({INBOX.id})
+    assert not stranger.told
+
+
+def test_two_users_of_one_name_are_both_woken_and_forgotten_when_they_left():
+    hub, here, there = hub_with(NEVER), Mailbox(INBOX), Mailbox(INBOX)
+    phones = Phone(hub, here), Phone(hub, there, user=4)
+    with parked(*phones):
+        hub.mention("anton", [INBOX.id])
+    assert [phone.told for phone in phones] == [frozenset({INBOX.id})] * 2
+    assert wait_until(lambda: hub.watched == 0)
+    hub.mention("anton", [INBOX.id])
+    assert hub._names == {}
+
+
+def test_a_source_that_answers_nobody_is_left_alone_by_all_users():
+    rule = PullRule(mail_delay=0.02, mail_min_delay=0, interval=0.02, longest_pause=60)
+    hub, boxes = hub_with(rule), [Mailbox(INBOX) for _ in range(30)]
+    phones = [Phone(hub, box, user=number, seconds=60) for number, box in enumerate(boxes)]
+    with parked(*phones):
+        for box in boxes:
+            box.looks.clear()
+            box.error = SourceUnavailable("OX does not answer")
+        assert wait_until(lambda: hub.breaker.is_open)
+        failed = sum(len(box.looks) for box in boxes)
+        time.sleep(0.3)
+        # Some were under way; of 30 users that look every 20 ms, a few on trial are left.
+        assert sum(len(box.looks) for box in boxes) - failed < 60
+        for box in boxes:
+            box.error = None
+            box.change(INBOX)
+    assert [phone.told for phone in phones] == [frozenset({INBOX.id})] * 30

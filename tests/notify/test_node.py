@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.notify.bus import Announcement, Arrival
+from app.notify.bus import Announcement, Arrival, Mention
 from app.notify.node import NodeBus, pack, unpack
 from app.usm.model import SessionId
 
@@ -19,6 +19,7 @@ NEWS = [
     Announcement(1, 3, ("default0/INBOX", "31")),
     Announcement(1, 3, ("default0/Entwürfe",), SESSION),
     Arrival(SESSION, 1234.5),
+    Mention("anton@example.org", ("default0/INBOX",)),
 ]
 
 

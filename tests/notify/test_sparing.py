@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from app.notify.pull import PullRule
@@ -28,7 +30,7 @@ def test_no_wait_is_longer_than_the_interval_and_none_much_shorter(seed):
     node.park([3], 3)
     node.run(HOUR)
     times = [0.0, *node.calls.times()]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert max(gaps) <= 30.0 + 1e-6
     assert min(gaps[1:]) >= 30.0 * 0.5
 

@@ -50,11 +50,11 @@ class Front:
         manager = Manager(self.provider, self.store, self.waiter, self.clock, tokens)
         eas = ActiveSync(EasSettings(provisioning=Provisioning.OFF), self.clock, tokens)
         door = Door(manager, self.clock, tokens, WebSettings(**{"max_body": 100_000, **settings}))
-        gateway = Gateway(eas, door)
+        self.gateway = Gateway(eas, door)
         discovery = Autodiscover(door, Addresses(public_url, ALIAS))
         checks = {name: lambda name=name: self._check(name) for name in ("ox", "database")}
         self.app = Application(
-            device_app(gateway, ALIAS, discovery),
+            device_app(self.gateway, ALIAS, discovery),
             admin.create(checks, is_ending=lambda: self.stopped > 0),
             ADMIN,
             self._stop,

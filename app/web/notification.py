@@ -1,0 +1,77 @@
+"""Where a mail server tells of new mail, so that waiting devices hear of it at once: ``PUT`` or ``POST``, with name and
+password (RFC 7617).
+
+It is on the listener of the devices, as mail servers are on other hosts, at a path that Apache does not forward; and
+it is not there at all until it is configured.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import falcon
+
+from app.web import auth, metrics
+
+_log = logging.getLogger(__name__)
+
+LARGEST: Final = 256 * 1024
+"""Bytes; sender, subject and the beginning of a message are in it."""
+
+CHALLENGE: Final = 'Basic realm="notify"'
+
+Tell = Callable[[bytes], bool]
+"""Takes a notification and says whether it was of new mail; raises ``ValueError`` for what is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where the mail server comes in, and how it says who it is."""
+
+    path: str
+    login: str
+    password: str
+
+
+class Notification:
+    """The end point; answers as OX's own does."""
+
+    def __init__(self, entrance: Entrance, tell: Tell) -> None:
+        self._entrance = entrance
+        self._tell = tell
+
+    def on_put(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Take one notification."""
+        response.cache_control = ["no-store"]
+        if not self._is_known(request.get_header("Authorization")):
+            metrics.NOTICES.labels("refused").inc()
+            raise falcon.HTTPUnauthorized(challenges=[CHALLENGE])
+        body = request.bounded_stream.read(LARGEST + 1)
+        if len(body) > LARGEST:
+            raise falcon.HTTPContentTooLarge
+        try:
+            told = self._tell(body)
+        except ValueError as error:
+            metrics.NOTICES.labels("unclear").inc()
+            _log.warning("a notification of new mail cannot be read: %s", error)
+            raise falcon.HTTPBadRequest from None
+        metrics.NOTICES.labels("taken" if told else "passed over").inc()
+        response.media = {"success": True}
+        response.content_type = falcon.MEDIA_JSON
+
+    on_post = on_put
+
+    def _is_known(self, header: str | None) -> bool:
+        try:
+            given = auth.credentials(header, auth.Schemes())
+        except auth.Unauthenticated:
+            return False
+        known = self._entrance
+        # Both are compared, whatever comes of the first, and in the same time for whatever is given.
+        name = hmac.compare_digest(given.login.encode(), known.login.encode())
+        password = hmac.compare_digest(given.password.encode(), known.password.encode())
+        return name and password
