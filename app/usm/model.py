@@ -153,12 +153,14 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class Download:
     """A file on its way, in pieces; it is never in memory as a whole. ``size`` in bytes, ``None`` where the source does
-    not tell. Whoever gets it reads ``chunks`` to their end or closes them."""
+    not tell. ``modified``: when a document was last changed, UTC. Whoever gets it reads ``chunks`` to their end or
+    closes them."""
 
     chunks: Iterator[bytes]
     content_type: str = "application/octet-stream"
     size: int | None = None
     name: str = ""
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
