@@ -10,6 +10,7 @@ import base64
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Final
 
 from app.usm.model import Download
@@ -96,7 +97,7 @@ def sized(download: Download) -> Download:
     if download.size is not None:
         return download
     data = b"".join(download.chunks)
-    return Download(iter((data,)), download.content_type, len(data), download.name)
+    return replace(download, chunks=iter((data,)), size=len(data))
 
 
 def cut(download: Download, first: int, last: int) -> Download:

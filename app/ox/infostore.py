@@ -7,6 +7,7 @@ Names are compared whatever their case where no exact one is there, as on a shar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from app.ox.client import Answer, Call
@@ -51,11 +52,12 @@ class Infostore:
             raise ItemGone(f"{path!r} is a folder")
         params = {"action": "document", "folder": folder, "id": found[mapping.ID]}
         try:
-            return self._client.fetch(_MODULE, params, self._most)
+            download = self._client.fetch(_MODULE, params, self._most)
         except TooLarge as error:
             raise ItemUnreadable(f"document {path!r}: {error}") from error
         except ItemUnreadable as error:
             raise ItemGone(f"document {path!r}: {error}") from error
+        return replace(download, modified=mapping.file((), found).modified)
 
     def _walked(self, names: tuple[str, ...]) -> tuple[str, Document, _Row | None]:
         """The folder at the end of a path, or the one that holds the file there, and the file."""

@@ -93,7 +93,8 @@ class Searchable:
         data = self.files.get(tuple(path))
         if data is None:
             raise ItemGone(f"no file {path}")
-        return Download(iter([data]), "text/plain", len(data))
+        modified = next((each.modified for each in self.library if each.path == tuple(path)), None)
+        return Download(iter([data]), "text/plain", len(data), modified=modified)
 
 
 def _begins(person: Person, text: str) -> bool:

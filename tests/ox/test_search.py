@@ -407,6 +407,7 @@ def test_a_file_by_its_name_whatever_its_case(source, library):
     download = source.document([*library, "a.txt"])
     assert b"".join(download.chunks) == b"first"
     assert download.size == 5
+    assert download.modified == file.modified is not None
 
 
 def test_what_is_not_there(source, library):

@@ -5,12 +5,15 @@
 * Each operation has its own Status and stops no other. Only a source that does not answer ends them all.
 * A Range counts bytes of the file, both ends included; one that begins behind the end has Status 8. It is told only
   where it was asked for (iOS 10, quirk 5).
+* A Schema names the properties that are wanted of an item, and there come no others. An empty one asks for nothing in
+  particular, which is all.
+* What the cache of recipients would hold has no operations: its name is that of no item here (Status 6).
 * What comes to a moved conversation later stays where it comes, also with MoveAlways: OX has no rule for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,11 +24,12 @@ from app.eas.credentials import is_own
 from app.eas.errors import ConversionError, Malformed, StatusError
 from app.eas.files import open_file
 from app.eas.folders import CLASSES as CLASS_NAMES
-from app.eas.folders import folder_number, item_id
+from app.eas.folders import exists_in, folder_number, item_id
 from app.eas.options import HTML, MIME, PLAIN, Options, Preference
 from app.eas.reading import only, required
 from app.eas.schema.classes import View, application_data
 from app.eas.schema.document import parse as parse_link
+from app.eas.schema.table import moment_text
 from app.eas.status import Common, OperationStatus
 from app.usm.content import Address
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
@@ -194,8 +198,9 @@ def _file(call: Call, reference: str, wanted: tuple[int, int] | None, parts: _Pa
 
 
 def _placed(file: Download, wanted: tuple[int, int] | None, parts: _Parts) -> Element:
-    """The Properties of a file that has a size."""
+    """The Properties of a file that has a size. When it was changed is told of documents alone (MS-ASCMD 2.2.3.197)."""
     told: list[Element] = []
+    modified = file.modified
     if wanted is not None:
         total = file.size
         try:
@@ -206,7 +211,8 @@ def _placed(file: Download, wanted: tuple[int, int] | None, parts: _Parts) -> El
         last = wanted[0] + (file.size or 1) - 1
         told = [Element(f"{_PAGE}Range", f"{wanted[0]}-{last}"), Element(f"{_PAGE}Total", str(total))]
     kind = Element("AirSyncBase:ContentType", file.content_type)
-    return Element(f"{_PAGE}Properties", children=[*told, kind, parts.place(file)])
+    version = None if modified is None else Element(f"{_PAGE}Version", moment_text(modified))
+    return Element(f"{_PAGE}Properties", children=[*told, kind, parts.place(file), version])
 
 
 def _range(wishes: Element | None) -> tuple[int, int] | None:
@@ -237,7 +243,7 @@ def _item(call: Call, element: Element, wishes: Element | None, parts: _Parts) -
     user = call.session.user
     account = Address(user.mail, user.name)
     view = View(folder.number, call.command.device, call.version, chosen, account=account)
-    properties = list(application_data(found, view))
+    properties = _chosen(application_data(found, view), wishes)
     if parts.multipart:
         properties = [_outside(each, parts) for each in properties]
     return [
@@ -256,7 +262,10 @@ def _named(call: Call, element: Element) -> tuple[FolderRef, str]:
     item = item_id(number or 0, name)
     if number is None or item is None:
         raise ItemGone(f"there is no item {name!r} in folder {collection!r}")
-    return call.session.folder(number), item
+    folder = call.session.folder(number)
+    if not exists_in(folder.content, call.version):
+        raise ItemGone(f"{call.version.text} knows no {folder.content.value}")
+    return folder, item
 
 
 def _options(wishes: Element | None) -> Options:
@@ -264,6 +273,13 @@ def _options(wishes: Element | None) -> Options:
     if chosen is None or not chosen.preferences:
         return Options(preferences=_AS_IT_IS)
     return chosen
+
+
+def _chosen(properties: Iterable[Element], wishes: Element | None) -> list[Element]:
+    """Those that Schema names (MS-ASCMD 2.2.3.158), all without one."""
+    schema = None if wishes is None else only(wishes, f"{_PAGE}Schema")
+    named = {child.name for child in schema} if schema is not None else set()
+    return [each for each in properties if not named or each.name in named]
 
 
 def _outside(element: Element, parts: _Parts) -> Element:

@@ -11,9 +11,11 @@ import pytest
 from app.eas.server import EasResponse
 from app.eas.versions import Version
 from app.usm.errors import ItemFailed, ItemRefused, ItemUnreadable, SourceUnavailable
-from app.usm.model import Body, BodyKind, Download
+from app.usm.model import Body, BodyKind, ContentType, Download, Folder, FolderRole
+from app.usm.queries import Document
 from app.wbxml import Element, decode, encode
-from tests.eas.phone import CONTACTS, INBOX, Phone, Reply, World, tree, whole
+from tests.eas.calendars import START
+from tests.eas.phone import CONTACTS, INBOX, Phone, Reply, World, plain, tree, whole
 from tests.schemas import validate
 
 FILE = bytes(range(256)) * 4
@@ -162,6 +164,65 @@ def test_a_message_as_it_came(ready: Phone) -> None:
     assert in_parts(ready, root)[1][1] == raw
 
 
+@pytest.mark.requirement("MS-ASCMD", 3365)
+def test_a_signed_message_has_its_size_and_form(ready: Phone) -> None:
+    raw = b"Subject: x\r\n\r\nsigned"
+    item = put(ready, signed=True, body=Body(BodyKind.MIME, mime=raw))
+    names = (("AirSync:CollectionId", ready.number(INBOX)), ("AirSync:ServerId", item))
+    wishes = (("AirSync:MIMESupport", "1"), ("AirSyncBase:BodyPreference", ("Type", "4")))
+    body = ready.send("ItemOperations", operations(fetch(*names, options=wishes))).one("AirSyncBase:Body")
+    assert body.text_of("AirSyncBase:Type") == "4"
+    assert body.text_of("AirSyncBase:EstimatedDataSize") == str(len(raw))
+    assert body.find("AirSyncBase:Data").value == raw  # type: ignore[union-attr]
+
+
+@pytest.mark.requirement("MS-ASCMD", 7091, 7092, 7094101801)
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (("Email:Subject", "Email:Read"), ["Email:Subject", "Email:Read"]),
+        (("AirSyncBase:Body",), ["AirSyncBase:Body"]),
+        (("Calendar:Subject",), []),
+    ],
+)
+def test_only_what_the_schema_names_comes(ready: Phone, wanted: tuple[str, ...], told: list[str]) -> None:
+    item = put(ready)
+    names = (("AirSync:CollectionId", ready.number(INBOX)), ("AirSync:ServerId", item))
+    schema = ("Schema", *((name,) for name in wanted))
+    reply = ready.send("ItemOperations", operations(fetch(*names, options=(schema,))))
+    assert sorted(child.name for child in reply.one("ItemOperations:Properties")) == sorted(told)
+
+
+def test_a_schema_that_names_nothing_means_all(ready: Phone) -> None:
+    item = put(ready)
+    root = operations(fetch(("Search:LongId", item), options=(("Schema",),)))
+    everything = operations(fetch(("Search:LongId", item)))
+    found, whole_item = (ready.send("ItemOperations", each) for each in (root, everything))
+    assert plain(found.root) == plain(whole_item.root)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("MS-ASCMD", 196)
+def test_the_cache_of_recipients_has_no_operations(ready: Phone) -> None:
+    names = (("AirSync:CollectionId", "RI"), ("AirSync:ServerId", "RI:1"))
+    assert status_of(ready.send("ItemOperations", operations(fetch(*names)))) == "6"
+    reply = ready.send("ItemOperations", operations(empty("RI")))
+    assert status_of(reply, "EmptyFolderContents") == "6"
+
+
+@pytest.mark.requirement("MS-ASCMD", 6274)
+def test_there_are_no_notes_before_14_0(ready: Phone) -> None:
+    source = ready.world.source
+    source.tree.append(Folder("30", None, "Notes", ContentType.NOTES, FolderRole.DEFAULT))
+    source.items["30"] = {}
+    item = source.put("30", {"subject": "x", "modified": START})
+    ready.folder_sync()
+    name = f"{ready.number('30')}:{item}"
+    reply = ready.send("ItemOperations", operations(fetch(("Search:LongId", name))))
+    classes = [each.text for each in reply.all("AirSync:Class")]
+    assert classes == ([] if ready.version is Version.V12_1 else ["Notes"])
+    assert status_of(reply) == ("6" if ready.version is Version.V12_1 else "1")
+
+
 def test_a_body_that_is_left_out_is_no_part(ready: Phone) -> None:
     item = put(ready, body=Body(BodyKind.TEXT, "long enough"))
     preference = ("AirSyncBase:BodyPreference", ("Type", "1"), ("TruncationSize", "3"), ("AllOrNone", "1"))
@@ -225,6 +286,18 @@ def test_a_document_comes_as_base64_in_the_document(ready: Phone) -> None:
     assert reply.text("DocumentLibrary:LinkId") == path
     assert base64.b64decode(reply.text("ItemOperations:Data")) == FILE
     assert reply.text("AirSyncBase:ContentType") == "text/plain"
+    assert reply.all("ItemOperations:Version") == []
+
+
+@pytest.mark.requirement("MS-ASCMD", 5276, 5919)
+def test_of_documents_alone_it_is_told_when_they_were_changed(ready: Phone) -> None:
+    ready.world.source.library = [Document(("a.txt",), "a.txt", False, START, START, 4)]
+    ready.world.source.files = {("a.txt",): FILE}
+    for wishes in ((), (("Range", "0-3"),)):
+        reply = ready.send("ItemOperations", operations(link("/a.txt", *wishes)))
+        assert reply.text("ItemOperations:Version") == "2026-03-02T09:00:00.000Z"
+    reply = ready.send("ItemOperations", operations(fetch(file_of(put(ready)))))
+    assert reply.all("ItemOperations:Version") == []
 
 
 @pytest.mark.requirement("MS-ASCMD", 1551, 1552, 1553, 1554, 5366, 6470, 6471, 6472, 6473, 6473100601)
@@ -236,6 +309,13 @@ def test_a_part_of_a_document_comes_as_a_part_of_its_own(ready: Phone) -> None:
     assert reply.text("ItemOperations:Part") == "1"
     assert reply.text("ItemOperations:Range") == "2-5"
     assert reply.text("ItemOperations:Total") == str(len(FILE))
+
+
+@pytest.mark.requirement("MS-ASCMD", 3653, 5886)
+def test_a_password_of_256_characters_is_taken(ready: Phone) -> None:
+    ready.world.source.files = {("a.txt",): FILE}
+    wishes = (("UserName", "anton"), ("Password", "x" * 256))
+    assert status_of(ready.send("ItemOperations", operations(link("/a.txt", *wishes)))) == "1"
 
 
 def test_documents_that_cannot_be_had(ready: Phone) -> None:
@@ -353,6 +433,7 @@ def test_a_source_that_stops_answering_leaves_no_file_open(
         (("Fetch", ("Store", "Mailbox")),),
         (("Fetch",),),
         (("EmptyFolderContents",),),
+        (fetch(file_of("1:1"), file_of("1:2")),),
     ],
 )
 def test_a_document_that_is_none(ready: Phone, content: tuple[object, ...]) -> None:
