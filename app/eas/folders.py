@@ -44,6 +44,9 @@ SINCE: Final[Mapping[ContentType, Version]] = {ContentType.NOTES: Version.V14_0}
 ROOT: Final = "0"
 """The parent of the folders at the top."""
 
+RECIPIENT_CACHE: Final = "RI"
+"""The name of the cache of recipients, which is no folder here and cannot be changed anywhere (MS-ASCMD 2.2.1.4)."""
+
 MAX_ID: Final = 64
 """Longest ServerId, ClientId, CollectionId and SyncKey, in characters."""
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from app.eas.errors import Malformed, StatusError
-from app.eas.folders import ROOT, folder_number
+from app.eas.folders import RECIPIENT_CACHE, ROOT, folder_number
 from app.eas.reading import identifier, required
 from app.eas.schema.text import line, with_lf
 from app.eas.status import FolderStatus
@@ -25,7 +25,9 @@ def key_in(document: Element) -> str:
 
 
 def number_in(document: Element) -> int:
-    """The folder's number. Raises ``StatusError`` for a name that no folder has."""
+    """The folder's number. Raises ``StatusError`` for a name that no folder has, and for the cache of recipients."""
+    if identifier(document, "FolderHierarchy:ServerId") == RECIPIENT_CACHE:
+        raise StatusError(FolderStatus.SPECIAL, "the cache of recipients is neither changed nor deleted")
     return _number(document, "FolderHierarchy:ServerId", FolderStatus.MISSING)
 
 

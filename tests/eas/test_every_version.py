@@ -121,7 +121,7 @@ def test_moves_and_estimates(phone: Phone) -> None:
     assert phone.send("MoveItems", tree("Move:MoveItems", move)).text("Move:Status") == "3"
     key, number = phone.keys[phone.number(INBOX)], phone.number(INBOX)
     if phone.version >= Version.V14_0:
-        wishes = tree("AirSync:Options", ("Class", "Email"), ("FilterType", 3), ("MaxItems", 9))
+        wishes = tree("AirSync:Options", ("Class", "Email"), ("FilterType", 3))
         content = (
             tree("AirSync:SyncKey", key),
             tree("AirSync:ConversationMode", "1"),

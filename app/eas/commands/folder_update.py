@@ -10,6 +10,7 @@ from typing import Final
 
 from app.eas.answer import Answer
 from app.eas.call import Call
+from app.eas.errors import Malformed
 from app.eas.hierarchy import answering, key_in, number_in, parent_in, title_in
 from app.eas.status import FolderStatus
 from app.usm.model import HIERARCHY, FolderWritten
@@ -30,6 +31,8 @@ class Wish:
 
 def read(document: Element) -> Wish:
     """Raises ``Malformed``, ``StatusError`` for folders that cannot be."""
+    if document.find("FolderHierarchy:Status") is not None:
+        raise Malformed("a request has no Status")  # MS-ASCMD 2.2.3.77
     return Wish(key_in(document), number_in(document), parent_in(document), title_in(document))
 
 

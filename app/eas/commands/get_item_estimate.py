@@ -1,11 +1,13 @@
 """GetItemEstimate: how many changes the next Sync of each collection would bring (MS-ASCMD 2.2.1.9).
 
-Up to 12.1 the class stands beside the collection and the filter directly in it; from 14.0 they are in Options.
+Up to 12.1 the class stands beside the collection and the filter directly in it; from 14.0 they are in Options. Options
+for two classes have Status 4, unless one of them is SMS. MaxItems is for the cache of recipients alone, of which there
+is none here: it has Status 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +17,7 @@ from app.eas.call import Call
 from app.eas.collection import Collection
 from app.eas.errors import Malformed, StatusError
 from app.eas.folders import CLASSES, folder_number
-from app.eas.options import Options
+from app.eas.options import SMS, Options
 from app.eas.reading import boolean, identifier, only, required, whole
 from app.eas.status import Common, EstimateStatus
 from app.eas.versions import CLASS_IN_COLLECTION_UNTIL, Version
@@ -36,12 +38,14 @@ START: Final = "0"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One collection of the request. ``filter`` and ``conversation`` are ``None`` where the last Sync's count."""
+    """One collection of the request. ``filter`` and ``conversation`` are ``None`` where the last Sync's count;
+    ``objection``: why there is nothing to estimate, whatever the collection holds."""
 
     id: str
     key: str
     filter: int | None
     conversation: bool | None
+    objection: EstimateStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,8 @@ def read(root: Element) -> list[Wanted]:
 def _read_one(element: Element) -> Wanted:
     options = element.find_all("AirSync:Options")
     # Options of another class than the folder's own (SMS) have nothing to say here.
-    own = next(
-        (entry for entry in options if (entry.text_of("AirSync:Class") or "").strip() != "SMS"), element
-    )
+    others = [entry for entry in options if (entry.text_of("AirSync:Class") or "").strip() != SMS]
+    own = others[0] if others else element
     chosen = only(own, "AirSync:FilterType") or only(element, "AirSync:FilterType")
     mode = only(element, "AirSync:ConversationMode")
     return Wanted(
@@ -76,11 +79,23 @@ def _read_one(element: Element) -> Wanted:
         key=identifier(element, "AirSync:SyncKey"),
         filter=None if chosen is None else whole(chosen, 0, 8),
         conversation=None if mode is None else boolean(mode),
+        objection=_objection(others),
     )
+
+
+def _objection(options: Sequence[Element]) -> EstimateStatus | None:
+    """What is wrong with the options of one collection (MS-ASCMD 2.2.3.27.2, 2.2.3.103.1)."""
+    if len(options) > 1:
+        return EstimateStatus.INVALID_KEY
+    if any(entry.find("AirSync:MaxItems") is not None for entry in options):
+        return EstimateStatus.INVALID_COLLECTION
+    return None
 
 
 def do(call: Call, wanted: Wanted) -> Estimate:
     """Raises ``StatusError`` for a filter that the class does not have."""
+    if wanted.objection is not None:
+        return Estimate(wanted.id, wanted.objection)
     number = folder_number(wanted.id)
     try:
         folder = call.session.folder(number or 0)

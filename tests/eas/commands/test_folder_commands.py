@@ -153,6 +153,23 @@ def test_folders_that_are_not_there(ready: Phone) -> None:
         assert update(ready, ready.number(TRIPS), "P", number).status == "5"
 
 
+@pytest.mark.requirement("MS-ASCMD", 81, 5769)
+@pytest.mark.requirement("MS-ASCMD", 100, 101, 141, 142, 143, 4103, 4104)
+def test_the_cache_of_recipients_is_not_a_devices_to_change(ready: Phone) -> None:
+    assert create(ready, "P", kind=19).status == "10"
+    assert create(ready, "P", "RI").status == "5"
+    assert update(ready, "RI", "P").status == "3"
+    assert update(ready, ready.number(TRIPS), "P", "RI").status == "5"
+    assert delete(ready, "RI").status == "3"
+
+
+@pytest.mark.requirement("MS-ASCMD", 3102)
+def test_a_status_in_a_request_breaks_the_standard(ready: Phone) -> None:
+    children = ("ServerId", ready.number(TRIPS)), ("ParentId", "0"), ("DisplayName", "P"), ("Status", 1)
+    assert send(ready, "FolderUpdate", *children).status == "10"
+    assert unchanged(ready)
+
+
 def test_a_folder_that_is_gone_since(ready: Phone) -> None:
     ready.world.source.remove(TRIPS)
     assert update(ready, ready.number(TRIPS), "P").status == "4"

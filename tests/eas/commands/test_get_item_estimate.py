@@ -8,7 +8,8 @@ import pytest
 
 from app.eas.status import HTTP_BEFORE_14
 from app.eas.versions import Version
-from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, plain, tree
+from app.usm.model import ContentType, Folder, FolderRole
+from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, World, plain, tree
 
 ROOT = "GetItemEstimate:GetItemEstimate"
 
@@ -118,6 +119,43 @@ def test_a_folder_never_synchronised_is_not_primed_whatever_the_key(ready: Phone
 def test_a_folder_that_is_gone_is_status_2(ready: Phone) -> None:
     del ready.world.source.items[INBOX]
     assert estimates(ask(ready, entry(ready, INBOX))) == [("2", None)]
+
+
+def of_classes(*names: str) -> list[object]:
+    return [("AirSync:Options", ("Class", name)) for name in names]
+
+
+@pytest.mark.requirement("MS-ASCMD", 907, 908)
+@pytest.mark.parametrize("version", [Version.V14_0, Version.V14_1, Version.V16_1])
+def test_only_text_messages_are_estimated_beside_mail(ready: Phone) -> None:
+    wishes = [of_classes("Email", "SMS"), of_classes("Email", "Calendar"), of_classes("Email", "Email")]
+    reply = ask(ready, *(entry(ready, INBOX, *each) for each in wishes))
+    assert estimates(reply) == [("1", "0"), ("4", None), ("4", None)]
+
+
+@pytest.mark.requirement("MS-ASCMD", 3265, 3269)
+@pytest.mark.parametrize("version", [Version.V14_0, Version.V14_1, Version.V16_1])
+def test_a_number_of_recipients_is_for_their_cache_alone(ready: Phone) -> None:
+    most = ("AirSync:Options", ("MaxItems", 9))
+    reply = ask(ready, entry(ready, INBOX, most), entry(ready, "RI", most))
+    assert estimates(reply) == [("2", None), ("2", None)]
+
+
+@pytest.mark.requirement("MS-ASCMD", 3009, 3010, 3011, 3016, 3018, 3019, 3020, 3021, 3022, 3023, 3024)
+@pytest.mark.parametrize(
+    ("content", "chosen"),
+    [
+        *((ContentType.CALENDAR, number) for number in (1, 2, 3, 8)),
+        *((ContentType.TASKS, number) for number in range(1, 8)),
+    ],
+)
+def test_a_span_that_appointments_or_tasks_do_not_have(
+    content: ContentType, chosen: int, world: World
+) -> None:
+    world.source.tree.append(Folder("50", None, "Mine", content, FolderRole.DEFAULT))
+    world.source.items["50"] = {}
+    ready = world.phone(Version.V14_1).start("50")
+    assert status(ask(ready, entry(ready, "50", filtered(ready, chosen)))) == "110"
 
 
 @pytest.mark.requirement("MS-ASCMD", 3005, 3006, 3007)

@@ -14,7 +14,7 @@ from app.eas.call import Call
 from app.eas.collection import Collection
 from app.eas.commands.sync.request import Request, Wanted
 from app.eas.errors import Malformed, StatusError
-from app.eas.folders import CLASSES, exists_in, folder_number
+from app.eas.folders import CLASSES, RECIPIENT_CACHE, exists_in, folder_number
 from app.eas.options import INCOMPLETE
 from app.eas.schema.classes import View
 from app.eas.status import SyncStatus
@@ -89,6 +89,8 @@ def jobs(request: Request, call: Call) -> list[Job]:
 
 
 def _folder(call: Call, wanted: Wanted) -> FolderRef:
+    if wanted.id == RECIPIENT_CACHE and wanted.commands:
+        raise Malformed("a device changes nothing in the cache of recipients")  # MS-ASCMD 2.2.3.7.2
     try:
         folder = call.session.folder(folder_number(wanted.id) or 0)
     except FolderGone as error:

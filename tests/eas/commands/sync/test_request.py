@@ -117,6 +117,7 @@ WRONG_REQUESTS = {
     "long key": tree(SYNC, collection(("SyncKey", "x" * 65), ("CollectionId", "4"))),
     "no id": tree(SYNC, collection(("SyncKey", "0"))),
     "empty id": tree(SYNC, collection(("SyncKey", "0"), ("CollectionId",))),
+    "long id": tree(SYNC, collection(("SyncKey", "0"), ("CollectionId", "4" * 65))),
     "id before key": tree(SYNC, collection(("CollectionId", "4"), ("SyncKey", "0"))),
     "supported before id": tree(SYNC, collection(("SyncKey", "0"), ("Supported",), ("CollectionId", "4"))),
     "key 0 gets changes": tree(
@@ -221,6 +222,13 @@ def test_too_many_collections_are_told_the_limit(ready: Phone) -> None:
     ready.world.configure(max_collections=1)
     reply = ready.sync_many(ready.collection(CONTACTS), ready.collection(INBOX))
     assert plain(reply.root) == [("Status", "15"), ("Limit", "1")]  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("MS-ASCMD", 756)
+def test_nothing_is_added_to_the_cache_of_recipients(ready: Phone) -> None:
+    cache = ("Collection", ("SyncKey", "1"), ("CollectionId", "RI"))
+    assert plain(ready.sync_many((*cache, ("Commands", ADD))).root) == [("Status", "4")]  # type: ignore[arg-type]
+    assert plain(ready.sync_many(cache).root) == [("Status", "12")]  # type: ignore[arg-type]
 
 
 @pytest.mark.requirement("MS-ASCMD", 5659)
