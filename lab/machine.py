@@ -21,7 +21,7 @@ PATIENT = ("-o", "DPkg::Lock::Timeout=300")
 INSTALL = ("--yes", "--quiet", "--no-install-recommends")
 
 # Servers that tests start by themselves on loopback: the programs alone, no service of the machine.
-TEST_PACKAGES = ("mariadb-server-core", "mariadb-client-core", "rpm", "rpmlint", "lintian")
+TEST_PACKAGES = ("mariadb-server-core", "mariadb-client-core", "redis-tools", "rpm", "rpmlint", "lintian")
 
 
 def require_root() -> None:
