@@ -7,7 +7,7 @@ What no row can say:
   zone of the block, or the nearest one where there is no block (devices also send their own midnight).
 * Up to 14.1 a Change is the whole item: a place, a reminder, categories or a recurrence that are missing are cleared,
   unless the device said at its first Sync that it does not know the tag (Supported). A Change that does not even say
-  when the appointment begins is not the whole item, and clears nothing. Nor is ever cleared what every appointment
+  when the appointment begins is not the whole item, and clears nothing; if it says when it ends, it is none. Nor is ever cleared what every appointment
   has (times, zone, sensitivity, busy state), what a device may hold in part (the body) and what is not a device's to
   say (organizer, UID). Attendees go when the device says that it is no meeting any more.
 * From 16.0 nothing is cleared but by an empty tag (MS-ASCMD 2.2.3.24).
@@ -65,7 +65,8 @@ ORGANIZER, NOT_RESPONDED = 1, 5
 
 BUSY: Final = {Busy.FREE: 0, Busy.TENTATIVE: 1, Busy.BUSY: 2, Busy.AWAY: 3}
 ELSEWHERE: Final = 4
-"""Devices may send it; the standard's own schema has no place for it in what they get (MS-ASCAL 2.2.2.8)."""
+NOBODY_KNOWS: Final = "-1"
+"""Devices may send them; the standard's own schema has no place for them in what they get (MS-ASCAL 2.2.2.8)."""
 SENSITIVITY: Final = {
     Sensitivity.NORMAL: 0,
     Sensitivity.PERSONAL: 1,
@@ -93,11 +94,16 @@ def _number(element: Element) -> int | None:
     return int(text)
 
 
-def _choice(numbers: Mapping[Any, int], spare: Enum, more: Mapping[int, Enum] | None = None) -> Kind:
-    """A value as a number. ``spare`` stands in for values that have none; ``more``: numbers that are only read."""
+def _choice(
+    numbers: Mapping[Any, int], spare: Enum, more: Mapping[int, Enum] | None = None, unknown: str = ""
+) -> Kind:
+    """A value as a number. ``spare`` stands in for values that have none, and for the text ``unknown``; ``more``:
+    numbers that are only read."""
     values = {number: value for value, number in numbers.items()} | dict(more or {})
 
     def read(element: Element) -> Any:
+        if unknown and element.text.strip() == unknown:
+            return spare
         number = _number(element)
         if number is not None and number not in values:
             raise ConversionError(f"{element.name} is {number}")
@@ -165,7 +171,12 @@ def _mail(text: str | None) -> str:
 
 
 ROWS: Final[Sequence[Row]] = (
-    Row("Calendar:BusyStatus", "busy", _choice(BUSY, Busy.BUSY, {ELSEWHERE: Busy.ELSEWHERE}), ghosted=True),
+    Row(
+        "Calendar:BusyStatus",
+        "busy",
+        _choice(BUSY, Busy.BUSY, {ELSEWHERE: Busy.ELSEWHERE}, NOBODY_KNOWS),
+        ghosted=True,
+    ),
     Row("Calendar:Sensitivity", "sensitivity", _choice(SENSITIVITY, Sensitivity.NORMAL), ghosted=True),
     Row("Calendar:Subject", "subject", TEXT),
     Row("Calendar:Reminder", "reminder", Kind(_write_reminder, _number)),
@@ -521,7 +532,11 @@ def read_change(
     """The fields that a device's change sets, ``None`` to clear; see the module's head. ``supported``: the tags that
     the device named as known to it, ``None`` when it named none and so knows all. Raises ``ConversionError``."""
     fields = _guarded(elements)
-    if version >= SINGLE_INSTANCES or "start" not in fields:
+    if version >= SINGLE_INSTANCES:
+        return fields
+    if "start" not in fields:
+        if "end" in fields:
+            raise ConversionError("an appointment ends that does not begin")  # MS-ASCAL 3.2.5.3
         return fields
     cleared: dict[str, Any] = {
         name: None for tag, name in CLEARED.items() if supported is None or tag in supported

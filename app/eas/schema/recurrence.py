@@ -3,7 +3,8 @@
 The pages Calendar, Email and Tasks use the same tags, types and qualifiers; what differs is the page, the form of
 Until, and where CalendarType and FirstDayOfWeek live.
 
-* A rule that lacks a qualifier of its type, or has one out of range, cannot be converted (Status 6).
+* A rule that lacks a qualifier of its type, or has one out of range, cannot be converted (Status 6). Nor can one of an
+  appointment that has a qualifier of another type, or two calendars (MS-ASCAL 3.2.5.3); of tasks these do not count.
 * Occurrences counts more than Until, and never both are sent.
 * Only the Gregorian calendar, under its many names, is understood; a rule of another one would fall on other days.
 * ``Interval`` 0 is 1. A daily rule with days of the week is a weekly one.
@@ -50,6 +51,8 @@ QUALIFIERS: Final[Mapping[Pattern, Sequence[str]]] = {
 }
 """What each type must have besides Interval, in the order in which Email has it (MS-ASEMAIL 2.2.2.63)."""
 
+_OF_SOME_TYPES: Final = frozenset(name for names in QUALIFIERS.values() for name in names)
+
 RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "Interval": (0, MAX_INTERVAL),
     "Occurrences": (0, MAX_COUNT),
@@ -65,10 +68,12 @@ RANGES: Final[Mapping[str, tuple[int, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where the elements of a rule live: the page of most of them, and that of the younger ones."""
+    """Where the elements of a rule live: the page of most of them, and that of the younger ones. ``exact``: a rule has
+    what belongs to its type and nothing else."""
 
     name: str
     extensions: str
+    exact: bool = False
 
     def tag(self, name: str) -> str:
         """The full name of a tag."""
@@ -76,7 +81,7 @@ class Page:
         return f"{page}:{name}"
 
 
-CALENDAR: Final = Page("Calendar", "Calendar")
+CALENDAR: Final = Page("Calendar", "Calendar", exact=True)
 EMAIL: Final = Page("Email", "Email2")
 TASKS: Final = Page("Tasks", "Tasks")
 
@@ -128,6 +133,8 @@ def read(element: Element, page: Page, until: Callable[[str], date]) -> Recurren
     for name in QUALIFIERS[pattern]:
         if name not in numbers:
             raise ConversionError(f"a recurrence {pattern.value} lacks {name}")
+    if page.exact:
+        _check_exact(element, page, numbers, pattern)
     used = {name: numbers[name] for name in QUALIFIERS[pattern]}
     count = numbers.get("Occurrences") or None
     last = element.text_of(page.tag("Until")) or ""
@@ -156,6 +163,16 @@ def _pattern(element: Element, page: Page, numbers: Mapping[str, int]) -> Patter
     if numbers.get("CalendarType", 0) not in GREGORIAN_CALENDARS:
         raise ConversionError(f"calendar {numbers['CalendarType']} is not known")
     return pattern
+
+
+def _check_exact(element: Element, page: Page, numbers: Mapping[str, int], pattern: Pattern) -> None:
+    # A daily rule may name its days, all of them.
+    own = {*QUALIFIERS[pattern], *(("DayOfWeek",) if pattern is Pattern.DAILY else ())}
+    foreign = sorted((_OF_SOME_TYPES & numbers.keys()) - own)
+    if foreign:
+        raise ConversionError(f"a recurrence {pattern.value} has {foreign[0]}")
+    if len(element.find_all(page.tag("CalendarType"))) > 1:
+        raise ConversionError("a recurrence in two calendars")
 
 
 def _numbers(element: Element, page: Page) -> dict[str, int]:

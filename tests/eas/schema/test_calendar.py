@@ -109,6 +109,7 @@ def test_a_meeting_comes_and_goes_unchanged(version: Version) -> None:
     assert all(name == "recurrence" for name, value in found.items() if value is None)
 
 
+@pytest.mark.requirement("MS-ASCAL", 364)
 @pytest.mark.requirement("MS-ASCAL", 14, 565, 118, 123, 138, 235, 407, 428, 434, 434001)
 @pytest.mark.requirement("MS-ASDTYPE", 18, 100, 122)
 def test_a_meeting_as_a_device_gets_it() -> None:
@@ -179,6 +180,7 @@ def test_one_at_the_end_of_time_cannot_be_shown() -> None:
         changed(("AllDayEvent", 1), ("StartTime", "99991231T230000Z"), ("EndTime", "99991231T230000Z"))
 
 
+@pytest.mark.requirement("MS-ASCAL", 412)
 @pytest.mark.requirement("MS-ASCAL", 309)
 @pytest.mark.parametrize(
     ("fields", "status", "response"),
@@ -197,6 +199,13 @@ def test_one_at_the_end_of_time_cannot_be_shown() -> None:
 def test_the_state_of_a_meeting(fields: dict[str, Any], status: str, response: str | None) -> None:
     found = shown({"start": START, **fields})
     assert (found["MeetingStatus"], found.get("ResponseType")) == (status, response)
+
+
+@pytest.mark.requirement("MS-ASCAL", 314, 315, 316, 317, 318)
+@pytest.mark.parametrize("state", range(16))
+def test_the_high_bit_of_the_state_of_a_meeting_says_nothing(state: int) -> None:
+    assert changed(("MeetingStatus", state)) == changed(("MeetingStatus", state % 8))
+    assert changed(("MeetingStatus", state)) == ({"cancelled": True} if state & 4 else {})
 
 
 def test_a_device_may_cancel_a_meeting() -> None:
@@ -219,9 +228,12 @@ def test_attendees_without_an_address_are_left_out_both_ways() -> None:
     )
 
 
+@pytest.mark.requirement("MS-ASCAL", 13810, 2038001, 2043, 2044, 2235, 2043001, 2044001, 2235001)
 def test_working_elsewhere_is_understood_and_shown_as_busy() -> None:
     assert changed(("BusyStatus", 4))["busy"] is Busy.ELSEWHERE
-    assert shown({"start": START, "busy": Busy.ELSEWHERE})["BusyStatus"] == "2"
+    assert changed(("BusyStatus", "-1"))["busy"] is Busy.BUSY
+    for version in ADVERTISED:
+        assert shown({"start": START, "busy": Busy.ELSEWHERE}, version)["BusyStatus"] == "2"
 
 
 def test_a_reminder_of_0_is_one_and_an_empty_one_is_none() -> None:
@@ -237,6 +249,7 @@ def test_a_place_is_a_text_up_to_14_1(version: Version) -> None:
     assert changed(("Location",), version=version)["location"] is None
 
 
+@pytest.mark.requirement("MS-ASCAL", 2134, 2134001)
 @pytest.mark.requirement("MS-ASCAL", 2135, 2135001)
 @pytest.mark.parametrize(
     ("parts", "expected"),
@@ -300,6 +313,7 @@ def test_from_16_0_the_server_makes_the_uid_and_always_the_same() -> None:
     assert calendar.added({}, Version.V16_1) == calendar.added(first, Version.V14_1) == []
 
 
+@pytest.mark.requirement("MS-ASCAL", 52511, 52516, 52517)
 @pytest.mark.parametrize(
     ("children", "start", "end"),
     [
@@ -313,10 +327,12 @@ def test_missing_times_are_filled_in(children: tuple[object, ...], start: str, e
     assert (f"{fields['start']:%H:%M}", f"{fields['end']:%H:%M}") == (start, end)
 
 
+@pytest.mark.requirement("MS-ASCAL", 52515, 52518, 5251611)
 @pytest.mark.parametrize(
     "children",
     [
         (("EndTime", "20260301T120000Z"),),
+        (("EndTime", "20260301T122000Z"),),
         (("StartTime", "20260301T130000Z"),),
         (("StartTime", "20260302T100000Z"), ("EndTime", "20260302T090000Z")),
         (("StartTime", "tomorrow"),),
@@ -365,6 +381,71 @@ def test_supported_tags_alone_are_cleared() -> None:
 @pytest.mark.parametrize("version", BEFORE_16)
 def test_what_is_no_whole_item_clears_nothing(version: Version) -> None:
     assert changed(("Reminder", 5), version=version) == {"reminder": 5}
+
+
+@pytest.mark.requirement("MS-ASCAL", 53915)
+@pytest.mark.parametrize("version", BEFORE_16)
+def test_what_ends_must_begin(version: Version) -> None:
+    with pytest.raises(ConversionError, match="does not begin"):
+        changed(("EndTime", "20260302T100000Z"), version=version)
+
+
+@pytest.mark.parametrize("version", FROM_16)
+def test_from_16_0_the_end_may_change_alone(version: Version) -> None:
+    assert changed(("EndTime", "20260302T100000Z"), version=version) == {"end": START + HOUR}
+
+
+@pytest.mark.requirement("MS-ASCAL", 463, 2060)
+def test_uids_of_300_characters_and_no_more() -> None:
+    assert len(shown({"start": START, "uid": "u" * 400})["UID"]) == 300
+    name = new(*WHOLE, ("ClientUid", "c" * 300), version=Version.V16_1)["uid"]
+    assert name != new(*WHOLE, ("ClientUid", "c" * 299), version=Version.V16_1)["uid"]
+
+
+@pytest.mark.requirement("MS-ASCAL", 568, 231, 52521)
+@pytest.mark.parametrize(
+    ("mail", "expected"),
+    [
+        ("b@example.org", "b@example.org"),
+        ('"Berta" <b@example.org>', "b@example.org"),
+        ("Berta <b@example.org>", "b@example.org"),
+        ("Berta <>", "Berta <>"),
+        ("Berta", "Berta"),
+    ],
+)
+def test_an_address_is_found_in_what_a_device_calls_one(mail: str, expected: str) -> None:
+    attendee = ("Attendee", ("Email", mail), ("Name", "B."), ("AttendeeStatus", 0))
+    assert changed(("Attendees", attendee))["attendees"] == (Attendee(expected, "B.", reply=Reply.NONE),)
+
+
+@pytest.mark.requirement("MS-ASCAL", 508)
+def test_an_empty_tag_in_an_exception_takes_away_what_the_series_has() -> None:
+    empty = (
+        ("Subject",),
+        ("Location",),
+        ("Reminder",),
+        ("Categories",),
+        ("AirSyncBase:Body", ("Type", 1), ("Data",)),
+    )
+    exception = ("Exception", ("ExceptionStartTime", "20260303T090000Z"), *empty)
+    (found,) = changed(*WHOLE, ("Recurrence", ("Type", 0)), ("Exceptions", exception))["exceptions"]
+    assert found.fields == dict.fromkeys(("subject", "location", "reminder", "categories", "body"))
+
+
+@pytest.mark.requirement("MS-ASCAL", 566, 567, 52522111, 287)
+@pytest.mark.parametrize("version", ADVERTISED)
+def test_nobody_is_told_when_an_answer_was_given_or_of_leap_months(version: Version) -> None:
+    rule = Recurrence(Pattern.MONTHLY_BY_DAY, day=2)
+    names = [
+        element.name
+        for each in rendered({**EXCEPTIONAL, "recurrence": rule}, version)
+        for element in _all(each)
+    ]
+    assert not {"Calendar:AppointmentReplyTime", "Calendar:IsLeapMonth"} & set(names)
+
+
+def _all(element: Element) -> list[Element]:
+    return [element, *(each for child in element for each in _all(child))]
 
 
 @pytest.mark.requirement("MS-ASCMD", 6236, 7309)

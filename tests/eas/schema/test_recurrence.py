@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 import pytest
@@ -163,11 +164,14 @@ def test_a_count_is_worth_more_than_an_end() -> None:
     assert rule == Recurrence(Pattern.DAILY, count=3)
 
 
+@pytest.mark.requirement("MS-ASCAL", 3892311, 3892312, 28311)
 def test_odd_rules_are_understood() -> None:
     assert read(("Type", 0), ("Interval", 0), ("Until", " ")) == Recurrence(Pattern.DAILY)
     assert read(("Type", 0), ("DayOfWeek", 62)) == Recurrence(Pattern.WEEKLY, weekdays=(0, 1, 2, 3, 4))
     assert read(("Type", 0), ("DayOfWeek", 127)) == Recurrence(Pattern.DAILY)
-    assert read(("Type", 0), ("Occurrences",), ("WeekOfMonth", 3)) == Recurrence(Pattern.DAILY)
+    assert read(("Type", 0), ("Occurrences",), ("WeekOfMonth",)) == Recurrence(Pattern.DAILY)
+    odd = tree("Tasks:Recurrence", ("Type", 0), ("WeekOfMonth", 3))
+    assert recurrence.read(odd, TASKS, date.fromisoformat) == Recurrence(Pattern.DAILY)
     assert read(("Type", 0), ("Tasks:Regenerate", 1)) == Recurrence(Pattern.DAILY)
     again = tree("Tasks:Recurrence", ("Type", 0), ("Regenerate", 1))
     assert recurrence.read(again, TASKS, date.fromisoformat) == Recurrence(Pattern.DAILY, regenerate=True)
@@ -176,6 +180,9 @@ def test_odd_rules_are_understood() -> None:
     )
 
 
+@pytest.mark.requirement(
+    "MS-ASCAL", 344, 345, 38929, 38935, 38941, 38943, 38948, 38950, 3893713, 3893717, 53913, 53914
+)
 @pytest.mark.requirement("MS-ASTASK", 171, 289, 382, 384, 386, 388, 390)
 @pytest.mark.requirement("MS-ASCAL", 148, 152, 156, 160, 164, 167, 170, 174)
 @pytest.mark.parametrize(
@@ -190,6 +197,9 @@ def test_odd_rules_are_understood() -> None:
         (("Type", 3), ("DayOfWeek", 2)),
         (("Type", 3), ("WeekOfMonth", 2)),
         (("Type", 5), ("DayOfMonth", 2)),
+        (("Type", 5), ("MonthOfYear", 2)),
+        (("Type", 6), ("DayOfWeek", 2), ("MonthOfYear", 2)),
+        (("Type", 6), ("WeekOfMonth", 2), ("MonthOfYear", 2)),
         (("Type", 6), ("WeekOfMonth", 2), ("DayOfWeek", 2)),
         (("Type", 0), ("Interval", 1000)),
         (("Type", 0), ("Interval", -1)),
@@ -210,6 +220,60 @@ def test_odd_rules_are_understood() -> None:
 def test_a_rule_without_sense_cannot_be_converted(children: tuple[object, ...]) -> None:
     with pytest.raises(ConversionError):
         read(*children)
+
+
+QUALIFIED = {
+    0: (),
+    1: (("DayOfWeek", 2),),
+    2: (("DayOfMonth", 2),),
+    3: (("WeekOfMonth", 2), ("DayOfWeek", 2)),
+    5: (("DayOfMonth", 2), ("MonthOfYear", 2)),
+    6: (("WeekOfMonth", 2), ("DayOfWeek", 2), ("MonthOfYear", 2)),
+}
+ELSEWHERE = {"DayOfMonth": (2, 5), "DayOfWeek": (0, 1, 3, 6), "MonthOfYear": (5, 6), "WeekOfMonth": (3, 6)}
+"""Qualifier → the types that may have it."""
+
+
+@pytest.mark.requirement("MS-ASCAL", 53912, 53916, 53917, 53918, 53919)
+@pytest.mark.parametrize("kind", QUALIFIED)
+def test_a_rule_of_an_appointment_has_what_its_type_has_and_nothing_else(kind: int) -> None:
+    assert read(("Type", kind), *QUALIFIED[kind]) is not None
+    for name, kinds in ELSEWHERE.items():
+        if kind not in kinds:
+            with pytest.raises(ConversionError, match=name):
+                read(("Type", kind), *QUALIFIED[kind], (name, 1))
+    if kind in (2, 3, 5, 6):
+        with pytest.raises(ConversionError, match="two calendars"):
+            read(("Type", kind), *QUALIFIED[kind], ("CalendarType", 1), ("CalendarType", 1))
+
+
+@pytest.mark.requirement("MS-ASCAL", 290, 292, 293)
+@pytest.mark.parametrize("leap", ["0", "1", ""])
+def test_a_leap_month_means_nothing_to_the_gregorian_calendar(leap: str) -> None:
+    rule = read(*(("Type", 2), ("DayOfMonth", 3), ("CalendarType", 1), ("IsLeapMonth", leap)))
+    assert rule == read(("Type", 2), ("DayOfMonth", 3)) == Recurrence(Pattern.MONTHLY_BY_DAY, day=3)
+
+
+@pytest.mark.requirement("MS-ASCAL", 3893714, 3893715, 3893716)
+@pytest.mark.parametrize(("bits", "days"), [(127, range(7)), (62, range(5)), (65, (5, 6))])
+def test_the_days_of_a_month_are_counted_among_those_that_are_named(bits: int, days: Iterable[int]) -> None:
+    rule = read(("Type", 3), ("WeekOfMonth", 2), ("DayOfWeek", bits))
+    assert rule == Recurrence(Pattern.MONTHLY_BY_WEEKDAY, weekdays=tuple(days), week=2)
+
+
+@pytest.mark.requirement("MS-ASCAL", 38916, 389161, 389162, 341, 467)
+def test_a_rule_ends_by_a_count_or_a_day_or_never() -> None:
+    ends = [(("Occurrences", 3),), (("Until", "2026-12-31"),), ()]
+    rules = [read(("Type", 0), *end) for end in ends]
+    assert rules == [
+        Recurrence(Pattern.DAILY, count=3),
+        Recurrence(Pattern.DAILY, until=DAY),
+        Recurrence(Pattern.DAILY),
+    ]
+    both = Recurrence(Pattern.DAILY, count=3, until=DAY)
+    for rule, names in zip((*rules, both), (["Occurrences"], ["Until"], [], ["Occurrences"]), strict=True):
+        assert rule is not None
+        assert [each.name.partition(":")[2] for each in written(rule)][2:] == names
 
 
 @pytest.mark.requirement("MS-ASCAL", 200, 20011, 201)
