@@ -20,6 +20,7 @@ from app.ox.infostore import Infostore
 from app.ox.item_search import ItemSearch
 from app.ox.mail import Mail
 from app.ox.mail_search import PATIENCE, MailSearch
+from app.ox.mapping import mail as mail_mapping
 from app.ox.module import Context, Module
 from app.ox.notes import Notes
 from app.ox.tasks import Tasks
@@ -107,6 +108,12 @@ class OxSource:
         return self._module(folder).read(folder.id, ids, bodies)
 
     def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
+    def difference(self, folder: FolderRef, before: str, after: str) -> Mapping[str, Any] | None:
+        """See the port; the stamp of a message holds its flags and its colour."""
+        if folder.content is not ContentType.MAIL:
+            return None
+        return mail_mapping.difference(before, after)
+
         """See the port."""
         return self._module(folder).create(folder.id, fields, uid)
 

@@ -16,10 +16,10 @@ Stop it anywhere: the device repeats its request with the key it holds, and gets
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from app.usm import brakes, decide, held, hierarchy, holding, keys, silence, window
 from app.usm.errors import (
@@ -509,17 +509,48 @@ class Exchange:
     def _collect(self) -> tuple[list[ServerChange], bool]:
         for item in decide.vanished(self._held, self._listing):
             del self._held[item]
-        now, more = window.split(self._pending(), self._request.window)
-        wanted = [item for kind, item in now if kind in (ChangeKind.ADD, ChangeKind.CHANGE)]
+        pending = self._pending()
+        parts = self._parts(pending)
+        now, more = window.split(self._audible(pending, parts), self._request.window)
+        wanted = [
+            item for kind, item in now if kind in (ChangeKind.ADD, ChangeKind.CHANGE) and item not in parts
+        ]
         items = self._source.read(self._folder, wanted, self._request.bodies) if wanted else {}
         changes = []
         for kind, item_id in now:
             if kind in (ChangeKind.DELETE, ChangeKind.FORGET):
                 self._held.pop(item_id)
                 changes.append(ServerChange(kind, item_id))
+            elif item_id in parts:
+                self._held[item_id] = self._listing.stamps[item_id]
+                changes.append(ServerChange(kind, item_id, parts[item_id]))
             elif (change := self._render(kind, item_id, items)) is not None:
                 changes.append(change)
         return changes, more
+
+    def _parts(self, pending: Sequence[tuple[ChangeKind, str]]) -> dict[str, Any]:
+        """Of the changed items where the source can tell what differs without reading them: that, rendered."""
+        render = self._request.render_part
+        if render is None:
+            return {}
+        parts: dict[str, Any] = {}
+        for kind, item_id in pending:
+            before = self._held.get(item_id, held.WRONG)
+            if kind is ChangeKind.CHANGE and held.is_version(before):
+                after = self._listing.stamps[item_id]
+                fields = self._source.difference(self._folder, before, after)
+                if fields is not None:
+                    parts[item_id] = render(Item(item_id, after, self._folder.content, fields))
+        return parts
+
+    def _audible(
+        self, pending: Sequence[tuple[ChangeKind, str]], parts: Mapping[str, Any]
+    ) -> list[tuple[ChangeKind, str]]:
+        """Without the changes that the device knows nothing of: no window is spent on them."""
+        silent = {item_id for item_id, part in parts.items() if part is None}
+        for item_id in silent:
+            self._held[item_id] = self._listing.stamps[item_id]
+        return [(kind, item_id) for kind, item_id in pending if item_id not in silent]
 
     def _explain_silence(self) -> None:
         """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either."""

@@ -52,6 +52,11 @@ def on_device(held: str | None) -> bool:
     return held is not None and not held.startswith(_ABSENT)
 
 
+def is_version(held: str) -> bool:
+    """Whether it is the stamp of the very version that the device holds."""
+    return held != WRONG and held[0] not in (_ABSENT, _OUTDATED)
+
+
 def skip(held: str | None, stamp: str, now: int) -> Skipped:
     """What is held after this version could not be converted; each time the pause grows."""
     before = Skipped.parse(held)

@@ -276,6 +276,9 @@ class ExchangeRequest:
     ``fetch``: ids of items wanted again in full. ``new_key``: even if nothing changes, as the answer says something
     that the device must hear.
     """
+    ``render_part`` is given an item that the device holds, with no other fields than those that differ since, where the
+    source can tell them by its stamps; it returns ``None`` where the protocol has nothing to say of them. Without it
+    each changed item is read and rendered as a whole.
 
     folder: int
     key: str
@@ -293,6 +296,7 @@ class ExchangeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+    render_part: Callable[[Item], Any] | None = None
 class ExchangeResult:
     """The answer to an :class:`ExchangeRequest`. ``fetched``: item id → payload, or ``None`` if it is gone.
 

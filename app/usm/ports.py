@@ -95,6 +95,11 @@ class DataSource(Protocol):
         """Store a new item. ``uid`` marks it, so that :meth:`find_created` finds it after a crash. Raises
         ``ItemRefused``, ``FolderGone``."""
         ...
+    def difference(self, folder: FolderRef, before: str, after: str) -> Mapping[str, Any] | None:
+        """The fields in which an item of the one stamp differs from that of the other, with the values of the latter,
+        ``None`` for one that was cleared; no call. ``None``: only :meth:`read` can tell."""
+        ...
+
 
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
         """Which of these marks are in the folder: uid → item, without an id for a draft that went out at once."""

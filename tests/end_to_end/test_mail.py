@@ -347,6 +347,30 @@ def test_a_mail_is_fetched_in_full_and_as_it_came(world: MailWorld, title: str, 
 # -- folders and flags ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_mark_set_elsewhere_comes_without_the_mail(version: str, world: MailWorld, title: str) -> None:
+    world.deliver(rich(title))
+    phone = world.phone(version=version)
+    item = item_of(phone, title)
+    [mail] = world.find("inbox", title)
+    entry = {"folder": world.folder("inbox"), "id": mail["id"]}
+    for body in ({"flags": FLAGGED, "value": True}, {"color_label": 1}):
+        world.web().call("PUT", "mail", "update", body, **entry)
+    before = phone.items(folder(phone, INBOX))[item]
+    world.ox.forget_calls()
+    phone.sync_all(folder(phone, INBOX))
+    assert ("mail", "get") not in {
+        (call["module"], call["action"]) for call in world.ox.control("GET", "calls")
+    }
+    after = phone.items(folder(phone, INBOX))[item]
+    assert [child.text for flag in after.find_all("Email:Flag") for child in flag][:1] == ["2"]
+    assert bool(after.find("Email:Categories")) is (version >= "14.0")
+    marks = ("Email:Flag", "Email:Categories")
+    assert [each for each in after if each.name not in marks] == [
+        each for each in before if each.name not in marks
+    ]
+
+
 def test_a_mail_is_moved_once_and_told_once(world: MailWorld, title: str) -> None:
     world.deliver(rich(title))
     phone = world.phone()

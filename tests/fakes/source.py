@@ -63,7 +63,8 @@ class MemorySource(Searchable):
     ``unreadable`` holds ids of items that :meth:`read` cannot convert; ``readonly`` ids of folders that take nothing,
     ``missing`` ids that are listed but not found; with ``alters`` nothing new is stored quite as asked.
     ``tells_was``: a folder that is renamed on the source's own side names its former id; ``tells_series``: what a
-    series became by losing an occurrence is told. ``sent``: the messages that went out, and ``replies`` the answers
+    series became by losing an occurrence is told. ``marks``: the fields of a message in which two versions are told apart
+    without reading them. ``sent``: the messages that went out, and ``replies`` the answers
     that were stored, each as often as it happened. Messages get another id when they
     are moved, and their folders when they are renamed; all else keeps its own. A draft that is changed becomes a new
     message, and one that is sent is gone (``Written``).
@@ -83,6 +84,9 @@ class MemorySource(Searchable):
         self.tells_was = False
         self.tells_series = True
         self.tells_organizers = False
+        self.marks = frozenset(("read", "flagged", "categories"))
+        self.versions: dict[str, Mapping[str, Any]] = {}
+        """Stamp → the fields of the item that had it."""
         self.away: Absence | None = Absence(False)
         self.sent: list[Outgoing] = []
         self.replies: list[tuple[str, str, Reply, str, datetime | None]] = []
@@ -102,12 +106,13 @@ class MemorySource(Searchable):
         item_id, stamp = str(self._tick()), f"v{self._last}"
         self.items[folder][item_id] = _Stored(fields, stamp, "", received)
         return item_id
+        self.versions[stamp] = dict(fields)
 
     def touch(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> None:
         """Somebody else changes an item."""
         stored = self.items[folder][item_id]
         stored.fields.update(fields)
-        stored.stamp = f"v{self._tick()}"
+        self._stamp(stored)
 
     def drop(self, folder: str, item_id: str) -> None:
         """Somebody else deletes an item."""
@@ -161,6 +166,10 @@ class MemorySource(Searchable):
         return renamed[0]
 
     def _tick(self) -> int:
+    def _stamp(self, item: _Stored) -> None:
+        item.stamp = f"v{self._tick()}"
+        self.versions[item.stamp] = dict(item.fields)
+
         self._last += 1
         return self._last
 
@@ -207,6 +216,13 @@ class MemorySource(Searchable):
         return found
 
     def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
+    def difference(self, folder: FolderRef, before: str, after: str) -> Mapping[str, Any] | None:
+        old, new = self.versions[before], self.versions[after]
+        differing = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+        if folder.content is not ContentType.MAIL or not differing <= self.marks:
+            return None
+        return {name: new.get(name) for name in differing}
+
         self._called("create")
         stored = self._items(folder)
         if folder.id in self.readonly:
@@ -218,6 +234,7 @@ class MemorySource(Searchable):
         item_id, stamp = str(self._tick()), f"v{self._last}"
         stored[item_id] = _Stored(fields, stamp, uid, None)
         self.after("create")
+        self.versions[stamp] = dict(fields)
         return Written(item_id, stamp, self.alters)
 
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
@@ -259,7 +276,7 @@ class MemorySource(Searchable):
                 item.fields.pop(name, None)
             else:
                 item.fields[name] = value
-        item.stamp = f"v{self._tick()}"
+        self._stamp(item)
         if item.fields.get("draft"):
             del self._items(folder)[item_id]
             item_id = str(self._tick())
@@ -301,7 +318,7 @@ class MemorySource(Searchable):
     def _except(self, item: _Stored, occurrence: Occurrence) -> None:
         others = [each for each in item.fields.get("exceptions", ()) if each.original != occurrence.original]
         item.fields["exceptions"] = tuple(sorted([*others, occurrence], key=lambda each: each.original))
-        item.stamp = f"v{self._tick()}"
+        self._stamp(item)
 
     def move(self, folder: FolderRef, item_id: str, target: FolderRef) -> Written:
         self._called("move")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ox.mapping.mail import fields_of, stamp
+from app.ox.mapping.mail import difference, fields_of, stamp
 from app.usm.content import MAIL_FIELDS, Address
 from app.usm.model import Attachment, Body, BodyKind
 
@@ -201,3 +201,32 @@ def test_no_answer_makes_a_message_unreadable(message):
     fields = fields_of(message, (HTML, TEXT), 100)
     assert fields.keys() <= MAIL_FIELDS.keys()
     assert all(isinstance(value, MAIL_FIELDS[field]) for field, value in fields.items())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("0", "32", {"read": True}),
+        ("40", "0", {"read": False, "flagged": False}),
+        ("33", "41", {"flagged": True}),
+        ("0.1", "0.2", {"categories": ("Blue",)}),
+        ("8.1", "32", {"read": True, "flagged": False, "categories": None}),
+        ("32", "33", None),
+        ("32", "256", None),
+        ("4.1", "0.2", None),
+        ("32.3", "32.3", {}),
+    ],
+)
+def test_two_stamps_tell_which_marks_differ(before, after, expected):
+    assert difference(before, after) == expected
+
+
+@given(st.integers(0, 1023), st.integers(0, 12), st.integers(0, 1023), st.integers(0, 12))
+def test_a_difference_is_all_that_differs(flags, color, later, other):
+    old, new = ({"flags": each, "color_label": label} for each, label in ((flags, color), (later, other)))
+    told = difference(stamp(flags, color), stamp(later, other))
+    before, after = (fields_of(each, (TEXT,), 1) for each in (old, new))
+    differing = {
+        name: after.get(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    }
+    assert told == (differing if differing.keys() <= {"read", "flagged", "categories"} else None)

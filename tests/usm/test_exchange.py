@@ -735,3 +735,54 @@ def test_other_folders_are_searched_only_for_what_may_have_been_made(world: Worl
     world.source.before = lambda name: None
     assert ask(world, INBOX, key, add("c1", **DRAFTED)).results[0].outcome is Outcome.DONE
     assert "find_elsewhere" not in world.source.calls
+
+
+# -- changes that stamps tell of -------------------------------------------------------------------------------
+
+
+def told(world: World, key: str, *changes: ClientChange, **options: object) -> ExchangeResult:
+    """What a device hears that takes differences but of ``categories``, of which it knows nothing."""
+
+    def part(item: Item) -> object:
+        return {name: value for name, value in item.fields.items() if name != "categories"} or None
+
+    return ask(world, INBOX, key, *changes, render_part=part, **options)
+
+
+def test_a_difference_that_stamps_tell_is_not_read(world: World) -> None:
+    name = world.source.put(INBOX, {"subject": "x"})
+    key = told(world, start(world, INBOX)).key
+    world.source.touch(INBOX, name, {"read": True})
+    world.source.calls.clear()
+    result = told(world, key)
+    assert [(each.kind, each.payload) for each in result.changes] == [(ChangeKind.CHANGE, {"read": True})]
+    assert "read" not in world.source.calls
+    assert told(world, result.key).changes == ()
+
+
+def test_any_other_difference_is_read_as_a_whole(world: World) -> None:
+    name = world.source.put(INBOX, {"subject": "x"})
+    key = told(world, start(world, INBOX)).key
+    world.source.touch(INBOX, name, {"read": True, "subject": "y"})
+    [change] = told(world, key).changes
+    assert change.payload.fields == {"subject": "y", "read": True}
+
+
+def test_a_difference_of_which_the_device_knows_nothing_takes_no_window(world: World) -> None:
+    names = [world.source.put(INBOX, {"subject": str(number)}) for number in range(4)]
+    key = told(world, start(world, INBOX)).key
+    for name in names:
+        world.source.touch(INBOX, name, {"categories": ("Red",)})
+    world.source.touch(INBOX, names[0], {"read": True})
+    result = told(world, key, window=1)
+    assert kinds(result) == [(ChangeKind.CHANGE, names[0])]
+    assert not result.more
+    assert told(world, result.key).changes == ()
+
+
+def test_a_copy_that_is_wrong_is_replaced_as_a_whole(world: World) -> None:
+    name = world.source.put(INBOX, {"subject": "x"})
+    key = told(world, start(world, INBOX)).key
+    world.source.readonly.add(INBOX)
+    [sent] = told(world, key, change(name, read=True)).changes
+    assert sent.payload.fields == {"subject": "x"}

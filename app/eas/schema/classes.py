@@ -39,13 +39,15 @@ class View:
 @dataclass(frozen=True, slots=True)
 class ItemClass:
     """Both directions of one class. The readers raise ``ConversionError``. ``read_occurrence``: a change of one
-    occurrence of a series, for a class that has them; ``added``: what the answer to an Add tells of the new item."""
+    occurrence of a series, for a class that has them; ``added``: what the answer to an Add tells of the new item;
+    ``part``: of an item that the device holds the fields that differ, where it need not get the whole item again."""
 
     render: Callable[[Item, View], list[Element]]
     read_new: Callable[[Sequence[Element], View], dict[str, Any]]
     read_change: Callable[[Sequence[Element], View], dict[str, Any]]
     read_occurrence: Callable[[Sequence[Element], View], dict[str, Any]] | None = None
     added: Callable[[Mapping[str, Any], View], list[Element]] = lambda fields, view: []
+    part: Callable[[Item, View], list[Element]] = lambda item, view: []
 
 
 def _keeps_picture(device: Device) -> bool:
@@ -66,6 +68,10 @@ def _changed_contact(elements: Sequence[Element], view: View) -> dict[str, Any]:
 
 def _render_mail(item: Item, view: View) -> list[Element]:
     return email.render(item.fields, view.options, view.version, server_id(view.folder, item.id))
+
+
+def _marks_of_mail(item: Item, view: View) -> list[Element]:
+    return email.render_marks(item.fields, view.version)
 
 
 def _new_mail(elements: Sequence[Element], view: View) -> dict[str, Any]:
@@ -126,7 +132,7 @@ CLASSES: Final[Mapping[ContentType, ItemClass]] = {
         _render_appointment, _new_appointment, _changed_appointment, _changed_occurrence, _added_appointment
     ),
     ContentType.CONTACTS: ItemClass(_render_contact, _new_contact, _changed_contact),
-    ContentType.MAIL: ItemClass(_render_mail, _new_mail, _changed_mail),
+    ContentType.MAIL: ItemClass(_render_mail, _new_mail, _changed_mail, part=_marks_of_mail),
     ContentType.TASKS: ItemClass(_render_task, _new_task, _changed_task),
     ContentType.NOTES: ItemClass(_render_note, _new_note, _changed_note),
 }
@@ -138,3 +144,9 @@ def application_data(item: Item, view: View) -> Element:
     if len(name) > MAX_ID:
         raise ConversionError(f"ServerId {name!r} is longer than {MAX_ID} characters")
     return Element("AirSync:ApplicationData", children=CLASSES[item.content].render(item, view))
+
+
+def changed_data(item: Item, view: View) -> Element | None:
+    """The fields that differ, of an item that the device holds; ``None`` where it knows nothing of them."""
+    children = CLASSES[item.content].part(item, view)
+    return Element("AirSync:ApplicationData", children=children) if children else None

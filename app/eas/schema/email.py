@@ -5,6 +5,8 @@ What no row can say:
 * ``From``, ``DateReceived``, ``Importance``, ``Read`` and ``Flag`` are always there: devices show nonsense or
   errors without them (quirks 27, 28, 51). An address without a name has itself as its name (quirk 29).
 * ``To`` and ``Cc`` end between two addresses before they get too long.
+* Of a message that the device holds only what differs is sent: Read, Flag, Categories (MS-ASEMAIL 3.2.5.4.1). Categories
+  that were taken off are an empty tag there, or the device would keep them.
 * From a device come ``Read``, ``Flag`` and ``Categories`` only; an empty Flag takes the flag away. A Flag's dates and
   its "complete" have no place in the source: a completed flag is none.
 * From 16.0 on a device also writes drafts: addresses, Subject, Importance, Body and Attachments, and ``Send`` once it
@@ -170,6 +172,8 @@ ROWS: Final[Sequence[Row]] = (
     Row("Email2:IsDraft", "draft", _BOOLEAN, since=Version.V16_0),
 )
 BY_TAG: Final = table.by_tag(ROWS)
+_UNMARKED: Final[Mapping[str, Any]] = {"read": False, "flagged": False, "categories": ()}
+_MARKS: Final = [row for row in ROWS if row.field in _UNMARKED]
 BCC: Final = Row("Email2:Bcc", "bcc", _addresses(MAX_BCC), since=Version.V16_0)
 
 
@@ -189,6 +193,16 @@ def render(fields: Mapping[str, Any], options: Options, version: Version, server
         *body.part(text, options, version),
         Element("Email:InternetCPID", UTF_8),
         *_content_class(fields, version),
+    ]
+
+
+def render_marks(fields: Mapping[str, Any], version: Version) -> list[Element]:
+    """The children of ApplicationData for a message of which these marks have changed, ``None`` for one that was taken
+    off; none where the version knows nothing of them."""
+    return [
+        row.kind.write(row.tag, fields[row.field] or _UNMARKED[row.field]) or Element(row.tag)
+        for row in _MARKS
+        if row.field in fields and row.since <= version
     ]
 
 

@@ -79,6 +79,17 @@ def marks(stamp: str) -> tuple[int, int]:
     return int(flags) if flags.isdecimal() else 0, int(color) if color.isdecimal() else NO_COLOR
 
 
+def difference(before: str, after: str) -> Mapping[str, Any] | None:
+    """The fields in which messages of these stamps differ, ``None`` where one of them is no mark that a person sets:
+    then more may be new than the stamps tell."""
+    (old, old_color), (new, new_color) = marks(before), marks(after)
+    differing = old ^ new
+    if differing & ~sum(WRITABLE.values()):
+        return None
+    found: dict[str, Any] = {field: bool(new & bit) for field, bit in WRITABLE.items() if differing & bit}
+    return found if old_color == new_color else {**found, "categories": category(new_color)}
+
+
 def category(color: Any) -> tuple[str, ...] | None:
     """The categories of a message of this colour."""
     name = COLORS.get(color) if isinstance(color, int) else None

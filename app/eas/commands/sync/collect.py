@@ -21,7 +21,7 @@ from app.eas.commands.sync.apply import Slot
 from app.eas.commands.sync.prepare import Job
 from app.eas.commands.sync.request import START, Request
 from app.eas.errors import StatusError
-from app.eas.schema.classes import application_data
+from app.eas.schema.classes import application_data, changed_data
 from app.eas.status import SyncStatus
 from app.usm.errors import Busy, FolderGone, SourceUnavailable, StoreUnavailable, UnknownSyncKey
 from app.usm.model import ChangeKind, ExchangeRequest, Item, ServerChange, WatchOutcome
@@ -120,6 +120,7 @@ def _exchange(call: Call, job: Job, left: int) -> Reply:
                 fetch=work.fetches,
                 new_key=bool(work.slots),
                 render=lambda item: _rendered(item, job, since, work.fetches),
+                render_part=lambda item: changed_data(item, job.view),
             )
         )
         more = result.more
