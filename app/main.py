@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from app.notify.hub import Hub
 from app.notify.node import NodeBus
 from app.notify.pull import PullRule
 from app.notify.summons import Summons
+from app.ox import notice
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
 from app.store import migrations
@@ -39,6 +41,7 @@ from app.web import admin, application, metrics, release
 from app.web.auth import Schemes
 from app.web.autodiscover import Addresses, Autodiscover
 from app.web.places import Places, Rule
+from app.web.notification import Entrance, Notification
 from app.web.resource import Door, Gateway, WebSettings
 from app.web.server import worker_count
 
@@ -103,7 +106,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
         metrics.PARKED.set(count)
         summons.parked(count)
 
-    hub = Hub(clock, pull_rule(settings), bus(shared), parked_changed=parked)
+    hub = Hub(clock, pull_rule(settings), bus(shared, settings.redis_url), parked_changed=parked)
     summons = Summons(hub, state.decided, SUMMON_SECONDS)
     manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
     eas = ActiveSync(eas_settings(settings), clock, tokens, checker(settings))
@@ -119,7 +122,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     gateway = Gateway(eas, door)
     discovery = Autodiscover(door, Addresses(settings.autodiscover_url, settings.alias))
     return application.Application(
-        devices=application.device_app(gateway, settings.alias, discovery),
+        devices=application.device_app(gateway, settings.alias, discovery, notification(settings, hub)),
         admin=admin.create(checks(settings, store), release.read(), ending.is_set, lambda: tables(store)),
         admin_port=settings.admin_port,
         stop=stop,
@@ -133,8 +136,39 @@ def checker(settings: Settings) -> OpenSsl:
     return OpenSsl(Path(authorities) if authorities else None, Path(revoked) if revoked else None)
 
 
-def bus(shared: Path | None) -> Bus:
-    """How the waiting rooms of the workers hear of each other."""
+def notification(settings: Settings, hub: Hub) -> tuple[str, Notification] | None:
+    """Where Dovecot tells of new mail, if it may."""
+    if not settings.notify_secret:
+        return None
+    entrance = Entrance(settings.notify_login, settings.notify_secret)
+
+    def tell(body: bytes) -> bool:
+        told = notice.read(body)
+        if told is None:
+            return False
+        if told.user is None:
+            hub.mention(told.login, [told.folder])
+        else:
+            hub.announce(*told.user, [told.folder])
+        return True
+
+    return notice.PATH, Notification(entrance, tell)
+
+
+def bus(shared: Path | None, redis_url: str) -> Bus:
+    """How the waiting rooms of the workers, and of the nodes, hear of each other."""
+    near = node_bus(shared)
+    if not redis_url:
+        return near
+    # Its library takes 20 MB, which most have no use for.
+    from app.notify.redis_bus import RedisBus
+
+    origin = f"{socket.gethostname()}:{shared if isinstance(near, NodeBus) else secrets.token_hex(8)}"
+    return RedisBus(redis_url, near, origin, lambda yes: metrics.REDIS.set(int(yes)))
+
+
+def node_bus(shared: Path | None) -> Bus:
+    """The bus inside the node."""
     if shared is None:
         return LocalBus()
     folder = shared / "bus"

@@ -124,6 +124,8 @@ email_pull_min_delay = 60000
 pull_interval = 30000
 session_cache_check_interval = 60000
 session_cache_check_interval_log_info = 300000
+# Holds a password: if it is needed, set the secret USM_REDIS_URL instead.
+redis_url = ""
 cache_session_timeout = 43200
 cache_syncstate_timeout = 3600
 force_new_sync_key_on_empty_sync = False
@@ -232,12 +234,12 @@ restore_timeout = 20
 # Dovecot (hosts of the group mail) --------------------------------------------------------------------------
 
 # Whether Dovecot (2.3) tells every application node of new mail at once (PUT /preliminary/http-notify/v1/notify). The
-# application answers to it from a later version on; until then it finds new mail by asking (email_pull_delay). The
-# password is the secret USM_PUSH_PASSWORD.
+# password is the secret USM_PUSH_PASSWORD; the application listens to Dovecot only where it has that.
 dovecot_push = False
 dovecot_push_login = "dovecot"
 # Port of the nodes; None is the port that the application listens on.
 dovecot_push_port = None
+dovecot_push_password = ""
 # By which protocols mail comes in.
 dovecot_push_protocols = ["lmtp", "lda"]
 

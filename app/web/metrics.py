@@ -40,6 +40,11 @@ PARKED: Final = Gauge(
 REFUSED: Final = Counter(
     "usm_refused_devices", "Requests refused because of the device, by the reason.", ["reason"]
 )
+REDIS: Final = Gauge(
+    "usm_redis_connected",
+    "Whether all workers hear news from other nodes; 0 also where there is no Redis.",
+    multiprocess_mode="livemin",
+)
 NOTICES: Final = Counter(
     "usm_notifications", "Notifications of new mail by the mail server, by what became of them.", ["outcome"]
 )

@@ -30,9 +30,8 @@ Tell = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """Where the mail server comes in, and how it says who it is."""
+    """How the mail server says who it is."""
 
-    path: str
     login: str
     password: str
 

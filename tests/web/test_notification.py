@@ -31,7 +31,7 @@ def ear() -> Ear:
 
 @pytest.fixture
 def client(front, ear) -> Front:
-    entrance = Entrance(PATH, "dovecot", "hush: %ü")
+    entrance = Entrance("dovecot", "hush: %ü")
     notification = (PATH, Notification(entrance, ear))
     front.app._devices = device_app(front.gateway, ALIAS, notification=notification)
     return front
