@@ -9,6 +9,7 @@ import sys
 BENCHMARKS = {
     "deployment": "a run with nothing to do, beside Ansible: 3, 10 and 50 hosts",
     "parked": "20,000 phones that wait: memory, processor, answers in time",
+    "peers": "the same work on any ActiveSync server (python -m bench.peers --help)",
     "rollout": "a new version under the load of 200 phones",
     "state": "one change in a folder of 65,535 items, and among 1,000 folders",
 }
