@@ -13,6 +13,8 @@ Rules of this file:
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -35,6 +37,9 @@ ALIAS: Final = "/Microsoft-Server-ActiveSync"
 
 POLICY: Final = "com.openexchange.usm.eas.policy."
 """What stands before the name of a policy setting in its key."""
+
+SECRET_KEY: Final = 32
+"""Bytes of a key in :attr:`Settings.secret_keys`."""
 
 Reader = Callable[[str], Any]
 """Turns the text of a value into the value; raises :class:`ValueError` with what was expected."""
@@ -194,10 +199,28 @@ def node_name(value: str) -> str:
     return value
 
 
+def secret_keys(value: str) -> tuple[bytes, ...]:
+    """Keys of 32 bytes in Base64, separated by commas or blanks."""
+    keys = []
+    for word in re.split(r"[,\s]+", value.strip(", \t")):
+        try:
+            key = base64.b64decode(word, validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) != SECRET_KEY:
+            raise ValueError(
+                f"expected keys of {SECRET_KEY} bytes in Base64, separated by commas; "
+                f"'openssl rand -base64 {SECRET_KEY}' makes one"
+            )
+        keys.append(key)
+    return tuple(keys)
+
+
 def setting(key: str, read: Reader, default: Any, meaning: str) -> Any:
     """A field of :class:`Settings`. ``default`` is the text that a file would hold."""
     value = read(default) if default else ""
-    return field(default=value, metadata={"key": key, "read": read, "default": default, "meaning": meaning})
+    metadata = {"key": key, "read": read, "default": default, "meaning": meaning}
+    return field(default=value, metadata=metadata, repr="secret" not in key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +309,14 @@ class Settings:
         whole(0, 600_000),
         "10000",
         "Milliseconds that a request waits for another one of the same device on the same folder, before 503.",
+    )
+    secret_keys: tuple[bytes, ...] = setting(
+        "com.openexchange.usm.secret_keys",
+        secret_keys,
+        "",
+        "Keys for what the database must not tell to whoever copies it (recovery passwords): 32 bytes in Base64 each,"
+        " separated by commas, the same on all nodes. The first encrypts, all decrypt. Empty: nothing of that sort is"
+        " kept.",
     )
     ox_connect_timeout: int = setting(
         "com.openexchange.usm.ox.connect_timeout",
@@ -695,6 +726,7 @@ def load(etc: Path) -> Loaded:
     _check_together(values, chosen, etc, errors)
     if errors:
         raise ConfigError(errors)
+    warnings += _doubts(values, chosen)
     return Loaded(Settings(etc=etc, **values), warnings)
 
 
@@ -745,7 +777,7 @@ def _read_values(chosen: Mapping[str, _Entry], errors: list[Problem]) -> dict[st
             else:
                 values[KEYS[key].name] = KEYS[key].metadata["read"](entry.value)
         except ValueError as error:
-            errors.append(entry.problem(f"{key}={_masked(entry.value)}: {error}"))
+            errors.append(entry.problem(f"{key}={_masked(key, entry.value)}: {error}"))
     return values
 
 
@@ -769,10 +801,21 @@ def _check_together(
         fail(f"{prefix}eas.ping.min_heartbeat", f"must not exceed {prefix}eas.ping.max_heartbeat")
 
 
+def _doubts(values: Mapping[str, Any], chosen: Mapping[str, _Entry]) -> Iterator[Problem]:
+    """What can be used, but not as it was meant."""
+    recovery = f"{POLICY}PasswordRecoveryEnabled"
+    if values["policy"].get("PasswordRecoveryEnabled") == "1" and not values.get("secret_keys"):
+        yield chosen[recovery].problem(
+            f"{recovery}=1 does nothing: recovery passwords are kept only with com.openexchange.usm.secret_keys"
+        )
+
+
 def _place(entry: _Entry) -> str:
     return f"{entry.file.name}:{entry.line}"
 
 
-def _masked(value: str) -> str:
-    """The value without a password that an URL may hold."""
+def _masked(key: str, value: str) -> str:
+    """The value without a password that an URL may hold; nothing of a secret."""
+    if "secret" in key:
+        return "***"
     return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", value)

@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from app.store.app_passwords import AppPasswords
 from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
+from app.store.sealed import Ring
 from app.store.state import SqlStateStore
 from app.trust import OpenSsl
 from app.usm import devices
@@ -100,7 +101,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
     store = databases(settings)
     keyring = AppPasswords(store, clock) if settings.app_passwords else None
     sources = OxSourceProvider(ox_settings(settings), clock, keyring=keyring)
-    state = SqlStateStore(store, settings.lock_timeout / 1000)
+    state = SqlStateStore(store, settings.lock_timeout / 1000, ring=ring(settings))
 
     def parked(count: int) -> None:
         metrics.PARKED.set(count)
@@ -188,6 +189,11 @@ def databases(settings: Settings) -> Databases:
     )
 
 
+def ring(settings: Settings) -> Ring | None:
+    """The keys for secrets in the database, if there are any."""
+    return Ring(settings.secret_keys) if settings.secret_keys else None
+
+
 def checks(settings: Settings, store: Databases) -> dict[str, Callable[[], None]]:
     """How to find out whether the parts around us answer."""
     return {"ox": lambda: check_ox(settings.ox_url), "database": store.check}
@@ -265,7 +271,7 @@ def eas_settings(settings: Settings) -> EasSettings:
         max_window=settings.max_window,
         provisioning=Provisioning(settings.provisioning),
         allow_non_provisionable=settings.allow_non_provisionable,
-        policy=settings.policy,
+        policy=policy(settings),
         exempt=settings.provisioning_exempt,
         refresh_hours=settings.provisioning_refresh_hours,
         device_rules=DeviceRules(
@@ -283,6 +289,13 @@ def eas_settings(settings: Settings) -> EasSettings:
             settings.throttle_parallel,
         ),
     )
+
+
+def policy(settings: Settings) -> Mapping[str, str]:
+    """The policy of the devices. Without keys no recovery password can be kept, and no device is to send one."""
+    if settings.secret_keys:
+        return settings.policy
+    return {name: value for name, value in settings.policy.items() if name != "PasswordRecoveryEnabled"}
 
 
 def pull_rule(settings: Settings) -> PullRule:

@@ -118,6 +118,8 @@ log_level = "info"
 # Holds a password: if it is needed, set the secret USM_DATABASE_URL instead.
 database_url = ""
 configdb_properties = ""
+# Keys for recovery passwords, if the policy has PasswordRecoveryEnabled: set the secret USM_SECRET_KEYS instead.
+secret_keys = ""
 lock_timeout = 10000
 email_pull_delay = "50%"
 email_pull_min_delay = 60000

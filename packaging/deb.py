@@ -40,23 +40,29 @@ open-xchange-usm ({version}) stable; urgency=medium
  -- {maintainer}  {date}
 """
 
-NAMES = {
+NAMES: dict[str, str | None] = {
+    "cffi": None,
+    "cryptography": "python3-cryptography",
     "gevent": "python3-gevent",
     "greenlet": "python3-greenlet",
     "lxml": "python3-lxml",
     "markupsafe": "python3-markupsafe",
+    "pycparser": None,
     "zope-event": "python3-zope.event",
     "zope-interface": "python3-zope.interface",
 }
-"""What Debian calls the libraries that come from the distribution."""
+"""What Debian calls the libraries that come from the distribution. None: comes with another one of them (cryptography),
+as far as that needs it."""
 
 
 def requirements(distribution: list[wheels.Locked]) -> list[str]:
     """What the package depends on, as ``Depends`` has it."""
     libraries = []
     for entry in distribution:
+        if (called := NAMES[entry.name]) is None:
+            continue
         oldest = wheels.FROM_DISTRIBUTION[entry.name]
-        libraries.append(NAMES[entry.name] + (f" (>= {oldest})" if oldest else ""))
+        libraries.append(called + (f" (>= {oldest})" if oldest else ""))
     return [f"python3 (>= {wheels.PYTHON})", "passwd", *sorted(libraries)]
 
 

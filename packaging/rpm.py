@@ -25,15 +25,18 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 """The interpreters, of which a host needs one with the libraries for it; ``packaging/files/python`` finds it."""
 
 NAMES: dict[str, str | None] = {
+    "cffi": None,
+    "cryptography": "cryptography",
     "gevent": "gevent",
     "greenlet": None,
     "lxml": "lxml",
     "markupsafe": "MarkupSafe",
+    "pycparser": None,
     "zope-event": None,
     "zope-interface": None,
 }
 """What the packages of the distribution's libraries are called after ``python311-`` on SLES; RHEL's provide the same in
-lower case, as ``python3.11dist(...)``. None: comes with another one of them (gevent)."""
+lower case, as ``python3.11dist(...)``. None: comes with another one of them (gevent, cryptography)."""
 
 GHOSTS = tuple(
     f"{etc}/{name}.properties"

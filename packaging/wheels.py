@@ -26,10 +26,13 @@ EXTRAS: tuple[str, ...] = ()
 """Optional dependencies that are bundled too, so that a setting is enough to use them."""
 
 FROM_DISTRIBUTION = {
+    "cffi": "",
+    "cryptography": "38.0",
     "gevent": "22.10",
     "greenlet": "2.0",
     "lxml": "4.9",
     "markupsafe": "2.1",
+    "pycparser": "",
     "zope-event": "",
     "zope-interface": "",
 }

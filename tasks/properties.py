@@ -36,6 +36,14 @@ FILES = ("usm", "eas")
 MODE = "640"
 OWNER = "root:open-xchange"
 
+SECRETS = {
+    "database_url": "USM_DATABASE_URL",
+    "secret_keys": "USM_SECRET_KEYS",
+    "redis_url": "USM_REDIS_URL",
+    "dovecot_push_password": "USM_PUSH_PASSWORD",
+}
+"""Setting -> the secret that may take its place."""
+
 RENDERED = f"{nodes.STATE}/rendered"
 """Where a host keeps what was wanted of the files when they were last written."""
 
@@ -154,7 +162,8 @@ def settings() -> dict[str, Any]:
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
     """What the templates make of the settings, by the file's name, for the host at hand."""
-    own = {"listen_host": _listen_host(), "database_url": secrets.find("USM_DATABASE_URL", host.data)}
+    own: dict[str, str | None] = {"listen_host": _listen_host()}
+    own |= {name: secrets.find(secret, host.data) for name, secret in SECRETS.items()}
     filled = {**values, **{name: value for name, value in own.items() if value and not values[name]}}
     return {name: render(f"{name}.properties.j2", filled) for name in FILES}
 
@@ -175,9 +184,7 @@ def _explicit_settings() -> set[str]:
         inventory.get_groups_data(host.groups),  # type: ignore[no-untyped-call]
     )
     chosen.update(name for layer in beside for name in layer)
-    if secrets.find("USM_DATABASE_URL", host.data):
-        chosen.add("database_url")
-    return chosen
+    return chosen | {name for name, secret in SECRETS.items() if secrets.find(secret, host.data)}
 
 
 @functools.cache

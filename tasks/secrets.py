@@ -18,6 +18,8 @@ name                         what for                                           
 ``OX_CONTEXT_PASSWORD``      ``listuser``, ``changeuser``, all contexts alike            ``oxadmin``
 ``OX_CONTEXT_7_PASSWORD``    the same for context 7 alone
 ``USM_DATABASE_URL``         instead of ``database_url``, which may hold a password
+``USM_SECRET_KEYS``          instead of ``secret_keys`` (optional)
+``USM_REDIS_URL``            instead of ``redis_url``, which may hold a password (optional)
 ``USM_TEST_PASSWORD``        of ``test_login``, for a check with a password (optional)
 ``USM_PUSH_PASSWORD``        of ``dovecot_push_login``, where ``dovecot_push`` is on
 ===========================  ==========================================================  =======================

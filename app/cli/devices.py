@@ -31,7 +31,7 @@ from app.usm.errors import UsmError
 from app.usm.model import SessionId
 from app.usm.ports import STANDING, Remembered
 
-ABOUT: Final = ("usm.device.", memory.DEVICE, "eas.policy.", "eas.wipe.")
+ABOUT: Final = ("usm.device.", memory.DEVICE, "eas.policy.", "eas.wipe.", memory.RECOVERY)
 """How the fields begin that tell of a device."""
 
 NORMAL: Final = "-"
@@ -155,6 +155,28 @@ def show(etc: Path, context: str, user: str, device: str, form: str) -> None:
         width = max(map(len, details))
         for name, value in details.items():
             click.echo(f"{name:<{width}}  {_text(value)}")
+
+
+@devices.command("recovery-password")
+@_device
+def recovery_password(etc: Path, context: str, user: str, device: str) -> None:
+    """Print the password by which the owner of a locked device opens it. Ends with status 1 if there is none.
+
+    Devices make one and send it if the policy says PasswordRecoveryEnabled and usm.properties has secret_keys. Make
+    sure that it is the owner who asks.
+    """
+    from app.store.sealed import Unreadable
+    from app.store.secret_fields import SecretFields
+
+    with _opened(etc, touches=False) as state:
+        session = _found(state, _Named(context, user, device)).id
+        try:
+            text = SecretFields(state.databases, opening.ring(etc)).read(session, memory.RECOVERY)
+        except Unreadable as error:
+            raise click.ClickException(f"the recovery password of {device}: {error}") from error
+    if text is None:
+        raise click.ClickException(f"{device} has sent no recovery password")
+    click.echo(text)
 
 
 @devices.command()
@@ -330,6 +352,7 @@ def _details(each: Remembered) -> dict[str, str | None]:
         "policy_taken": _moment(fields.get(memory.POLICY_MOMENT, "")),
         "wipe_told": _moment(fields.get(memory.WIPE_TOLD, "")),
         "wipe_failed": _moment(fields.get(memory.WIPE_FAILED, "")),
+        "recovery": "kept" if memory.RECOVERY in fields else None,
     }
 
 

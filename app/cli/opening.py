@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from app.store.database import Databases, Schema
 from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
 from app.usm.errors import UsmError
+
+if TYPE_CHECKING:  # needs what the deployment's copy of this command is without
+    from app.store.sealed import Ring
 
 
 def loaded(etc: Path) -> Loaded:
@@ -40,6 +44,14 @@ def opened(etc: Path) -> Iterator[Databases]:
         yield databases
     finally:
         databases.close()
+
+
+def ring(etc: Path) -> Ring | None:
+    """The keys for secrets in the database, if the settings have any."""
+    from app.store.sealed import Ring
+
+    keys = loaded(etc).settings.secret_keys
+    return Ring(keys) if keys else None
 
 
 def schemas(databases: Databases) -> list[Schema]:

@@ -17,7 +17,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -27,6 +27,9 @@ from app.cli.exits import TO_DO, WRONG
 from app.store import migrations
 from app.store.database import Databases, Schema
 from app.usm.errors import UsmError
+
+if TYPE_CHECKING:
+    from app.store.sealed import Ring
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -77,13 +80,14 @@ def db() -> None:
 @db.command("upgrade")
 @click.pass_obj
 def db_upgrade(etc: Path) -> None:
-    """Bring the tables of every schema to the newest revision.
+    """Bring the tables of every schema to the newest revision, and seal what is secret in them with the newest key.
 
     Prints a line a schema, "changed" or "unchanged". Goes on with the other schemas when one fails, and then ends with
     status 1. May run at the same time on several hosts, and while the service runs.
     """
+    ring = opening.ring(etc)
     with opening.opened(etc) as databases:
-        failed = _each(databases, lambda schema: _upgraded(databases, schema))
+        failed = _each(databases, lambda schema: _upgraded(databases, schema, ring))
     sys.exit(WRONG if failed else 0)
 
 
@@ -135,9 +139,15 @@ def _each(databases: Databases, work: Callable[[Schema], str]) -> int:
     return failed
 
 
-def _upgraded(databases: Databases, schema: Schema) -> str:
+def _upgraded(databases: Databases, schema: Schema, ring: Ring | None) -> str:
+    from app.eas.memory import SECRETS
+    from app.store.secret_fields import SecretFields
+
     changed = migrations.migrate(databases.unprepared(schema).migration_engine(), schema.name)
-    return "changed" if changed else "unchanged"
+    secrets = SecretFields(databases, ring).reseal(schema.context_id or 0, SECRETS)
+    if secrets.lost:
+        click.echo(f"{schema.name}: no key opens {secrets.lost} secrets; devices send them anew", err=True)
+    return "changed" if changed or secrets.done else "unchanged"
 
 
 def _answers(name: str, try_it: Callable[[], None]) -> bool:

@@ -12,7 +12,7 @@ eas.policy.moment      when it did, in seconds since 1970
 eas.wipe.told          when the order to wipe went out last, in seconds since 1970
 eas.wipe.failed        when the device last said that it could not carry it out, in seconds since 1970
 eas.device.<name>      what the device tells of itself, names as in MS-ASCMD 2.2.3.45
-eas.recovery           the password by which the owner opens a locked device (MS-ASCMD 2.2.3.130.2)
+eas.recovery           the password by which the owner opens a locked device (MS-ASCMD 2.2.3.130.2), sealed
 eas.collection.<n>     JSON: sticky options and supported properties of folder number n
 eas.sync               JSON: the cached Sync request
 eas.replies            JSON: what organizers were told lately, by meeting: answer, when (see ``replies``)
@@ -49,6 +49,10 @@ REPLIES: Final = "eas.replies"
 PING_INTERVAL: Final = "eas.ping.interval"
 PING_FOLDERS: Final = "eas.ping.folders"
 PING_TOLD: Final = "eas.ping.told"
+
+
+SECRETS: Final = (RECOVERY,)
+"""The fields that are sealed."""
 
 
 class Memory:
@@ -98,6 +102,11 @@ class Memory:
                 del loaded[name]
             else:
                 loaded[name] = value
+
+    def keep_secret(self, name: str, text: str) -> None:
+        """Remember a text that no request reads again, sealed; ``""`` forgets it."""
+        if self._lasting:
+            self._session.keep_secret(name, text or None)
 
     def write_value(self, name: str, value: object) -> None:
         """Remember a value as JSON."""

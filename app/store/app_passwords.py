@@ -4,14 +4,13 @@ OX opens a session for its own password only, so that password has to come from 
 with the app password itself, which is kept nowhere:
 
 * An app password is ``usm<context>-<id>-<secret>``: where its row is, and 100 random bits.
-* scrypt makes three keys of the secret and the row's own salt. The first, compared in constant time, says whether the
-  secret is right. The second, used for this one row and never again, hides the OX password; the third signs what was
-  hidden together with whom it belongs to.
+* scrypt makes two keys of the secret and the row's own salt. The first, compared in constant time, says whether the
+  secret is right. With the second, used for this one row and never again, the OX password is sealed for whom it belongs
+  to (:mod:`app.store.sealed`).
 * So a copy of the database opens nothing, the row of one user cannot be put in another's place, and whoever forgets the
   row has taken back the app password for good.
 * When the user's password at OX changes, what is sealed is an old one, OX refuses it, and a new app password is due.
-
-The length of the OX password is hidden in steps of :data:`_STEP` bytes.
+* Rows of the first version were sealed otherwise (:func:`_unsealed_before`); each is sealed anew when it is used.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from app.store import sealed
 from app.store.database import Databases
 from app.store.errors import UnknownContext
 from app.store.tables import app_passwords as table
@@ -45,8 +45,7 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _SHAPE: Final = re.compile(r"usm([0-9]{1,9})-([a-z2-7]{5})-((?:[a-z2-7]{5}-?){3}[a-z2-7]{5})")
 
 _SALT: Final = 16
-_KEY: Final = 32
-_STEP: Final = 64
+_KEY: Final = sealed.KEY
 _MAX_PASSWORD: Final = 512
 _COST: Final[dict[str, int]] = {"n": 2**14, "r": 8, "p": 1}
 _MEMORY: Final = 64 * 1024 * 1024
@@ -92,12 +91,16 @@ class AppPasswords:
         row = self._row(named)
         if row is None or row.login.casefold() != credentials.login.casefold():
             raise AccessDenied("this app password does not exist, or is not this user's")
-        verifier, hiding, signing = _keys(named.secret, row.salt)
+        verifier, *keys = _keys(named.secret, row.salt)
         if not hmac.compare_digest(verifier, row.verifier):
             raise AccessDenied("this app password is wrong")
-        password = _unsealed(row.sealed, hiding, signing, _owner(named, row.login))
+        is_new = len(row.sealed) % sealed.STEP == sealed.OVERHEAD
+        try:
+            password = (_unsealed if is_new else _unsealed_before)(row.sealed, keys, _owner(named, row.login))
+        except sealed.Unreadable as error:
+            raise AccessDenied(f"app password {named.id}: {error}") from error
         with suppress(StoreUnavailable):
-            self._touch(named)
+            self._touch(named, {} if is_new else _secrets(named, row.login, password))
         return Credentials(row.login, password)
 
     def is_valid(self, credentials: Credentials) -> bool:
@@ -111,17 +114,14 @@ class AppPasswords:
     def add(self, user: User, password: str, label: str) -> str:
         """Make an app password for a user whose OX ``password`` this is; it is shown once and never again. Raises
         ``ValueError`` for a label, login or password that is too long, ``StoreUnavailable``, ``UnknownContext``."""
-        raw = password.encode()
         for what, length, most in (
             ("label", len(label), LABEL_LENGTH),
             ("login", len(user.login), LOGIN_LENGTH),
-            ("password", len(raw), _MAX_PASSWORD),
+            ("password", len(password.encode()), _MAX_PASSWORD),
         ):
             if length > most:
                 raise ValueError(f"a {what} may have {most} characters at most")
         named = _Named(user.context_id, _letters(_GROUP), _letters(_GROUP * _GROUPS))
-        salt = secrets.token_bytes(_SALT)
-        verifier, hiding, signing = _keys(named.secret, salt)
         values = {
             "cid": named.context_id,
             "id": named.id,
@@ -130,9 +130,7 @@ class AppPasswords:
             "label": label,
             "created": _milliseconds(self._clock.now()),
             "last_used": None,
-            "salt": salt,
-            "verifier": verifier,
-            "sealed": _sealed(raw, hiding, signing, _owner(named, user.login)),
+            **_secrets(named, user.login, password),
         }
         self._databases.database(user.context_id).write(lambda db: db.execute(insert(table).values(values)))
         return _written(named)
@@ -172,10 +170,11 @@ class AppPasswords:
             return None
         return database.read(lambda db: db.execute(query).first())
 
-    def _touch(self, named: _Named) -> None:
-        now = _milliseconds(self._clock.now())
+    def _touch(self, named: _Named, changed: Mapping[str, bytes]) -> None:
+        """Note that it was used, and what else of its row changes by that."""
+        values = {"last_used": _milliseconds(self._clock.now()), **changed}
         statement = (
-            update(table).where(table.c.cid == named.context_id, table.c.id == named.id).values(last_used=now)
+            update(table).where(table.c.cid == named.context_id, table.c.id == named.id).values(**values)
         )
         self._databases.database(named.context_id).write(lambda db: db.execute(statement))
 
@@ -199,31 +198,36 @@ def _owner(named: _Named, login: str) -> bytes:
     return f"{named.context_id}\0{named.id}\0{login}".encode()
 
 
-def _keys(secret: str, salt: bytes) -> tuple[bytes, bytes, bytes]:
-    """To check, to hide and to sign with."""
+def _keys(secret: str, salt: bytes) -> list[bytes]:
+    """To check and to seal with; a third one was in use before."""
     raw = hashlib.scrypt(secret.encode(), salt=salt, maxmem=_MEMORY, dklen=3 * _KEY, **_COST)
-    return raw[:_KEY], raw[_KEY : 2 * _KEY], raw[2 * _KEY :]
+    return [raw[at : at + _KEY] for at in range(0, len(raw), _KEY)]
 
 
-def _sealed(password: bytes, hiding: bytes, signing: bytes, owner: bytes) -> bytes:
-    length = len(password).to_bytes(2, "big")
-    plain = length + password + bytes(-(len(password) + 2) % _STEP)
-    hidden = _mixed(plain, hiding)
-    return hmac.digest(signing, owner + b"\0" + hidden, "sha256") + hidden
+def _secrets(named: _Named, login: str, password: str) -> dict[str, bytes]:
+    """What a row keeps of the secret and of the password that it opens."""
+    salt = secrets.token_bytes(_SALT)
+    verifier, key, _ = _keys(named.secret, salt)
+    return {
+        "salt": salt,
+        "verifier": verifier,
+        "sealed": sealed.seal(key, password, _owner(named, login)),
+    }
 
 
-def _unsealed(sealed: bytes, hiding: bytes, signing: bytes, owner: bytes) -> str:
-    signature, hidden = sealed[:_KEY], sealed[_KEY:]
+def _unsealed(value: bytes, keys: Sequence[bytes], owner: bytes) -> str:
+    return sealed.unseal(keys[0], value, owner)
+
+
+def _unsealed_before(value: bytes, keys: Sequence[bytes], owner: bytes) -> str:
+    """As the first version sealed: a signature, then length and password mixed with a stream of bytes."""
+    hiding, signing = keys
+    signature, hidden = value[:_KEY], value[_KEY:]
     if not hmac.compare_digest(signature, hmac.digest(signing, owner + b"\0" + hidden, "sha256")):
-        raise AccessDenied("this app password was tampered with in the database")
-    plain = _mixed(hidden, hiding)
+        raise sealed.Unreadable("this value was tampered with in the database")
+    stream = hashlib.shake_256(b"usm app password\0" + hiding).digest(len(hidden))
+    plain = bytes(one ^ other for one, other in zip(hidden, stream, strict=True))
     return plain[2 : 2 + int.from_bytes(plain[:2], "big")].decode()
-
-
-def _mixed(data: bytes, key: bytes) -> bytes:
-    """With a stream of bytes that only the key gives; each key is used for one text alone. Mixing twice undoes it."""
-    stream = hashlib.shake_256(b"usm app password\0" + key).digest(len(data))
-    return bytes(one ^ other for one, other in zip(data, stream, strict=True))
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -72,6 +72,12 @@ def is_session(session: SessionId) -> ColumnElement[bool]:
     )
 
 
+def owner(session: SessionId, field: str) -> bytes:
+    """Whom a secret field belongs to, as it is signed along with it."""
+    names = (str(session.context_id), str(session.user_id), session.protocol, session.device_id, field)
+    return "\0".join(names).encode()
+
+
 def joined(session: SessionId, table: Table, *columns: Any, where: Sequence[Any] = ()) -> Select[Any]:
     """``id``, ``last_used`` and these columns of the session's rows in ``table``. One row with nothing but the first
     two if there are no rows; none if there is no session."""

@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, null, or_, select, update
 
@@ -34,6 +34,9 @@ from app.store.tables import FIELD_LENGTH, HEAD_BLOCK, JOURNAL_BLOCK, fields, fo
 from app.usm.errors import Busy, StoreUnavailable, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
 from app.usm.ports import Head, Heads, Remembered
+
+if TYPE_CHECKING:  # its library has compiled parts, and the deployment's copy of this package is without such
+    from app.store.sealed import Ring
 
 T = TypeVar("T")
 
@@ -100,8 +103,8 @@ _HEAD_DATA: Final = case((storage.c.block == HEAD_BLOCK, storage.c.data), else_=
 class SqlStateStore:
     """``StateStore`` over SQL. ``lock_timeout``: seconds to wait for another request of the same folder.
 
-    ``now`` gives seconds since 1970. ``touches``: reading counts as the device's being seen. Every method may raise
-    ``StoreUnavailable``.
+    ``now`` gives seconds since 1970. ``touches``: reading counts as the device's being seen. ``ring``: seals secrets.
+    Every method may raise ``StoreUnavailable``.
     """
 
     def __init__(
@@ -110,11 +113,13 @@ class SqlStateStore:
         lock_timeout: float = 10.0,
         now: Callable[[], float] = time.time,
         touches: bool = True,
+        ring: Ring | None = None,
     ) -> None:
         self._databases = databases
         self._lock_timeout = lock_timeout
         self._now = now
         self._touches = touches
+        self._ring = ring
 
     # --- the folder's lock
 
@@ -315,6 +320,15 @@ class SqlStateStore:
                 raise ValueError(f"the field name {name[:40]!r}... is longer than {FIELD_LENGTH} characters")
         if fields:
             self._write(session, lambda connection, number: _set_fields(connection, session, number, fields))
+
+    def keep_secret(self, session: SessionId, field: str, text: str | None) -> None:
+        """Set a field to a sealed text, remove it with ``None``. Raises ``ValueError`` without keys to seal with."""
+        if text is None:
+            self.write_fields(session, {field: None})
+        elif self._ring is None:
+            raise ValueError("there is no key to seal with")
+        else:
+            self.write_fields(session, {field: self._ring.seal(text, session_rows.owner(session, field))})
 
     # --- devices
 

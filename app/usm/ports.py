@@ -387,6 +387,11 @@ class StateStore(Protocol):
 
     def decide(
         self, session: SessionId, standing: str | None, instead_of: Collection[str] | None = None
+    def keep_secret(self, session: SessionId, field: str, text: str | None) -> None:
+        """Set a field to what nobody can read in the store, nor by :meth:`fields`; ``None`` removes it. Asked for only
+        where the settings give the store what it needs for that."""
+        ...
+
     ) -> bool:
         """Keep what was decided of a device, also of one never seen; ``None`` takes it back. With ``instead_of`` only
         if it stands as one of these says now (``""``: nothing was decided); whether it was kept."""

@@ -92,6 +92,10 @@ class Session:
         self._store.write_fields(self.id, fields)
 
     @property
+    def keep_secret(self, field: str, text: str | None) -> None:
+        """Remember a text that only an administrator can read again; ``None`` forgets."""
+        self._store.keep_secret(self.id, field, text)
+
     def registry(self) -> Registry:
         """This device among those of its user."""
         return Registry(self.id, self._store, self._clock)

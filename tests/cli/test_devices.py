@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from app.cli.usmctl import usmctl
 from app.store import SingleDatabase, SqlStateStore
+from app.store.sealed import Ring
 from app.usm.model import SessionId
 from app.usm.ports import STANDING
 from tests.cli.test_held import etc
@@ -112,6 +114,63 @@ def test_a_device_is_shown_with_all_that_is_known(etc: Path, store: SqlStateStor
     rows = dict(csv.reader(io.StringIO(call(etc, "show", *ANTON, "--format", "csv").stdout)))
     assert rows["friendlyname"] == "'=cmd()"
     assert rows["wipe_told"] == "-"
+
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+def recovery(etc: Path, kept: str | None = None, keys: str = KEY) -> Result:
+    """Asks for the recovery password, with these keys in the settings; ``kept`` lies there, sealed with :data:`KEY`."""
+    databases = SingleDatabase(f"sqlite:///{etc / 'state.sqlite'}")
+    if kept is not None:
+        SqlStateStore(databases, ring=Ring([bytes(range(32))])).keep_secret(session(), "eas.recovery", kept)
+    databases.close()
+    path = etc / "usm.properties"
+    lines = [line for line in path.read_text().splitlines() if "secret_keys" not in line]
+    path.write_text("\n".join([*lines, f"com.openexchange.usm.secret_keys={keys}"]))
+    return call(etc, "recovery-password", *ANTON)
+
+
+def test_a_recovery_password_is_printed_for_who_asks_and_for_nobody_else(
+    etc: Path, store: SqlStateStore
+) -> None:
+    assert json.loads(call(etc, "show", *ANTON, "--json").stdout)["recovery"] is None
+    done = recovery(etc, "2A9K-hush")
+    assert (done.exit_code, done.stdout) == (0, "2A9K-hush\n")
+    shown = call(etc, "show", *ANTON, "--json").stdout
+    assert json.loads(shown)["recovery"] == "kept"
+    assert "hush" not in shown
+    assert b"2A9K" not in (etc / "state.sqlite").read_bytes()
+
+
+def test_what_no_key_opens_is_named(etc: Path, store: SqlStateStore) -> None:
+    none = recovery(etc)
+    assert (none.exit_code, "phone1 has sent no recovery password" in none.stderr) == (1, True)
+    other = base64.b64encode(bytes(32)).decode()
+    for keys, reason in ((other, "is not among"), ("", "secret_keys is empty")):
+        done = recovery(etc, "hush", keys)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert reason in done.stderr
+        assert other not in done.stderr
+    assert recovery(etc, keys=f"{other}, {KEY}").stdout == "hush\n"
+
+
+def test_the_upgrade_of_the_tables_seals_with_the_newest_key(etc: Path, store: SqlStateStore) -> None:
+    store.write_fields(session(), {"eas.recovery": "plain"})
+    assert recovery(etc, keys="").stdout == "plain\n"
+    other = base64.b64encode(bytes(32)).decode()
+    for keys, told in ((KEY, "changed"), (KEY, "unchanged"), (f"{other},{KEY}", "changed")):
+        assert recovery(etc, keys=keys).stdout == "plain\n"
+        assert (upgrade(etc).stdout.split()[-1], upgrade(etc).stdout.split()[-1]) == (told, "unchanged")
+    assert recovery(etc, keys=other).stdout == "plain\n"
+    assert recovery(etc, keys=KEY).exit_code == 1
+    lost = upgrade(etc)
+    assert (lost.exit_code, lost.stdout.split()[-1]) == (0, "unchanged")
+    assert "no key opens 1 secrets" in lost.stderr
+
+
+def upgrade(etc: Path) -> Result:
+    return CliRunner().invoke(usmctl, ["--etc", str(etc), "db", "upgrade"])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app import main
 from app.config import KEYS, ConfigError, Delay, Settings, etc_directory, load
 
 PREFIX = "com.openexchange.usm."
@@ -194,3 +195,45 @@ def test_the_settings_of_an_ox_6_host_are_found_in_their_own_folder(tmp_path, mo
     assert etc_directory() == seven
     (six / "usm.properties").write_text("")
     assert etc_directory() == six
+
+
+KEYS_IN_BASE64 = ("A" * 43 + "=", "B" * 42 + "A=")
+
+
+def test_keys_for_secrets_are_read_in_their_order(etc):
+    first, second = KEYS_IN_BASE64
+    for text in (f"{first},{second}", f"{first} , {second}", f" {first}\t{second},"):
+        keys = load(etc(usm=f"{PREFIX}secret_keys={text}\n")).settings.secret_keys
+        assert [len(key) for key in keys] == [32, 32]
+        assert keys[0] == bytes(32)
+    settings = load(etc(usm=f"{PREFIX}secret_keys={first}\n")).settings
+    assert repr(bytes(32)) not in repr(settings)
+    assert not load(etc()).settings.secret_keys
+
+
+@pytest.mark.parametrize("text", ["topsecret", "dG9wc2VjcmV0", KEYS_IN_BASE64[0] + ",topsecret", "A" * 44])
+def test_a_key_that_is_none_is_refused_and_not_shown(etc, text):
+    (problem,) = problems(etc(usm=f"{PREFIX}secret_keys={text}\n"))
+    assert "usm.properties:1" in problem
+    assert "openssl rand -base64 32" in problem
+    assert text not in problem
+    assert "***" in problem
+
+
+def test_recovery_passwords_without_a_key_are_a_warning(etc):
+    policy = f"{PREFIX}eas.policy.PasswordRecoveryEnabled=1\n"
+    (warning,) = load(etc(eas=policy)).warnings
+    assert str(warning).endswith(f"are kept only with {PREFIX}secret_keys")
+    assert ":1: " in str(warning)
+    assert load(etc(eas=policy, usm=f"{PREFIX}secret_keys={KEYS_IN_BASE64[0]}\n")).warnings == []
+    assert load(etc(eas=policy.replace("=1", "=0"))).warnings == []
+
+
+def test_without_a_key_no_device_is_asked_for_a_recovery_password(etc):
+    policy = "".join(f"{PREFIX}eas.policy.{name}=1\n" for name in ("PasswordRecoveryEnabled", "AllowBrowser"))
+    without = load(etc(eas=policy)).settings
+    assert main.eas_settings(without).policy == {"AllowBrowser": "1"}
+    assert main.ring(without) is None
+    with_key = load(etc(eas=policy, usm=f"{PREFIX}secret_keys={KEYS_IN_BASE64[0]}\n")).settings
+    assert main.eas_settings(with_key).policy == {"AllowBrowser": "1", "PasswordRecoveryEnabled": "1"}
+    assert main.ring(with_key) is not None

@@ -32,7 +32,7 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run in which nothing has been said, and no secret of the person who runs the tests."""
     monkeypatch.setattr(report, "notes", [])
     monkeypatch.setattr(properties, "_said", set())
-    for name in ("USM_DATABASE_URL", "USM_SECRETS_FILE"):
+    for name in ("USM_DATABASE_URL", "USM_SECRET_KEYS", "USM_SECRETS_FILE"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -421,6 +421,17 @@ def test_a_database_address_with_a_password_comes_from_the_secrets(monkeypatch: 
     assert "com.openexchange.usm.database.url=mysql+pymysql://usm:hush@db/usm\n" in usm
 
 
+def test_the_keys_for_secrets_come_from_the_secrets_to_all_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "A" * 43 + "="
+    monkeypatch.setenv("USM_SECRET_KEYS", key)
+    for name in ("a", "b"):
+        with on(FakeHost(name, ["web", "ox"], defaults())):
+            usm = properties.texts(properties.settings())["usm"]
+        line = re.search(r"(?m)^com\.openexchange\.usm\.secret_keys=(.*)$", usm)
+        assert line is not None
+        assert line.group(1).replace("\\", "") == key
+
+
 def test_an_installation_waits_for_one_that_is_still_at_work(tmp_path: Path) -> None:
     """Its controller may be long gone; the file that it installs stays until it is done."""
     room = (

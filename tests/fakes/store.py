@@ -174,6 +174,9 @@ class MemoryStore:
         self.before("forget")
         return self._sessions.pop(session, None) is not None
 
+    def keep_secret(self, session: SessionId, field: str, text: str | None) -> None:
+        self.write_fields(session, {field: None if text is None else f"sealed:{text[::-1]}"})
+
     def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
         self.before("write_fields")
         kept = self._session(session).fields

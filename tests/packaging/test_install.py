@@ -40,7 +40,7 @@ names = [each.name for each in pkgutil.walk_packages(app.__path__, "app.")]
 for name in names:
     if not name.endswith("__main__") and "migrations.env" not in name:
         importlib.import_module(name)
-for name in ("gevent", "gunicorn.workers.ggevent", "lxml.etree", "alembic.command", "inscriptis"):
+for name in ("gevent", "cryptography", "gunicorn.workers.ggevent", "lxml.etree", "alembic.command", "inscriptis"):
     importlib.import_module(name)
 for module in [module for name, module in sys.modules.items() if name != "__main__"]:
     place = getattr(module, "__file__", None) or "/usr/lib/"

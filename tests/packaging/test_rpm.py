@@ -83,6 +83,8 @@ def test_it_asks_for_names_that_rhel_and_sles_have(rpm: Rpm) -> None:
     assert not re.search(r"python3-|lsb|passwd|init-system-helpers", required)
     for either in (
         "python3.12dist(gevent) >= 22.10",
+        "python3.12dist(cryptography) >= 38.0",
+        "python311-cryptography >= 38.0",
         "python311-gevent >= 22.10",
         "(shadow-utils or shadow)",
     ):

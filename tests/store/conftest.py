@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from app.store import Databases, SingleDatabase, SqlStateStore, open_databases
 from app.store.migrations import migrate
+from app.store.sealed import Ring
 from app.store.tables import sessions
 from app.usm.model import SessionId
 from app.usm.ports import StateStore
@@ -77,6 +78,8 @@ SQL_STORES = (
 )
 STORES = ("fake", *SQL_STORES)
 
+RING = Ring([bytes(range(32))])
+
 OpenStore = Callable[[], StateStore]
 
 
@@ -92,17 +95,17 @@ def open_stores(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Open
             if kind == "sqlite memory":
                 memory = SingleDatabase("sqlite://")
                 stack.callback(memory.close)
-                return lambda: SqlStateStore(memory, lock_timeout=0.3)
+                return lambda: SqlStateStore(memory, lock_timeout=0.3, ring=RING)
             if kind == "configdb":
                 etc = request.getfixturevalue("used_groupware").etc
                 emptied(opened(None, etc))
-                return lambda: SqlStateStore(opened(None, etc), lock_timeout=0.3)
+                return lambda: SqlStateStore(opened(None, etc), lock_timeout=0.3, ring=RING)
             if kind == "mariadb":
                 url = request.getfixturevalue("used_mariadb_url")
                 emptied(opened(url))
             else:
                 url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'state.db'}"
-            return lambda: SqlStateStore(opened(url), lock_timeout=0.3)
+            return lambda: SqlStateStore(opened(url), lock_timeout=0.3, ring=RING)
 
         def opened(url: str | None, etc: Path | None = None) -> Databases:
             databases = open_databases(url, etc)

@@ -153,6 +153,49 @@ def test_a_row_of_another_user_cannot_be_put_in_place(databases: SingleDatabase,
         keys.resolve(Credentials(ANTON.login, made))
 
 
+BEFORE = {
+    "password": "usm1-abcde-fghij-klmno-pqrst-uvwxy",
+    "salt": bytes(range(16)),
+    "verifier": bytes.fromhex("733d22658debcbe9dabb9eb76d8996a4cab10b5903eb3e2c8fc1efe8e70640ec"),
+    "sealed": bytes.fromhex(
+        "f06c19e995021c7f46a473b224b07fcbeb74a15b0d889cc2574e6c1a5f4a557a741e9a1571b99a70535839b150d73b23"
+        "bbc9327e5566d8fc0ff831c930cdf5a7750abff310135aabb57033895daf9f607772169fe86ae2daf426e5a3023a6ae1"
+    ),
+}
+"""An app password as the first version of this program kept it, for Anton."""
+
+
+def make_before(databases: SingleDatabase) -> str:
+    values = dict(BEFORE)
+    password = str(values.pop("password"))
+    about = {"cid": 1, "id": "abcde", "user": 3, "login": ANTON.login, "label": "phone", "created": 0}
+    databases.database(1).write(lambda db: db.execute(table.insert().values(**about, **values)))
+    return password
+
+
+def test_what_the_first_version_kept_opens_and_is_sealed_anew(
+    databases: SingleDatabase, keys: AppPasswords
+) -> None:
+    credentials = Credentials(ANTON.login, make_before(databases))
+    assert keys.resolve(credentials).password == SECRET
+    with databases.engine(1).connect() as connection:
+        (row,) = connection.execute(table.select())
+    assert row.salt != BEFORE["salt"]
+    assert row.verifier != BEFORE["verifier"]
+    assert (len(row.sealed), row.sealed[0]) == (64 + 29, 1)
+    assert keys.resolve(credentials).password == SECRET
+
+
+def test_what_the_first_version_kept_cannot_be_put_in_anothers_place(
+    databases: SingleDatabase, keys: AppPasswords
+) -> None:
+    password = make_before(databases)
+    with databases.engine(1).begin() as connection:
+        connection.execute(update(table).values(login="berta@example.org"))
+    with pytest.raises(AccessDenied, match="tampered"):
+        keys.resolve(Credentials("berta@example.org", password))
+
+
 @pytest.mark.parametrize(
     ("user", "password", "label"),
     [
@@ -171,7 +214,7 @@ def test_a_database_that_cannot_note_the_use_lets_the_user_in(
 ) -> None:
     made = keys.add(ANTON, SECRET, "phone")
 
-    def fail(named: object) -> None:
+    def fail(named: object, changed: object) -> None:
         raise StoreUnavailable("read only")
 
     monkeypatch.setattr(keys, "_touch", fail)

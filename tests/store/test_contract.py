@@ -20,6 +20,15 @@ def test_a_folder_that_was_never_begun_has_no_keys(store: StateStore, session: S
     assert store.journal(session, 7) is None
 
 
+def test_a_secret_does_not_show_in_the_fields(store: StateStore, session: SessionId) -> None:
+    store.write_fields(session, {"a": "b"})
+    store.keep_secret(session, "secret", f"4711{ODD}")
+    assert set(store.fields(session)) == {"a", "secret"}
+    assert "4711" not in store.fields(session)["secret"]
+    store.keep_secret(session, "secret", None)
+    assert store.fields(session) == {"a": "b"}
+
+
 def test_a_begun_folder_is_empty_at_counter_1(store: StateStore, session: SessionId) -> None:
     store.begin(session, 7, "g1", "first")
     assert store.heads(session, 7) == Heads("g1", Head(1, "first"))

@@ -1,7 +1,7 @@
 """Settings: absences, the recovery password, what a device tells of itself, the user's addresses (MS-ASCMD 2.2.1.18).
 
 * Each part of the request has its own Status, in the order of the request; one that fails stops no other.
-* A recovery password is kept where the policy wants passwords and allows their recovery.
+* A recovery password is kept where the policy wants passwords and allows their recovery; nothing tells it to a device.
 * There is no rights management, and the device is told so (Status 168, MS-ASRM 3.2.4.1).
 """
 
@@ -126,7 +126,7 @@ def _keep_password(call: Call, part: Element) -> Element:
     allowed = all(call.settings.policy.get(name) == "1" for name in RECOVERY_NEEDS)
     if password and not allowed:
         return _with_status(part.name, SettingsStatus.DENIED_BY_POLICY)
-    call.memory.write({memory.RECOVERY: password or None})
+    call.memory.keep_secret(memory.RECOVERY, password)
     return _with_status(part.name, SettingsStatus.SUCCESS)
 
 

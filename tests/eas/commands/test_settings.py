@@ -254,7 +254,7 @@ def test_a_recovery_password_is_kept_where_the_policy_allows_it(world: World, ve
     world.configure(policy=RECOVERY)
     ready = world.phone(version).provision()
     assert set_password(ready, ("Set", ("Password", "1234"))) == [("Status", "1")]
-    assert world.store.fields(ready.session().id)["eas.recovery"] == "1234"
+    assert world.store.fields(ready.session().id)["eas.recovery"] == "sealed:4321"
     assert set_password(ready, ("Set", ("Password", "x" * 256))) == [("Status", "5")]
     assert set_password(ready, ("Set", ("Password",))) == [("Status", "1")]
     assert "eas.recovery" not in world.store.fields(ready.session().id)
