@@ -7,17 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from app.eas.certificates import Checker
+from app.eas.request import PROTOCOL
 from app.eas.server import ActiveSync
 from app.eas.settings import EasSettings
 from app.main import SystemClock, SystemTokens
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
+from app.usm.devices import Standing
 from app.usm.manager import Manager
+from app.usm.model import Credentials, Device
 from app.web.application import device_app
 from app.web.auth import Schemes
 from app.web.resource import Door, Gateway, WebSettings
@@ -39,24 +44,42 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-class MailWorld:
-    """One stand-in with the application in front; ``web`` users are the same people at OX's own interface."""
+class Clock(SystemClock):
+    """The machine's time, and what waits have let pass of it."""
 
-    def __init__(self, ox: StandIn) -> None:
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._ahead)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
+class MailWorld:
+    """One stand-in with the application in front; ``web`` users are the same people at OX's own interface.
+    ``waiter.events``: what happens during the next waits. ``checker``: who checks certificates."""
+
+    def __init__(self, ox: StandIn, checker: Checker | None = None) -> None:
         self.ox = ox
-        self.clock = SystemClock()
+        self.clock = Clock()
         self.sources = OxSourceProvider(OxSettings(ox.url), self.clock)
         self.store = MemoryStore()
         self.store.now = self.clock.now  # type: ignore[method-assign]
         tokens = SystemTokens()
-        manager = Manager(
+        self.waiter = ScriptedWaiter(self.clock)  # type: ignore[arg-type]
+        self.manager = manager = Manager(
             self.sources,
             self.store,
-            ScriptedWaiter(self.clock),
+            self.waiter,
             self.clock,
             tokens,  # type: ignore[arg-type]
         )
-        eas = ActiveSync(EasSettings(), self.clock, tokens)
+        eas = ActiveSync(EasSettings(), self.clock, tokens, checker)
         web = WebSettings(Schemes("$USER"), max_body=50_000_000)
         gateway = Gateway(eas, Door(manager, self.clock, tokens, web))
         app = device_app(gateway, "/Microsoft-Server-ActiveSync")
@@ -98,6 +121,12 @@ class MailWorld:
         )
         phone.folder_sync()
         return phone
+
+    def decide(self, phone: Phone, standing: Standing, login: str = "anton") -> None:
+        """What an administrator does with a device (``usmctl devices``)."""
+        device = Device(PROTOCOL, phone.device_id)
+        session = self.manager.open(Credentials(f"{login}@{DOMAIN}", "secret"), device)
+        self.store.decide(session.id, standing)
 
     def odd(self) -> list[str]:
         """What the phones found odd since the last call."""
@@ -171,12 +200,12 @@ def eventually(condition: Callable[[], Any], tries: int = 50) -> Any:
 
 
 @contextmanager
-def before(generation: str, seed: Path, folder: Path) -> Iterator[MailWorld]:
+def before(generation: str, seed: Path, folder: Path, checker: Checker | None = None) -> Iterator[MailWorld]:
     """A world of its own in front of an OX of this generation."""
     shutil.copytree(seed, folder)
     ox = StandIn(f"sqlite:///{folder}", generation)
     try:
-        world = MailWorld(ox)
+        world = MailWorld(ox, checker)
         try:
             yield world
         finally:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from lab.device import AnswerLost
+from lab.device import AnswerLost, certificates
 from lab.device.phone import Phone
 from lab.ox.seed import expected
 from tests.end_to_end.stack import message, wait_until
+from tests.trust.test_trust import make
 
 INBOX, CONTACTS = 2, 9
 NOTHING, NEWS = 1, 2
@@ -283,3 +284,9 @@ def test_an_estimate_says_how_much_there_is(new_phone):
     estimate = phone.get_item_estimate(inbox)
     phone.sync_all(inbox, body_type=1)
     assert estimate == len(phone.items(inbox))
+
+
+def test_certificates_are_checked_against_those_that_the_machine_trusts(new_phone):
+    phone = new_phone()
+    phone.provision()
+    assert certificates.validate(phone, [make("Stranger").der, b"0\x03\x02\x01\x05"]) == [4, 10]
