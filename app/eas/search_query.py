@@ -61,6 +61,8 @@ def read(query: Element, version: Version) -> MailboxQuery:
     for child in conditions:
         if child.name in (f"{_PAGE}{name}" for name in _NESTED):
             raise Refused(SearchStatus.TOO_COMPLEX, f"{child.name} within And")
+        if not child.name.startswith((_PAGE, "AirSync:")):  # an element of a class (MS-ASEMAIL 3.2.5.3)
+            raise Refused(SearchStatus.PROTOCOL_ERROR, f"{child.name} is no condition")
     for name in _ONCE:
         if len(conditions.find_all(f"{_PAGE}{name}")) > 1:
             raise Refused(SearchStatus.PROTOCOL_ERROR, f"{name} twice")

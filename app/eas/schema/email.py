@@ -117,8 +117,10 @@ def _read_flag(element: Element) -> bool:
 
 
 def _check_dates(flag: Element) -> None:
-    """The dates of a flag have no place in the source, and yet must make sense: all four or none, and the end not
-    before the beginning (MS-ASEMAIL 2.2.2.31)."""
+    """The dates of a flag have no place in the source, and yet must make sense: all four or none, the end not before
+    the beginning, and a reminder at some time (MS-ASEMAIL 2.2.2.31, 2.2.2.65)."""
+    if (flag.text_of("Tasks:ReminderSet") or "").strip() == "1" and not flag.text_of("Tasks:ReminderTime"):
+        raise ConversionError("a flag reminds, and does not say when")
     texts = {tag: (flag.text_of(tag) or "").strip() for tag in _FLAG_DATES}
     if not any(texts.values()):
         return

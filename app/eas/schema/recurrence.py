@@ -3,8 +3,9 @@
 The pages Calendar, Email and Tasks use the same tags, types and qualifiers; what differs is the page, the form of
 Until, and where CalendarType and FirstDayOfWeek live.
 
-* A rule that lacks a qualifier of its type, or has one out of range, cannot be converted (Status 6). Nor can one of an
-  appointment that has a qualifier of another type, or two calendars (MS-ASCAL 3.2.5.3); of tasks these do not count.
+* A rule that lacks a qualifier of its type, or has one out of range, cannot be converted (Status 6). Nor can one
+  that has a qualifier of another type, or two calendars (MS-ASCAL 3.2.5.3, MS-ASTASK 2.2.2); that of a task has a
+  calendar only if it goes by months.
 * Occurrences counts more than Until, and never both are sent.
 * Only the Gregorian calendar, under its many names, is understood; a rule of another one would fall on other days.
 * ``Interval`` 0 is 1. A daily rule with days of the week is a weekly one.
@@ -51,6 +52,8 @@ QUALIFIERS: Final[Mapping[Pattern, Sequence[str]]] = {
 }
 """What each type must have besides Interval, in the order in which Email has it (MS-ASEMAIL 2.2.2.63)."""
 
+_OF_DAYS: Final = (Pattern.DAILY, Pattern.WEEKLY)
+"""They are the same in every calendar."""
 _OF_SOME_TYPES: Final = frozenset(name for names in QUALIFIERS.values() for name in names)
 
 RANGES: Final[Mapping[str, tuple[int, int]]] = {
@@ -69,11 +72,12 @@ RANGES: Final[Mapping[str, tuple[int, int]]] = {
 @dataclass(frozen=True, slots=True)
 class Page:
     """Where the elements of a rule live: the page of most of them, and that of the younger ones. ``exact``: a rule has
-    what belongs to its type and nothing else."""
+    what belongs to its type and nothing else; ``leap``: it says that no month is a leap month (MS-ASEMAIL 2.2.2.43)."""
 
     name: str
     extensions: str
     exact: bool = False
+    leap: bool = False
 
     def tag(self, name: str) -> str:
         """The full name of a tag."""
@@ -82,8 +86,8 @@ class Page:
 
 
 CALENDAR: Final = Page("Calendar", "Calendar", exact=True)
-EMAIL: Final = Page("Email", "Email2")
-TASKS: Final = Page("Tasks", "Tasks")
+EMAIL: Final = Page("Email", "Email2", leap=True)
+TASKS: Final = Page("Tasks", "Tasks", exact=True)
 
 
 def mask(weekdays: Sequence[int]) -> int:
@@ -115,8 +119,10 @@ def write(rule: Recurrence, page: Page, version: Version, until: Callable[[date]
     elif rule.until is not None:
         children.append(Element(page.tag("Until"), until(rule.until)))
     children += [Element(page.tag(name), str(values[name])) for name in QUALIFIERS[rule.pattern]]
-    if version >= Version.V14_0 and rule.pattern not in (Pattern.DAILY, Pattern.WEEKLY):
+    if version >= Version.V14_0 and rule.pattern not in _OF_DAYS:
         children.append(Element(page.tag("CalendarType"), GREGORIAN))
+        if page.leap:
+            children.append(Element(page.tag("IsLeapMonth"), "0"))
     if version >= Version.V14_1 and rule.pattern is Pattern.WEEKLY:
         children.append(Element(page.tag("FirstDayOfWeek"), str(((rule.first_weekday or MONDAY) + 1) % 7)))
     return children
@@ -173,6 +179,8 @@ def _check_exact(element: Element, page: Page, numbers: Mapping[str, int], patte
         raise ConversionError(f"a recurrence {pattern.value} has {foreign[0]}")
     if len(element.find_all(page.tag("CalendarType"))) > 1:
         raise ConversionError("a recurrence in two calendars")
+    if page is TASKS and "CalendarType" in numbers and pattern in _OF_DAYS:
+        raise ConversionError(f"a recurrence {pattern.value} has CalendarType")
 
 
 def _numbers(element: Element, page: Page) -> dict[str, int]:

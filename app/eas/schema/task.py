@@ -6,8 +6,10 @@ What no row can say:
   and are the same; of what a device sends the local one counts, which is its day.
 * ``Complete``, ``Importance``, ``Sensitivity`` and ``ReminderSet`` are always there: some devices take a missing
   Importance for low (quirk 28).
-* A Change names all that a task has: dates, reminder, recurrence and categories that are missing are cleared, unless
-  the device said at its first Sync that it does not know the tag (Supported). What every task has stays.
+* A Change names all that a task has: dates, recurrence and categories that are missing are cleared, unless the device
+  said at its first Sync that it does not know the tag (Supported). What every task has stays, and so does a reminder
+  (MS-ASTASK 3.2.5.3).
+* An importance beyond the three that there are is the highest: it is no error (MS-ASTASK 2.2.2.14).
 * ``DeadOccur`` marks a copy that a device made of the occurrence that is done, beside the series, which it has moved
   on: such a copy is a single task.
 """
@@ -35,14 +37,17 @@ _SENSITIVITIES: Final = (
     Sensitivity.CONFIDENTIAL,
 )
 _NORMAL: Final = 1
+_HIGH: Final = 2
+_ANY: Final = 255
 
 
 def _write_importance(tag: str, value: int) -> Element:
-    return Element(tag, str(min(max(value, 0), 2)))
+    return Element(tag, str(min(max(value, 0), _HIGH)))
 
 
 def _read_importance(element: Element) -> int | None:
-    return _number(element, 2)
+    number = _number(element, _ANY)
+    return None if number is None else min(number, _HIGH)
 
 
 def _write_sensitivity(tag: str, value: Sensitivity) -> Element:
@@ -92,7 +97,6 @@ _DAYS: Final[Mapping[str, tuple[str, str]]] = {
 _CLEARED: Final[Mapping[str, str]] = {
     "start": "Tasks:StartDate",
     "due": "Tasks:DueDate",
-    "reminder": "Tasks:ReminderTime",
     "recurrence": "Tasks:Recurrence",
 }
 """What a Change clears by leaving it out, besides the rows, and the tag that Supported would name."""
@@ -116,9 +120,7 @@ def render(fields: Mapping[str, Any], options: Options, version: Version) -> lis
 
 def read_new(elements: Sequence[Element]) -> dict[str, Any]:
     """The fields of a task that a device adds. Raises ``ConversionError``."""
-    return {
-        field: value for field, value in _read(elements).items() if value is not None and value is not _KEPT
-    }
+    return {field: value for field, value in _read(elements).items() if value is not None}
 
 
 def read_change(elements: Sequence[Element], supported: frozenset[str] | None) -> dict[str, Any]:
@@ -126,11 +128,7 @@ def read_change(elements: Sequence[Element], supported: frozenset[str] | None) -
     known to it, ``None`` when it named none and so knows all. Raises ``ConversionError``."""
     tags = {**{row.field: row.tag for row in ROWS if not row.ghosted}, **_CLEARED}
     cleared = {field: None for field, tag in tags.items() if supported is None or tag in supported}
-    fields = _read(elements)
-    if fields.get("reminder") is _KEPT:
-        del fields["reminder"]
-        cleared.pop("reminder", None)
-    return cleared | fields
+    return cleared | _read(elements)
 
 
 # -- to the device -------------------------------------------------------------------------------------------
@@ -176,9 +174,6 @@ def _write_recurrence(fields: Mapping[str, Any], version: Version) -> list[Eleme
 
 
 # -- from the device -----------------------------------------------------------------------------------------
-
-_KEPT: Final = object()
-"""A reminder that a device says is there, without saying when."""
 
 
 def _read(elements: Sequence[Element]) -> dict[str, Any]:
@@ -233,9 +228,8 @@ def _read_reminder(by_name: Mapping[str, Element]) -> dict[str, Any]:
     wanted = None if flag is None else _number(flag, 1)
     if wanted == 0:
         return {"reminder": None}
-    if moment is not None:
-        return {"reminder": moment}
-    return {"reminder": _KEPT} if wanted else {}
+    # One that a device says is there without saying when stays as it is.
+    return {} if moment is None else {"reminder": moment}
 
 
 def _read_recurrence(element: Element, fields: Mapping[str, Any]) -> dict[str, Any]:

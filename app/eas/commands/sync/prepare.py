@@ -114,6 +114,8 @@ def _check_key(call: Call, wanted: Wanted, folder: FolderRef) -> None:
 def _check_class(wanted: Wanted, folder: FolderRef) -> None:
     if wanted.conversation is not None and folder.content is not ContentType.MAIL:
         raise Malformed(f"ConversationMode on folder {folder.number}, which holds no mail")
+    if wanted.supported is not None and folder.content is ContentType.NOTES:
+        raise Malformed(f"Supported on folder {folder.number}, which holds notes")  # MS-ASNOTE 3.2.5.3
     chosen = wanted.options
     if chosen is None:
         return
