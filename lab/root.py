@@ -1,4 +1,4 @@
-"""A root file system to try something in that wants no running host: no services, no sshd, no network.
+"""A root file system to try something in that wants no running host: no services, no sshd, no network of its own.
 
 It is a host's root with nothing started: an overlay of the layers of a role and a layer of its own, mounted in
 namespaces of its own, where one process that does nothing keeps it alive. It ends with the program that made it,
@@ -59,13 +59,14 @@ class Root:
 
 
 @contextmanager
-def mounted(role: str, directory: Path) -> Iterator[Root]:
-    """A fresh root of a role (a recipe of ``lab.base``), kept in ``directory`` until the end."""
+def mounted(role: str, directory: Path, network: bool = False) -> Iterator[Root]:
+    """A fresh root of a role (a recipe of ``lab.base``), kept in ``directory`` until the end. ``network``: in that of
+    whoever makes it; otherwise it has none."""
     for name in ("upper", "work", "root"):
         (directory / name).mkdir(parents=True)
     (directory / "upper").chmod(0o755)
     overlay = base.overlay_options(base.layers_of(role), directory / "upper", directory / "work")
-    spaces = ["--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net"]
+    spaces = ["--mount", "--pid", "--uts", "--ipc", "--cgroup", *([] if network else ["--net"])]
     log = directory / "console"
     with log.open("w") as console:
         process = subprocess.Popen(

@@ -3,8 +3,8 @@
 It was made for OX's own end point, so that a user is the one of OX: ``<user id>@<context id>`` as OX notes it in the
 mailbox, or the name that Dovecot knows (without ``user_from_metadata``). Only the INBOX is told of as yet.
 
-The driver writes its JSON by hand, and of a message without ``From`` what comes out is none: what stands before that,
-which is all that counts here, is read all the same.
+The driver writes its JSON by hand, and in old releases what comes out of a message without ``From`` is none: what
+stands before that, which is all that counts here, is read all the same.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def test_a_user_is_else_the_name_that_dovecot_knows():
     assert read(WHOLE.replace(b"3@1", b"Anton@example.org")) == Notice("default0/INBOX", "Anton@example.org")
 
 
-def test_what_dovecot_writes_of_a_message_without_sender_is_no_json_and_is_read_all_the_same():
+def test_what_an_old_dovecot_writes_of_a_message_without_sender_is_no_json_and_is_read_all_the_same():
     assert read(NO_SENDER) == Notice("default0/INBOX", "anton@example.org")
 
 
