@@ -9,9 +9,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from random import Random
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -32,9 +34,10 @@ PATIENCE = 60.0
 
 
 class Line(requests.Session):
-    """See the module; the ``session`` of a :class:`lab.device.Phone`."""
+    """See the module; the ``session`` of a :class:`lab.device.Phone`. ``nodes``: the addresses of a service's nodes,
+    without a path; each request goes to one of them, as a balancer without memory sends it."""
 
-    def __init__(self, phone: str, record: Record, verify: bool | str) -> None:
+    def __init__(self, phone: str, record: Record, verify: bool | str, nodes: Sequence[str] = ()) -> None:
         super().__init__()
         self.trust_env = False
         self.verify = verify
@@ -43,9 +46,11 @@ class Line(requests.Session):
         """Whether what is sent now asks the server to wait for news: then the time of the answer says nothing."""
         self._phone = phone
         self._record = record
+        self._nodes = nodes
+        self._random = Random(phone)
         self._used = 0.0
         self._sockets: set[socket.socket] = set()
-        adapter = _Adapter(self._sockets)
+        adapter = _Adapter(self._sockets, max(1, len(nodes)))
         for scheme in ("http://", "https://"):
             self.mount(scheme, adapter)
 
@@ -56,7 +61,7 @@ class Line(requests.Session):
         while True:
             began = self._record.now()
             try:
-                response = self._once(command, began, method, url, *args, **more)
+                response = self._once(command, began, method, self._at_any_node(str(url)), *args, **more)
             except requests.RequestException:
                 if refused is not None and self.waits and self.is_cut.is_set():
                     self._record.served(self._phone, refused + self._record.now() - began)
@@ -90,6 +95,12 @@ class Line(requests.Session):
         self.close()
         self._sockets.clear()
         self.is_cut.clear()
+
+    def _at_any_node(self, url: str) -> str:
+        if not self._nodes:
+            return url
+        parts = urlsplit(url)
+        return self._random.choice(self._nodes) + urlunsplit(("", "", parts.path, parts.query, ""))
 
     def _once(self, command: str, began: float, *args: Any, **more: Any) -> requests.Response:
         if time.monotonic() - self._used > IDLE_SECONDS:
@@ -137,9 +148,9 @@ def _duplicate(connection: socket.socket) -> int:
 class _Adapter(HTTPAdapter):
     """Connections that are noted in a set when they are made."""
 
-    def __init__(self, sockets: set[socket.socket]) -> None:
+    def __init__(self, sockets: set[socket.socket], servers: int) -> None:
         self._sockets = sockets
-        super().__init__(pool_connections=1, pool_maxsize=2)
+        super().__init__(pool_connections=servers, pool_maxsize=2)
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         super().init_poolmanager(*args, **more)

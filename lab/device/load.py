@@ -46,12 +46,14 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where phones go. ``ox``: the groupware's HTTP API, empty where it cannot be asked; ``verify`` as in requests."""
+    """Where phones go. ``ox``: the groupware's HTTP API, empty where it cannot be asked; ``verify`` as in requests;
+    ``nodes``: addresses without a path, to any of which each request goes."""
 
     url: str
     ox: str = ""
     password: str = "secret"
     verify: bool | str = True
+    nodes: tuple[str, ...] = ()
 
 
 class Load:
@@ -78,6 +80,7 @@ class Load:
                 pace=pace or Pace(),
                 habit=habit(number - 1),
                 verify=site.verify,
+                nodes=site.nodes,
             )
             for number in range(1, phones + 1)
         ]
@@ -206,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
     load = Load(
-        Site(chosen.url, chosen.ox, chosen.password, verify),
+        Site(chosen.url, chosen.ox, chosen.password, verify, tuple(chosen.node)),
         logins,
         chosen.phones,
         Pace(heartbeat=chosen.heartbeat, pause=chosen.pause),
@@ -236,6 +239,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("url", help="the server, such as https://mail.example.org/")
     parser.add_argument("--ox", default="", metavar="URL", help="OX's HTTP API, to deliver mail and compare")
+    parser.add_argument(
+        "--node",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="http://host:port of a node; again for more: each request goes to one of them",
+    )
     parser.add_argument("--phones", type=_up_to(MOST_PHONES, int), default=40, metavar="N", help="(40)")
     parser.add_argument(
         "--users", type=_up_to(MOST_PHONES, int), default=8, metavar="N", help="user0001 and so on (8)"

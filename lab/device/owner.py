@@ -8,7 +8,7 @@ wait in a Sync instead of a Ping. All of them do what a phone does after a failu
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from random import Random
@@ -56,6 +56,7 @@ class Owner:
         pace: Pace,
         habit: str,
         verify: bool | str = True,
+        nodes: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.login = login
@@ -67,7 +68,7 @@ class Owner:
         self._stop = stop
         self._pace = pace
         self._random = Random(name)
-        self.line = Line(name, record, verify)
+        self.line = Line(name, record, verify, nodes)
         self.phone = Phone(
             url,
             login,

@@ -283,3 +283,17 @@ def test_a_server_that_is_not_there_is_said_in_one_line(tmp_path: Path):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "cannot be set up" in done.stderr
+
+
+def test_each_request_goes_to_any_of_the_nodes(record):
+    with CannedServer() as one, CannedServer() as other:
+        for server in (one, other):
+            server.play(*[Canned(b"x")] * 40)
+        nodes = [server.url.rstrip("/") for server in (one, other)]
+        with Line("phone1", record, True, nodes) as line:
+            for _ in range(20):
+                line.request("POST", "http://nowhere.invalid/Microsoft-Server-ActiveSync?Cmd=Sync", timeout=5)
+        assert len(one.received) + len(other.received) == 20
+        assert one.received
+        assert other.received
+        assert {*one.commands, *other.commands} == {"Sync"}

@@ -194,12 +194,15 @@ class Stack:
 
     def parked(self) -> int:
         """How many requests wait for changes now."""
-        text = requests.get(f"http://127.0.0.1:{self.admin_port}/usm/metrics", timeout=20).text
-        return sum(
-            int(float(line.split()[1]))
-            for line in text.splitlines()
-            if line.startswith("usm_parked_requests ")
-        )
+        return parked(self.admin_port)
+
+
+def parked(admin_port: int) -> int:
+    """How many requests wait for changes at the application with this administrative port."""
+    text = requests.get(f"http://127.0.0.1:{admin_port}/usm/metrics", timeout=20).text
+    return sum(
+        int(float(line.split()[1])) for line in text.splitlines() if line.startswith("usm_parked_requests ")
+    )
 
 
 def message(subject: str, text: str = "Hello") -> EmailMessage:
