@@ -9,6 +9,7 @@ Rules
   message also gets what hung on the original. What is signed or encrypted is not taken apart: it is forwarded as a
   message within the message, byte for byte, and of what is encrypted an answer quotes nothing but the header.
 * What the device itself signed or encrypted goes out as it is.
+* Large files stay where they lie, and come into their places when all is done (:mod:`app.usm.pieces`).
 """
 
 from __future__ import annotations
@@ -30,10 +31,22 @@ from typing import Any, Final
 
 from app.eas import original
 from app.eas.errors import ConversionError
-from app.eas.heavy import Held, lighten, restore, restore_part
 from app.eas.original import Original
 from app.eas.schema.text import line
 from app.usm.content import Address
+from app.usm.pieces import (
+    Held,
+    Pieces,
+    Stored,
+    Text,
+    beginning,
+    is_ascii,
+    lighten,
+    restore,
+    restore_part,
+    set_aside,
+    with_beginning,
+)
 
 _UTF_8: Final = Charset("utf-8")
 _UTF_8.body_encoding = QP
@@ -94,9 +107,11 @@ class _Field:
         return [mail for _, mail in getaddresses([" ".join(value.split())]) if "@" in mail]
 
 
-def finished(mime: bytes, writer: Writer) -> bytes:
+def finished(mime: Text, writer: Writer) -> Text:
     """The message with its header put right. Raises ``ConversionError`` for what is no message at all."""
-    head, body = _split(mime)
+    head, size = _head(mime)
+    if size is None and isinstance(mime, Pieces):  # so large a header is none that anybody wrote
+        return finished(bytes(mime), writer)
     fields = _fields(head)
     if not fields:
         raise ConversionError("the message has no header")
@@ -112,23 +127,26 @@ def finished(mime: bytes, writer: Writer) -> bytes:
     if "mime-version" not in names and "content-type" in names:
         added.append(b"MIME-Version: 1.0")
     lines = [*(line + b"\r\n" for line in added), *(field.raw for field in kept)]
-    return b"".join(lines) + body
+    if size is None:
+        return b"".join((*lines, b"\r\n"))
+    return with_beginning(mime, b"".join(lines), size)
 
 
-def recipients(mime: bytes) -> list[str]:
+def recipients(mime: Text) -> list[str]:
     """All addresses that a message goes to."""
     return [
-        mail for field in _fields(_split(mime)[0]) if field.name in _RECIPIENTS for mail in field.addresses
+        mail for field in _fields(_head(mime)[0]) if field.name in _RECIPIENTS for mail in field.addresses
     ]
 
 
-def _split(mime: bytes) -> tuple[bytes, bytes]:
-    """The header with the end of its last line, and all from the blank line on."""
-    mime = mime.lstrip(b"\r\n")
-    found = _BLANK.search(mime)
+def _head(mime: Text) -> tuple[bytes, int | None]:
+    """The header with the end of its last line, and where the blank line begins; ``None`` where there is none."""
+    text = beginning(mime)
+    blank = len(text) - len(text.lstrip(b"\r\n"))
+    found = _BLANK.search(text, blank)
     if found is None:
-        return (mime if mime.endswith(b"\n") else mime + b"\r\n"), b"\r\n"
-    return mime[: found.end()], mime[found.end() :]
+        return text[blank:] + (b"" if text.endswith(b"\n") else b"\r\n"), None
+    return text[blank : found.end()], found.end()
 
 
 def _fields(head: bytes) -> list[_Field]:
@@ -164,7 +182,7 @@ def _mailbox(address: Address) -> bytes:
 # -- answers -------------------------------------------------------------------------------------------------
 
 
-def answered(mime: bytes, to: Original) -> bytes:
+def answered(mime: bytes, to: Original) -> Text:
     """What the device wrote, above the original that it answers."""
     light, held = lighten(mime)
     message = original.parsed(light)
@@ -175,15 +193,15 @@ def answered(mime: bytes, to: Original) -> bytes:
     return restore(_bytes(message), {**held, **to.held})
 
 
-def forwarded(mime: bytes, what: Original) -> bytes:
+def forwarded(mime: bytes, what: Original) -> Text:
     """What the device wrote, above the original that it forwards, with all that hung on that."""
     light, held = lighten(mime)
     message = original.parsed(light)
     if original.is_sealed(message):
         return mime
     _thread(message, what, is_answer=False)
-    if what.sealed and what.raw:
-        return restore(_enclosed(message, what), held)
+    if what.sealed and what.raw is not None:
+        return _enclosed(message, what, what.raw, held)
     _quote(message, what, held)
     _attach(message, what.files)
     return restore(_bytes(message), {**held, **what.held})
@@ -308,17 +326,17 @@ def _bare(part: Message) -> Message:
     return part
 
 
-def _enclosed(message: Message, what: Original) -> bytes:
+def _enclosed(message: Message, what: Original, raw: Stored, held: Held) -> Text:
     """With the original as a message within the message; its bytes never go through a parser."""
-    place = f"usm-{blake2b(what.raw, digest_size=16).hexdigest()}"
     part = MIMEBase("message", "rfc822")
     name = f"{what.header.get('Subject') or 'message'}.eml"
     part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", name))
-    if not what.raw.isascii():
+    if not is_ascii(Pieces((raw,))):
         part["Content-Transfer-Encoding"] = "8bit"
-    part.set_payload(place)
+    enclosed = dict(held)
+    part.set_payload(set_aside(raw, enclosed))
     _attach(message, [part])
-    return _bytes(message).replace(place.encode(), what.raw, 1)
+    return restore(_bytes(message), enclosed)
 
 
 def _bytes(message: Message) -> bytes:

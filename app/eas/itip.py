@@ -22,6 +22,7 @@ from app.eas import original
 from app.eas.schema.text import line
 from app.usm import charsets
 from app.usm.content import Address, Reply
+from app.usm.pieces import Text
 
 STATES: Final[Mapping[Reply, str]] = {
     Reply.ACCEPTED: "ACCEPTED",
@@ -97,9 +98,11 @@ def from_message(mime: bytes) -> Invitation | None:
     return None
 
 
-def state_of(mime: bytes) -> tuple[str, str] | None:
-    """UID and PARTSTAT of a message that is itself a reply, ``None`` for any other, and for one in which the user says
-    something (COMMENT)."""
+def state_of(mime: Text) -> tuple[str, str] | None:
+    """UID and PARTSTAT of a message that is itself a reply, ``None`` for any other, for one in which the user says
+    something (COMMENT), and for one that is too large to be nothing else."""
+    if not isinstance(mime, bytes):
+        return None
     for calendar in _calendars(mime):
         event = next(iter(calendar.walk("VEVENT")), None)
         if event is None or str(calendar.get("METHOD") or "").strip().upper() != "REPLY":

@@ -13,12 +13,12 @@ from email.policy import compat32
 from email.utils import format_datetime
 from typing import Any, Final
 
-from app.eas.heavy import Held, lighten, restore_part
 from app.eas.schema import html
 from app.eas.schema.email import mailbox
 from app.eas.schema.text import line, safe, with_lf
 from app.usm import charsets
 from app.usm.model import Body, BodyKind
+from app.usm.pieces import Held, Stored, lighten, restore_part, stored
 
 QUOTED: Final = ("From", "Date", "To", "Cc", "Subject")
 """The header fields that a quotation names, in this order."""
@@ -29,7 +29,7 @@ class Original:
     """``header``: what a quotation names, title → text. ``text`` and ``markup``: its words in either form, ``None``
     where it has none. ``inline``: pictures within the HTML, ``files``: all else that hangs on it. ``sealed``: nothing
     in it can be quoted without breaking it (signed, encrypted), and ``raw`` is all of it, where it is known. ``held``:
-    what was set aside of its files (:mod:`app.eas.heavy`)."""
+    what was set aside of its files (:mod:`app.usm.pieces`)."""
 
     header: Mapping[str, str]
     text: str | None = None
@@ -39,7 +39,7 @@ class Original:
     sealed: bool = False
     message_id: str = ""
     references: str = ""
-    raw: bytes = field(default=b"", repr=False)
+    raw: Stored | None = field(default=None, repr=False)
     held: Held = field(default_factory=dict, repr=False)
 
     def as_text(self) -> str:
@@ -91,9 +91,10 @@ def text_of(part: Message) -> str:
     return charsets.decode(data if isinstance(data, bytes) else b"", part.get_param("charset", None))  # type: ignore[arg-type]
 
 
-def of_mime(mime: bytes) -> Original:
+def of_mime(mime: bytes | Stored) -> Original:
     """A message as its bytes came."""
-    light, held = lighten(mime)
+    whole = stored(mime)
+    light, held = lighten(whole)
     message = parsed(light)
     texts: dict[str, str] = {}
     inline, files = [], []
@@ -122,7 +123,7 @@ def of_mime(mime: bytes) -> Original:
         is_sealed(message),
         "".join(str(message.get("Message-ID") or "").split()),
         " ".join(str(message.get("References") or "").split()),
-        mime,
+        whole,
         held,
     )
 

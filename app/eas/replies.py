@@ -14,6 +14,7 @@ from typing import Final
 from app.eas import itip, memory
 from app.eas.memory import Memory
 from app.usm.content import Reply
+from app.usm.pieces import Text
 
 LASTS: Final = timedelta(days=1)
 MOST: Final = 50
@@ -28,7 +29,7 @@ def note(remembered: Memory, uid: str, reply: Reply, now: datetime) -> None:
     remembered.write_value(memory.REPLIES, dict(list(told.items())[-MOST:]))
 
 
-def is_told(remembered: Memory, mime: bytes, now: datetime) -> bool:
+def is_told(remembered: Memory, mime: Text, now: datetime) -> bool:
     """Whether a message is a reply that the organizer knows already."""
     told = _told(remembered)
     found = itip.state_of(mime) if told else None

@@ -34,13 +34,14 @@ from app.eas.versions import Version
 from app.usm.content import Address
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
 from app.usm.model import BodyKind, ContentType, FolderRef, Outgoing, SendOutcome
+from app.usm.pieces import Text
 from app.wbxml.element import Element
 
 MAX_CLIENT_ID: Final = 40
 FORWARDEES_SINCE: Final = Version.V16_0
 _SOURCE_TAGS: Final = ("FolderId", "ItemId", "LongId")
 
-Quote = Callable[[bytes, Original], bytes]
+Quote = Callable[[bytes, Original], Text]
 """Puts the original into the message."""
 
 
@@ -141,9 +142,9 @@ def send_about(call: Call, quote: Quote, is_answer: bool) -> Answer:
         return _forwarded(call, request, request.forwarding, folder, item)
     if folder.content is not ContentType.MAIL:
         return _sent(call, request, request.mime)
-    mime = request.mime
+    mime: Text = request.mime
     if not request.complete:
-        mime = quote(mime, _original(call, folder, item))
+        mime = quote(request.mime, _original(call, folder, item))
     about = {"answers" if is_answer else "forwards": (folder, item)}
     return _sent(call, request, mime, **about)
 
@@ -181,7 +182,7 @@ def _found(call: Call, source: Source) -> tuple[FolderRef, str]:
 
 def _original(call: Call, folder: FolderRef, item: str) -> Original:
     try:
-        return original.of_mime(call.session.mime(folder.number, item))
+        return original.of_mime(call.session.stored_mime(folder.number, item))
     except ItemUnreadable as error:
         return _in_words(call, folder, item, error)
     except (ItemGone, FolderGone) as error:
@@ -201,7 +202,7 @@ def _in_words(call: Call, folder: FolderRef, item: str, error: ItemError) -> Ori
 def _sent(
     call: Call,
     request: Request,
-    mime: bytes,
+    mime: Text,
     answers: tuple[FolderRef, str] | None = None,
     forwards: tuple[FolderRef, str] | None = None,
 ) -> Answer:

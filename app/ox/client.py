@@ -24,6 +24,7 @@ from app.ox.spool import Spool
 from app.ox.transport import Cookies, Request, Transport
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
 from app.usm.model import Cost, Download
+from app.usm.pieces import Text
 from app.usm.ports import Clock
 
 JSON_TYPE: Final = "application/json; charset=UTF-8"
@@ -195,10 +196,15 @@ class OxClient:
         """A binary answer of any size up to ``limit`` bytes, kept in a temporary file: the connection to OX is free
         again before the first piece is handed on, however slowly that goes."""
         request = Request("GET", path, _params("", params), limit=limit, repeatable=True)
-        return self._renewing(lambda: self._spooled(request))
+        return self._renewing(lambda: _download(*self._spooled(request)))
 
-    def send_text(self, module: str, action: str, body: bytes, params: Params = NONE) -> Answer:
-        """A ``PUT`` of a whole message (RFC 5322)."""
+    def store(self, path: str, params: Params, limit: int) -> Spool:
+        """The same, to be read in any order and as often as wanted."""
+        request = Request("GET", path, _params("", params), limit=limit, repeatable=True)
+        return self._renewing(lambda: self._spooled(request)[0])
+
+    def send_text(self, module: str, action: str, body: Text, params: Params = NONE) -> Answer:
+        """A ``PUT`` of a whole message (RFC 5322); one in pieces goes out block by block."""
         request = Request("PUT", module, _params(action, params), data=body, content_type=MESSAGE_TYPE)
         return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
 
@@ -256,7 +262,7 @@ class OxClient:
         with self._meter.call():
             return self._transport.receive(_of_session(request, session), session.cookies, take)
 
-    def _spooled(self, request: Request) -> Download:
+    def _spooled(self, request: Request) -> tuple[Spool, Mapping[str, str]]:
         spool = Spool()
         try:
             headers = self._receive(request, spool.write)
@@ -265,9 +271,13 @@ class OxClient:
         except BaseException:
             spool.close()
             raise
-        spool.head(0)
-        name = _file_name(headers.get("Content-Disposition", ""))
-        return Download(spool, _content_type(headers.get("Content-Type", ""), name), spool.size, name)
+        return spool, headers
+
+
+def _download(spool: Spool, headers: Mapping[str, str]) -> Download:
+    spool.head(0)
+    name = _file_name(headers.get("Content-Disposition", ""))
+    return Download(spool, _content_type(headers.get("Content-Type", ""), name), spool.size, name)
 
 
 def _of_session(request: Request, session: OxSession) -> Request:

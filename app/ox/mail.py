@@ -14,14 +14,14 @@ that no device would find them. Devices show HTML as they show that of any other
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from app.ox import tracing
 from app.ox.access import leaf
-from app.ox.client import Answer, Call
+from app.ox.client import Answer, Call, Params
 from app.ox.errors import Scope, TooLarge
 from app.ox.mail_drafts import Drafts, mark
 from app.ox.mapping import conversation, mail_draft
@@ -49,8 +49,11 @@ from app.usm.model import (
     Outgoing,
     Written,
 )
+from app.usm.pieces import Stored, Text, beginning, with_beginning
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _MODULE: Final = "mail"
 _LISTED: Final = (mapping.ID, mapping.RECEIVED, mapping.FLAGS, mapping.COLOR)
@@ -98,7 +101,7 @@ class Mail:
         self._settings = context.settings
         self._traits = context.traits
         self._user = context.access.user
-        self._drafts = Drafts(self._client, self._user, context.clock, self.send, self.mime)
+        self._drafts = Drafts(self._client, self._user, context.clock, self.send, self.stored_mime)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -322,6 +325,13 @@ class Mail:
 
     def mime(self, folder: str, item_id: str) -> bytes:
         """The bytes as they came."""
+        return self._source(folder, item_id, self._client.download, self._settings.message_bytes)
+
+    def stored_mime(self, folder: str, item_id: str) -> Stored:
+        """The same in a temporary file."""
+        return self._source(folder, item_id, self._client.store, self._settings.sent_bytes)
+
+    def _source(self, folder: str, item_id: str, load: Callable[[str, Params, int], _T], limit: int) -> _T:
         params = {
             "action": "get",
             "folder": folder,
@@ -331,7 +341,7 @@ class Mail:
             "unseen": "true",
         }
         try:
-            return self._client.download(_MODULE, params, self._settings.message_bytes)
+            return load(_MODULE, params, limit)
         except TooLarge as error:
             raise ItemUnreadable(f"message {item_id}: {error}") from error
 
@@ -381,13 +391,13 @@ def _updates(wanted: Mapping[int, bool], fields: Mapping[str, Any]) -> list[dict
     return bodies
 
 
-def _named(message: Outgoing) -> bytes:
+def _named(message: Outgoing) -> Text:
     """The message with the Message-ID by which it is found again."""
     name = tracing.message_id(message)
-    head = message.mime[: 64 * 1024].lower()
+    head = beginning(message.mime)[: 64 * 1024].lower()
     if not name or head.startswith(b"message-id:") or b"\nmessage-id:" in head.partition(b"\r\n\r\n")[0]:
         return message.mime
-    return f"Message-ID: {name}\r\n".encode("ascii", "replace") + message.mime
+    return with_beginning(message.mime, f"Message-ID: {name}\r\n".encode("ascii", "replace"))
 
 
 def _originals(message: Outgoing) -> list[tuple[tuple[FolderRef, str], int]]:

@@ -24,6 +24,7 @@ from app.ox.mapping import mail_draft
 from app.usm.content import Address, Upload
 from app.usm.errors import ItemGone, ItemRefused, SourceUnavailable, UsmError
 from app.usm.model import Body, BodyKind, Outgoing, User, Written
+from app.usm.pieces import Text
 from app.usm.ports import Clock
 
 _log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class Drafts:
             if isinstance(row, list) and len(row) == 4
         }
 
-    def _store(self, folder: str, text: bytes, flags: int) -> str:
+    def _store(self, folder: str, text: Text, flags: int) -> str:
         params = {"folder": folder, "flags": flags}
         answer = self._client.send_text("mail", "new", text, params)
         made = answer.data.get("id") if isinstance(answer.data, dict) else None

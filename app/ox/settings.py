@@ -25,6 +25,8 @@ class OxSettings:
     """The largest JSON answer that is read."""
     message_bytes: int = 32 * MEBIBYTE
     """The largest message that is handed on as MIME."""
+    sent_bytes: int = 128 * MEBIBYTE
+    """The largest message that is answered or forwarded, and the largest draft; it is kept in a temporary file."""
     attachment_bytes: int = 512 * MEBIBYTE
     """The largest attachment that is handed on; it is kept in a temporary file."""
     picture_bytes: int = 4 * MEBIBYTE

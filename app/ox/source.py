@@ -41,6 +41,7 @@ from app.usm.model import (
     User,
     Written,
 )
+from app.usm.pieces import Stored
 from app.usm.queries import BusyTime, Condition, Document, Hit, Hits, Person, Resolved
 
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
@@ -107,13 +108,13 @@ class OxSource:
         """See the port."""
         return self._module(folder).read(folder.id, ids, bodies)
 
-    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
     def difference(self, folder: FolderRef, before: str, after: str) -> Mapping[str, Any] | None:
         """See the port; the stamp of a message holds its flags and its colour."""
         if folder.content is not ContentType.MAIL:
             return None
         return mail_mapping.difference(before, after)
 
+    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
         """See the port."""
         return self._module(folder).create(folder.id, fields, uid)
 
@@ -184,6 +185,10 @@ class OxSource:
     def mime(self, folder: FolderRef, item_id: str) -> bytes:
         """See the port."""
         return self._mail().mime(folder.id, item_id)
+
+    def stored_mime(self, folder: FolderRef, item_id: str) -> Stored:
+        """See the port; in a temporary file."""
+        return self._mail().stored_mime(folder.id, item_id)
 
     def send(self, message: Outgoing) -> None:
         """See the port."""

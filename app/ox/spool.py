@@ -11,7 +11,8 @@ _BLOCK: Final = 64 * 1024
 
 
 class Spool:
-    """Written once, then read once as an iterator of blocks, and gone at its end or with :meth:`close`."""
+    """Written once, then read: any part of it, as often as wanted, until nobody has it any more; or once as an iterator
+    of blocks, and gone at its end or with :meth:`close`."""
 
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed when it was read
@@ -21,6 +22,14 @@ class Spool:
         """Add a block. Raises ``OSError`` when the disk is full."""
         self._file.write(block)
         self.size += len(block)
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` up to ``stop``."""
+        self._file.seek(start)
+        return self._file.read(stop - start)
 
     def head(self, size: int) -> bytes:
         """The first so many bytes; reading begins before them."""

@@ -19,6 +19,7 @@ from app.ox.errors import Scope
 from app.ox.mapping import mail as mapping
 from app.usm.errors import ItemError, SourceUnavailable, UsmError
 from app.usm.model import Outgoing, Written
+from app.usm.pieces import beginning
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def message_id(message: Outgoing) -> str:
     """The Message-ID of a message, made of its mark where it has none; ``""`` without either."""
     # The header alone: of a large message even looking for its lines takes many times its memory.
     head = BytesHeaderParser(policy=compat32).parsebytes(
-        _BLANK_LINE.split(message.mime[:_LONGEST_HEADER], maxsplit=1)[0]
+        _BLANK_LINE.split(beginning(message.mime)[:_LONGEST_HEADER], maxsplit=1)[0]
     )
     named = "".join(str(head.get("Message-ID", "")).split())
     return named or (f"<{message.mark}@usm.invalid>" if message.mark else "")

@@ -22,6 +22,7 @@ from urllib3.exceptions import NewConnectionError, ProtocolError
 from app.ox.errors import TOKEN_REFUSED, TooLarge, http_failure, token_failure
 from app.ox.settings import OxSettings
 from app.usm.errors import SourceUnavailable
+from app.usm.pieces import Pieces
 from app.usm.ports import Clock
 
 USER_AGENT: Final = "Open-Xchange USM HTTP Client"
@@ -153,7 +154,7 @@ class Transport:
             request.method,
             self._settings.base + request.path,
             params=request.params,
-            data=request.data,
+            data=_Body(request.data) if isinstance(request.data, Pieces) else request.data,
             files=request.files,
             headers=headers,
             timeout=(self._settings.connect_timeout, self._settings.read_timeout),
@@ -183,6 +184,19 @@ class Transport:
                     in_doubt=True,
                 )
             take(block)
+
+
+class _Body:
+    """A message in pieces as a body of known length; it goes out from its beginning, block by block."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+
+    def __len__(self) -> int:
+        return self._pieces.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
 
 
 def _was_dropped(error: requests.ConnectionError) -> bool:

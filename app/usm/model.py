@@ -15,6 +15,8 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any
 
+from app.usm.pieces import Text
+
 HIERARCHY = 0
 """The folder number under which the state of the folder hierarchy itself is kept."""
 
@@ -165,12 +167,12 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to be sent. ``mime``: all of it, as the device or the protocol made it (RFC 5322). ``copy``: one is
-    kept in the folder of sent messages. ``answers``, ``forwards``: the message that it answers or forwards, folder and
-    item. ``mark``: the same whenever the same message is sent again; a source makes a Message-ID of it for a message
-    that has none."""
+    """A message to be sent. ``mime``: all of it, as the device or the protocol made it (RFC 5322), a large one in
+    pieces (:mod:`app.usm.pieces`). ``copy``: one is kept in the folder of sent messages. ``answers``, ``forwards``: the
+    message that it answers or forwards, folder and item. ``mark``: the same whenever the same message is sent again; a
+    source makes a Message-ID of it for a message that has none."""
 
-    mime: bytes = field(repr=False)
+    mime: Text = field(repr=False)
     copy: bool = True
     answers: tuple[FolderRef, str] | None = None
     forwards: tuple[FolderRef, str] | None = None
@@ -273,12 +275,12 @@ class ExchangeRequest:
     messages of a conversation that has a newer one. ``bodies``: the body forms the
     device can take, best first. ``render`` turns an item into the protocol's form; when it raises
     :class:`~app.usm.errors.ItemUnreadable` or :class:`ValueError`, the item is skipped and recorded.
-    ``fetch``: ids of items wanted again in full. ``new_key``: even if nothing changes, as the answer says something
-    that the device must hear.
-    """
     ``render_part`` is given an item that the device holds, with no other fields than those that differ since, where the
     source can tell them by its stamps; it returns ``None`` where the protocol has nothing to say of them. Without it
     each changed item is read and rendered as a whole.
+    ``fetch``: ids of items wanted again in full. ``new_key``: even if nothing changes, as the answer says something
+    that the device must hear.
+    """
 
     folder: int
     key: str
@@ -293,10 +295,10 @@ class ExchangeRequest:
     fetch: tuple[str, ...] = ()
     new_key: bool = False
     render: Callable[[Item], Any] = lambda item: item
+    render_part: Callable[[Item], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-    render_part: Callable[[Item], Any] | None = None
 class ExchangeResult:
     """The answer to an :class:`ExchangeRequest`. ``fetched``: item id → payload, or ``None`` if it is gone.
 

@@ -26,6 +26,7 @@ from app.usm.model import (
     User,
     Written,
 )
+from app.usm.pieces import Stored
 from app.usm.queries import BusyTime, Condition, Document, Hits, Person, Resolved
 
 
@@ -91,15 +92,15 @@ class DataSource(Protocol):
         cannot be read maps to an ``ItemUnreadable``. ``bodies``: the wanted forms, best first."""
         ...
 
-    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
-        """Store a new item. ``uid`` marks it, so that :meth:`find_created` finds it after a crash. Raises
-        ``ItemRefused``, ``FolderGone``."""
-        ...
     def difference(self, folder: FolderRef, before: str, after: str) -> Mapping[str, Any] | None:
         """The fields in which an item of the one stamp differs from that of the other, with the values of the latter,
         ``None`` for one that was cleared; no call. ``None``: only :meth:`read` can tell."""
         ...
 
+    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
+        """Store a new item. ``uid`` marks it, so that :meth:`find_created` finds it after a crash. Raises
+        ``ItemRefused``, ``FolderGone``."""
+        ...
 
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
         """Which of these marks are in the folder: uid → item, without an id for a draft that went out at once."""
@@ -155,6 +156,10 @@ class DataSource(Protocol):
 
     def mime(self, folder: FolderRef, item_id: str) -> bytes:
         """A message as its bytes came, without marking it as read. Raises ``ItemGone``, ``ItemUnreadable``."""
+        ...
+
+    def stored_mime(self, folder: FolderRef, item_id: str) -> Stored:
+        """The same of any size, not in memory. Raises ``ItemGone``, ``ItemUnreadable`` for one too large to be sent."""
         ...
 
     def send(self, message: Outgoing) -> None:
@@ -380,6 +385,11 @@ class StateStore(Protocol):
         """Set these fields, remove those that are ``None``; the others stay."""
         ...
 
+    def keep_secret(self, session: SessionId, field: str, text: str | None) -> None:
+        """Set a field to what nobody can read in the store, nor by :meth:`fields`; ``None`` removes it. Asked for only
+        where the settings give the store what it needs for that."""
+        ...
+
     def remembered(self, context_id: int, user_id: int, about: Collection[str]) -> Sequence[Remembered]:
         """All devices of a user, by protocol and id, each with its standing and those fields whose names begin with
         one of ``about`` (at least one)."""
@@ -387,11 +397,6 @@ class StateStore(Protocol):
 
     def decide(
         self, session: SessionId, standing: str | None, instead_of: Collection[str] | None = None
-    def keep_secret(self, session: SessionId, field: str, text: str | None) -> None:
-        """Set a field to what nobody can read in the store, nor by :meth:`fields`; ``None`` removes it. Asked for only
-        where the settings give the store what it needs for that."""
-        ...
-
     ) -> bool:
         """Keep what was decided of a device, also of one never seen; ``None`` takes it back. With ``instead_of`` only
         if it stands as one of these says now (``""``: nothing was decided); whether it was kept."""

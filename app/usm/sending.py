@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from hashlib import blake2b
 
 from app.usm.deeds import Deed, Deeds, Kind, mark_of
 from app.usm.errors import Busy, SourceUnavailable, StoreUnavailable, UsmError
 from app.usm.model import Outgoing, SendOutcome, SessionId, UsmSettings
+from app.usm.pieces import digest
 from app.usm.ports import DataSource
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def send(
     message: Outgoing,
 ) -> SendOutcome:
     """Send a message, unless it was sent; see the module's head and :meth:`app.usm.session.Session.send`."""
-    name = client_id or blake2b(message.mime, digest_size=16).hexdigest()
+    name = client_id or digest(message.mime)
     message = replace(message, mark=message.mark or mark_of(session, Kind.SENT, name))
     before = deeds.get(name)
     if before is not None and (before.done or _was_sent(source, deeds, settings, before, message)):

@@ -91,11 +91,11 @@ class Session:
         """Remember these; ``None`` forgets."""
         self._store.write_fields(self.id, fields)
 
-    @property
     def keep_secret(self, field: str, text: str | None) -> None:
         """Remember a text that only an administrator can read again; ``None`` forgets."""
         self._store.keep_secret(self.id, field, text)
 
+    @property
     def registry(self) -> Registry:
         """This device among those of its user."""
         return Registry(self.id, self._store, self._clock)
@@ -253,6 +253,10 @@ class Session:
     def mime(self, folder: int, item_id: str) -> bytes:
         """A message as its bytes came. Raises ``ItemGone``, ``ItemUnreadable``, ``FolderGone``."""
         return self._source.mime(self.folder(folder), item_id)
+
+    def stored_mime(self, folder: int, item_id: str) -> Stored:
+        """The same of any size, not in memory. Raises like :meth:`mime`."""
+        return self._source.stored_mime(self.folder(folder), item_id)
 
     @property
     def tells_organizers(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -16,18 +17,20 @@ from app.eas.errors import ConversionError
 from app.eas.original import Original
 from app.usm.content import Address
 from app.usm.model import Body, BodyKind
+from app.usm.pieces import Text
+from tests.usm.test_pieces import block, with_files
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 WRITER = Writer(("anton@example.org", "Toni@example.org"), "Antön", "device/1", NOW)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def read(mime: bytes) -> EmailMessage:
-    parsed: Any = message_from_bytes(mime, policy=default)
+def read(mime: Text) -> EmailMessage:
+    parsed: Any = message_from_bytes(bytes(mime), policy=default)
     return parsed
 
 
-def words(mime: bytes, kind: str = "plain") -> str:
+def words(mime: Text, kind: str = "plain") -> str:
     body = read(mime).get_body((kind,))
     assert body is not None
     text: str = body.get_content()
@@ -358,3 +361,35 @@ def test_a_message_too_large_to_read_is_quoted_by_what_the_source_tells() -> Non
 def test_any_bytes_can_be_quoted(raw: bytes) -> None:
     assert b"Original Message" in compose.answered(mail("Ja\n").as_bytes(), original.of_mime(raw))
     assert compose.forwarded(mail("Ja\n").as_bytes(), original.of_mime(raw))
+
+
+# -- large files ---------------------------------------------------------------------------------------------
+
+
+def test_a_forwarded_file_is_the_same_file() -> None:
+    mime = with_files(block(400_000), block(200_000))
+    mine = with_files(block(300_000)).replace(b"Subject: q", b"To: b@example.org")
+    made = read(compose.forwarded(mine, original.of_mime(mime)))
+    kinds = [part.get_payload(decode=True) for part in made.walk() if not part.is_multipart()]
+    sizes = [len(data) for data in kinds if isinstance(data, bytes) and len(data) > 1000]
+    assert sizes == [299_776, 399_872, 199_936]
+
+
+def test_large_words_are_read() -> None:
+    large = base64.encodebytes("Grüße ".encode() * 50_000)
+    mime = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" + large
+    assert original.of_mime(mime).as_text().count("Grüße") == 50_000
+    text = words(
+        compose.answered(b"To: b@example.org\r\n" + mime, original.of_mime(mail("Siehe").as_bytes()))
+    )
+    assert text.count("Grüße") == 50_000
+    assert "Siehe" in text
+
+
+def test_a_header_that_nobody_wrote_loses_nothing() -> None:
+    mime = b"To: b@example.org\r\nX: " + b"y" * 300_000 + b"\r\n\r\nbody"
+    once = compose.finished(mime + b"x" * 300_000, WRITER)
+    again = compose.finished(once, WRITER)
+    assert bytes(again) == bytes(once)
+    assert bytes(again).endswith(b"\r\n\r\nbody" + b"x" * 300_000)
+    assert compose.recipients(again) == ["b@example.org"]

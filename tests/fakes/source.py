@@ -35,6 +35,7 @@ from app.usm.model import (
     User,
     Written,
 )
+from app.usm.pieces import InMemory, Stored, beginning
 from tests.fakes.searching import Searchable
 
 ANTON = User(1, 3, "anton@example.org", "anton@example.org", "Anton")
@@ -83,10 +84,10 @@ class MemorySource(Searchable):
         """Folder → its identity."""
         self.tells_was = False
         self.tells_series = True
-        self.tells_organizers = False
         self.marks = frozenset(("read", "flagged", "categories"))
         self.versions: dict[str, Mapping[str, Any]] = {}
         """Stamp → the fields of the item that had it."""
+        self.tells_organizers = False
         self.away: Absence | None = Absence(False)
         self.sent: list[Outgoing] = []
         self.replies: list[tuple[str, str, Reply, str, datetime | None]] = []
@@ -105,8 +106,8 @@ class MemorySource(Searchable):
         """Somebody else adds an item; its id."""
         item_id, stamp = str(self._tick()), f"v{self._last}"
         self.items[folder][item_id] = _Stored(fields, stamp, "", received)
-        return item_id
         self.versions[stamp] = dict(fields)
+        return item_id
 
     def touch(self, folder: str, item_id: str, fields: Mapping[str, Any]) -> None:
         """Somebody else changes an item."""
@@ -165,11 +166,11 @@ class MemorySource(Searchable):
         self.tree += renamed  # parents before children: what they hang on was there before
         return renamed[0]
 
-    def _tick(self) -> int:
     def _stamp(self, item: _Stored) -> None:
         item.stamp = f"v{self._tick()}"
         self.versions[item.stamp] = dict(item.fields)
 
+    def _tick(self) -> int:
         self._last += 1
         return self._last
 
@@ -215,7 +216,6 @@ class MemorySource(Searchable):
                 found[item] = Item(item, stored[item].stamp, folder.content, dict(stored[item].fields))
         return found
 
-    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
     def difference(self, folder: FolderRef, before: str, after: str) -> Mapping[str, Any] | None:
         old, new = self.versions[before], self.versions[after]
         differing = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
@@ -223,6 +223,7 @@ class MemorySource(Searchable):
             return None
         return {name: new.get(name) for name in differing}
 
+    def create(self, folder: FolderRef, fields: Mapping[str, Any], uid: str) -> Written:
         self._called("create")
         stored = self._items(folder)
         if folder.id in self.readonly:
@@ -233,8 +234,8 @@ class MemorySource(Searchable):
             return Written("", "")
         item_id, stamp = str(self._tick()), f"v{self._last}"
         stored[item_id] = _Stored(fields, stamp, uid, None)
-        self.after("create")
         self.versions[stamp] = dict(fields)
+        self.after("create")
         return Written(item_id, stamp, self.alters)
 
     def find_created(self, folder: FolderRef, uids: Sequence[str]) -> Mapping[str, Written]:
@@ -361,9 +362,12 @@ class MemorySource(Searchable):
             raise ItemGone(f"no item {item_id}")
         return bytes(item.fields["mime"])
 
+    def stored_mime(self, folder: FolderRef, item_id: str) -> Stored:
+        return InMemory(self.mime(folder, item_id))
+
     def send(self, message: Outgoing) -> None:
         self._called("send")
-        if b"refused" in message.mime:
+        if b"refused" in beginning(message.mime):
             raise ItemRefused("this message is not sent")
         self.sent.append(message)
         self.after("send")

@@ -98,7 +98,7 @@ class CannedOx(BaseAdapter):
             module,
             params,
             dict(request.headers),
-            body.encode() if isinstance(body, str) else body,
+            body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b"".join(body),
         )
         self.calls.append(seen)
         if module == "multiple" and "multiple?" not in self.answers:

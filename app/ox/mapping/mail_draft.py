@@ -28,6 +28,17 @@ from app.ox.mapping import values
 from app.usm import charsets
 from app.usm.content import Address, Upload
 from app.usm.model import Body, BodyKind
+from app.usm.pieces import (
+    LEAST,
+    Encoded,
+    InMemory,
+    Stored,
+    Text,
+    is_ascii,
+    lighten,
+    restore,
+    set_aside,
+)
 
 FIELDS: Final = frozenset(
     (
@@ -86,13 +97,15 @@ def numbered(message: Message, prefix: str = "") -> Iterator[tuple[str, Message]
 
 
 def compose(
-    old: bytes | None, fields: Mapping[str, Any], sender: Address | None, name: str, now: datetime
-) -> bytes:
+    old: bytes | Stored | None, fields: Mapping[str, Any], sender: Address | None, name: str, now: datetime
+) -> Text:
     """The draft. ``old``: as it was, ``None`` for a new one; ``name``: its Message-ID; ``sender``: who wrote it, where
-    nothing says so."""
+    nothing says so. Large files stay where they lie (:mod:`app.usm.pieces`)."""
     body = fields.get("body")
     whole = body.mime if isinstance(body, Body) and body.kind is BodyKind.MIME else None
-    base = parsed(whole if whole is not None else old or b"")
+    light, files = lighten(whole if whole is not None else old or b"")
+    held = dict(files)
+    base = parsed(light)
     header = list(_headers(base, fields, sender, name, now))
     parts = _taken_apart(base, frozenset(fields.get("remove_attachments") or ()))
     if isinstance(body, Body) and whole is None:
@@ -100,12 +113,12 @@ def compose(
     elif "body" in fields and body is None:
         parts.texts = []
     for upload in fields.get("add_attachments") or ():
-        (parts.inline if upload.inline and upload.content_id else parts.files).append(_file(upload))
+        (parts.inline if upload.inline and upload.content_id else parts.files).append(_file(upload, held))
     message = _assembled(parts)
     for title, value in header:
         message[title] = value  # type: ignore[assignment]  # a Header is taken as well
     message["MIME-Version"] = "1.0"
-    return _written(message)
+    return restore(_written(message), held)
 
 
 def _headers(
@@ -186,13 +199,17 @@ def _encoded(text: str, subtype: str) -> Message:
     return MIMEText(values.clean(text), subtype, UTF_8)  # type: ignore[arg-type]
 
 
-def _file(upload: Upload) -> Message:
+def _file(upload: Upload, held: dict[bytes, Stored]) -> Message:
     kind, _, subtype = upload.content_type.partition("/")
     if not (kind.isalnum() and subtype) or kind in ("multipart", "message"):
         kind, subtype = "application", "octet-stream"
     part = MIMEBase(kind, subtype)
-    part.set_payload(upload.data)
-    encode_base64(part)
+    if len(upload.data) < LEAST:
+        part.set_payload(upload.data)
+        encode_base64(part)
+    else:
+        part.set_payload(set_aside(Encoded(InMemory(upload.data)), held))
+        part["Content-Transfer-Encoding"] = "base64"
     name = values.line(upload.name) or "attachment"
     part.add_header("Content-Disposition", "inline" if upload.inline else "attachment", filename=name)
     if not name.isascii():
@@ -229,10 +246,13 @@ def _joined(subtype: str, parts: Sequence[Message]) -> Message:
 # -- on the way to OX ----------------------------------------------------------------------------------------
 
 
-def in_ascii(mime: bytes) -> bytes:
+def in_ascii(mime: Text) -> Text:
     """A message that OX can take as text: what is not ASCII is coded, unless that would break a signature. A message
     that is ASCII stays as it is, byte for byte."""
-    return mime if mime.isascii() else _written(parsed(mime))
+    if is_ascii(mime):
+        return mime
+    light, held = lighten(mime)
+    return restore(_written(parsed(light)), held)
 
 
 def _written(message: Message) -> bytes:
