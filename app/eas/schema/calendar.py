@@ -7,9 +7,10 @@ What no row can say:
   zone of the block, or the nearest one where there is no block (devices also send their own midnight).
 * Up to 14.1 a Change is the whole item: a place, a reminder, categories or a recurrence that are missing are cleared,
   unless the device said at its first Sync that it does not know the tag (Supported). A Change that does not even say
-  when the appointment begins is not the whole item, and clears nothing; if it says when it ends, it is none. Nor is ever cleared what every appointment
-  has (times, zone, sensitivity, busy state), what a device may hold in part (the body) and what is not a device's to
-  say (organizer, UID). Attendees go when the device says that it is no meeting any more.
+  when the appointment begins is not the whole item, and clears nothing; if it says when it ends, it is none. Nor is
+  ever cleared what every appointment has (times, zone, sensitivity, busy state), what a device may hold in part (the
+  body) and what is not a device's to say (organizer, UID). Attendees go when the device says that it is no meeting any
+  more.
 * From 16.0 nothing is cleared but by an empty tag (MS-ASCMD 2.2.3.24).
 * Up to 14.1 Exceptions is the whole set of them, and absent where nothing changed. From 16.0 a device sends a Change or
   Delete with an InstanceId for each (:func:`read_occurrence`); the server still sends the whole set.
