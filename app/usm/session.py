@@ -46,6 +46,7 @@ from app.usm.model import (
     WatchResult,
 )
 from app.usm.moving import Mover
+from app.usm.pieces import Stored
 from app.usm.ports import Clock, DataSource, Heads, StateStore, Tokens, Waiter
 from app.usm.queries import BusyTime, Document, Hits, Person, Resolved, Search
 from app.usm.replying import Answer
