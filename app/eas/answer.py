@@ -13,6 +13,7 @@ from app.eas import streams
 from app.eas.status import HTTP_BEFORE_14, HTTP_OF_COMMAND, ROOTS, WRAPPED, Common
 from app.eas.versions import COMMANDS, NEWEST, STATUS_IN_BODY, Version
 from app.usm.model import Download
+from app.usm.ports import Steps
 from app.wbxml import Element, encode, encode_in_pieces
 
 MULTIPART_TYPE: Final = "application/vnd.ms-sync.multipart"
@@ -51,6 +52,10 @@ class Answer:
     starts_over: bool = False
     parts: tuple[Download, ...] | None = None
     file: Download | None = None
+
+
+Outcome = Answer | Steps[Answer]
+"""What carrying out a command gives: the answer, or the way there of a command that waits."""
 
 
 def headers() -> dict[str, str]:

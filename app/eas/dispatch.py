@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.eas.answer import Answer
+from app.eas.answer import Outcome
 from app.eas.call import Call
 from app.eas.commands import (
     find,
@@ -40,14 +40,14 @@ from app.wbxml.element import Element
 class Entry:
     """How a command is carried out. ``needs_policy``: only for a device that holds the policy."""
 
-    handle: Callable[[Call], Answer]
+    handle: Callable[[Call], Outcome]
     needs_policy: bool = True
 
 
-def _with_document(handle: Callable[[Call, Element], Answer]) -> Callable[[Call], Answer]:
+def _with_document(handle: Callable[[Call, Element], Outcome]) -> Callable[[Call], Outcome]:
     """For commands that make no sense without a document (Status 101)."""
 
-    def wrapped(call: Call) -> Answer:
+    def wrapped(call: Call) -> Outcome:
         if call.document is None:
             raise StatusError(Common.INVALID_CONTENT, f"{call.command.name} needs a body")
         return handle(call, call.document)
@@ -55,7 +55,7 @@ def _with_document(handle: Callable[[Call, Element], Answer]) -> Callable[[Call]
     return wrapped
 
 
-def _with_any(handle: Callable[[Call, Element | None], Answer]) -> Callable[[Call], Answer]:
+def _with_any(handle: Callable[[Call, Element | None], Outcome]) -> Callable[[Call], Outcome]:
     """For commands that mean their last request when they have no document."""
     return lambda call: handle(call, call.document)
 

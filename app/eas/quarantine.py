@@ -17,12 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app.eas.answer import Answer
+from app.eas.answer import Answer, Outcome
 from app.eas.call import Call
 from app.eas.errors import DeviceRefused, Why
 from app.eas.reading import identifier, only
 from app.eas.status import Common, FolderSyncStatus, PingStatus
+from app.usm.ports import Steps
 from app.wbxml.element import Element
+
+Normally = Callable[[Call], Outcome]
+"""How the command is carried out for a device that is let in."""
 
 KEY: Final = "quarantine"
 """The hierarchy key of a device that has no hierarchy; no real key is like it."""
@@ -35,26 +39,26 @@ def refusal() -> DeviceRefused:
     return DeviceRefused(Common.DEVICE_BLOCKED, Why.QUARANTINED, "the device is in quarantine")
 
 
-def handle(call: Call, normally: Callable[[Call], Answer]) -> Answer:
+def handle(call: Call, normally: Normally) -> Outcome:
     """Answer a device in quarantine. Raises ``DeviceRefused``, ``Malformed``."""
     return _ALLOWED.get(call.command.name, _refuse)(call, normally)
 
 
-def _refuse(call: Call, normally: Callable[[Call], Answer]) -> Answer:
+def _refuse(call: Call, normally: Normally) -> Outcome:
     raise refusal()
 
 
-def _as_ever(call: Call, normally: Callable[[Call], Answer]) -> Answer:
+def _as_ever(call: Call, normally: Normally) -> Outcome:
     return normally(call)
 
 
-def _information_only(call: Call, normally: Callable[[Call], Answer]) -> Answer:
+def _information_only(call: Call, normally: Normally) -> Outcome:
     if any(child.name != "Settings:DeviceInformation" for child in call.document or ()):
         raise refusal()
     return normally(call)
 
 
-def _no_folders(call: Call, normally: Callable[[Call], Answer]) -> Answer:
+def _no_folders(call: Call, normally: Normally) -> Outcome:
     if call.document is None:
         return normally(call)
     key = identifier(call.document, "FolderHierarchy:SyncKey")
@@ -66,8 +70,8 @@ def _no_folders(call: Call, normally: Callable[[Call], Answer]) -> Answer:
     return Answer(Element("FolderHierarchy:FolderSync", children=children), starts_over=key == START)
 
 
-def _no_changes(call: Call, normally: Callable[[Call], Answer]) -> Answer:
-    call.session.watch([], _interval(call), {})
+def _no_changes(call: Call, normally: Normally) -> Steps[Answer]:
+    yield from call.session.watch([], _interval(call), {})
     return Answer(
         Element("Ping:Ping", children=[Element("Ping:Status", str(PingStatus.EXPIRED.value))]),
     )
@@ -81,7 +85,7 @@ def _interval(call: Call) -> int:
     return min(max(seconds, call.settings.min_heartbeat), call.settings.max_heartbeat)
 
 
-_ALLOWED: Final[Mapping[str, Callable[[Call, Callable[[Call], Answer]], Answer]]] = {
+_ALLOWED: Final[Mapping[str, Callable[[Call, Normally], Outcome]]] = {
     "Provision": _as_ever,
     "Settings": _information_only,
     "FolderSync": _no_folders,

@@ -4,7 +4,9 @@ The way of a request through the web layer::
 
     command = eas.parse(method, query, headers, body)   # EasError: send its response
     session = manager.open(credentials, command.device) # UsmError: send eas.refuse(command, error)
-    response = eas.handle(session, command)             # never raises for anything a device may send
+    steps = eas.handle(session, command)                # never raises for anything a device may send
+
+The response is what the steps end with: whoever carries them on may do something else while the command waits.
 
 Nothing in here reads a clock, draws a number or opens a connection but through the ports it was given.
 """
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.eas import admission, answer, policy, quarantine
 from app.eas.admission_rules import Access, Subject, fits_any
-from app.eas.answer import SHORT_TYPE, WBXML_TYPE, EasResponse
+from app.eas.answer import SHORT_TYPE, WBXML_TYPE, Answer, EasResponse
 from app.eas.call import Call
 from app.eas.certificates import Checker
 from app.eas.dispatch import ENTRIES
@@ -40,7 +42,7 @@ from app.usm.errors import (
     UsmError,
 )
 from app.usm.model import Device
-from app.usm.ports import Clock, Tokens
+from app.usm.ports import Clock, Steps, Tokens
 from app.wbxml import Element, WbxmlError, decode
 
 if TYPE_CHECKING:
@@ -86,11 +88,11 @@ class ActiveSync:
         """The device that a query names, whatever else it says; see :func:`app.eas.request.device_in`."""
         return device_in(query)
 
-    def handle(self, session: Session, command: Command) -> EasResponse:
+    def handle(self, session: Session, command: Command) -> Steps[EasResponse]:
         """Carry out a command. Whatever a device may send ends in an answer, and whatever USM may raise too."""
         try:
             with self._throttle.passing(session.id, command):
-                return self._carry_out(session, command)
+                return (yield from self._carry_out(session, command))
         except Throttled as error:
             headers = {"Retry-After": str(error.retry_after), "X-MS-ASThrottle": error.reason}
             return replace(answer.plain(503, headers), reason=f"throttled: {error}", refused=Why.THROTTLED)
@@ -104,7 +106,7 @@ class ActiveSync:
         except UsmError as error:
             return self.refuse(command, error)
 
-    def _carry_out(self, session: Session, command: Command) -> EasResponse:
+    def _carry_out(self, session: Session, command: Command) -> Steps[EasResponse]:
         remembered = Memory(session, lasting=not command.transient)
         who = admission.subject(session, command)
         access = admission.check(session, command, who, remembered, self._settings)
@@ -129,7 +131,8 @@ class ActiveSync:
             self._checker,
         )
         in_part = access is Access.QUARANTINE
-        result = quarantine.handle(call, entry.handle) if in_part else entry.handle(call)
+        outcome = quarantine.handle(call, entry.handle) if in_part else entry.handle(call)
+        result = outcome if isinstance(outcome, Answer) else (yield from outcome)
         more = _offer() | {"X-MS-RP": _versions()} if result.starts_over else None
         return answer.whole(result, more)
 

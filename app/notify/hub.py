@@ -2,10 +2,11 @@
 
 Rules of this file:
 
-* a parked request is one thread (one greenlet under gevent) that sleeps on an event: no connection to the source or the
-  store, no lock;
+* a parked request is a place: an object, and an entry in the timetable for its end. It needs no thread, unless its own
+  waits for it; no connection to the source or the store, no lock;
 * each *user* with parked requests has one watcher. It looks at the folders of all of the user's parked devices in one
-  call, and ends when nobody is parked any more;
+  call, and ends when nobody is parked any more. It is an entry in the timetable as well: there are only as many threads
+  as there are looks at the same time;
 * parking looks at the folders once, so that every later look has something to compare with. That look counts for the
   user's other devices as well;
 * a look that fails wakes nobody: the watcher waits longer and tries again, and all watchers leave a source alone that
@@ -17,7 +18,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 import threading
@@ -26,16 +26,13 @@ from contextlib import contextmanager
 
 from app.notify.breaker import Breaker
 from app.notify.bus import Announcement, Arrival, Bus, LocalBus, Mention, News
-from app.notify.plan import Plan
+from app.notify.place import Place
 from app.notify.pull import PullRule
-from app.usm.errors import AccessDenied, NotEnabled, UsmError
+from app.notify.timetable import Timetable
+from app.notify.watcher import Lookers, NotNow, UserKey, Watcher
+from app.usm.errors import AccessDenied, NotEnabled
 from app.usm.model import FolderRef, SessionId
 from app.usm.ports import Clock, DataSource
-
-_log = logging.getLogger(__name__)
-
-UserKey = tuple[int, int]
-"""Context id and user id."""
 
 _EARLY = 0.02
 """A wait ends early by at most this share of it."""
@@ -45,180 +42,6 @@ _STEP = 0.05
 
 _MARGIN = 30.0
 """Seconds between a request's look at what was decided of its device and its parking; clocks may differ as well."""
-
-
-class Place:
-    """One parked request: the :class:`app.usm.ports.Ticket` that its thread waits on."""
-
-    def __init__(
-        self,
-        session: SessionId,
-        source: DataSource,
-        folders: Sequence[FolderRef],
-        end: float,
-        clock: Clock,
-        hub: Hub,
-    ) -> None:
-        self.session = session
-        self.source = source
-        self.folders = {folder.id: folder for folder in folders}
-        self.end = end
-        self.arrived = 0.0
-        self.looked_from: float | None = None
-        self._clock = clock
-        self._hub = hub
-        self._event = threading.Event()
-        self._seen: dict[str, str | None] = {}
-        self._changed: set[str] = set()
-        self._over = False
-        self._superseded = False
-        self._error: UsmError | None = None
-
-    def wait(self, seconds: float) -> frozenset[str] | None:
-        """See :class:`app.usm.ports.Ticket`. Empty also when the wait ends before its time, as it does when the
-        service stops. Raises what the source answered when it refused the user."""
-        left = min(seconds, self.end - self._clock.monotonic())
-        with self._hub.counted():
-            self._event.wait(max(left, 0.0))
-        with self._hub.guard:
-            changed = frozenset(self._changed)
-            self._changed.clear()
-            if self._error is not None:
-                raise self._error
-            if self._superseded:
-                return None
-            if not self._over:
-                self._event.clear()
-            return changed
-
-    def compare(self, looked_at: Sequence[FolderRef], texts: Mapping[str, str], started: float) -> None:
-        """Take in the outcome of a look; the hub's lock is held. A look older than the place's own is no news."""
-        if self.looked_from is None or started < self.looked_from:
-            return
-        for folder in looked_at:
-            if folder.id in self.folders and self._seen.get(folder.id) != texts.get(folder.id):
-                self._seen[folder.id] = texts.get(folder.id)
-                self._wake({folder.id})
-
-    def begin(self, texts: Mapping[str, str], started: float) -> None:
-        """Take in the look made while parking; the hub's lock is held. A folder it does not find is worth a check."""
-        self.looked_from = started
-        self._seen = {folder: texts.get(folder) for folder in self.folders}
-        missing = {folder for folder, text in self._seen.items() if text is None}
-        if missing:
-            self._wake(missing)
-
-    def announce(self, folders: Sequence[str]) -> None:
-        """Somebody says that these changed; the hub's lock is held."""
-        mine = {folder for folder in folders if folder in self.folders}
-        if mine:
-            self._wake(mine)
-
-    def finish(self, error: UsmError | None = None, superseded: bool = False) -> None:
-        """End the wait at once; the hub's lock is held."""
-        self._over = True
-        self._error = error
-        self._superseded = superseded
-        self._event.set()
-
-    def _wake(self, folders: set[str]) -> None:
-        self._changed |= folders
-        self._event.set()
-
-
-class Watcher:
-    """Looks at the folders of one user for as long as requests of that user are parked."""
-
-    def __init__(self, hub: Hub, user: UserKey) -> None:
-        self.places: list[Place] = []
-        self.names: set[str] = set()
-        self.changed = threading.Condition(hub.guard)
-        self._hub = hub
-        self._user = user
-        self._plan = Plan(hub.rule, hub.random_share)
-        self._failures = 0
-
-    def add(self, place: Place, seconds: float, now: float) -> None:
-        """A place to look after for so long; the hub's lock is held."""
-        self.places.append(place)
-        self._plan.add(place, place.folders.values(), seconds, now)
-        self.changed.notify()
-
-    def remove(self, place: Place) -> None:
-        """The place's request goes on, or was refused; the hub's lock is held."""
-        if place in self.places:
-            self.places.remove(place)
-        self._plan.remove(place)
-        self.changed.notify()
-
-    def start(self) -> None:
-        """Run in a thread of its own, until no place is left."""
-        name = f"watch-{self._user[0]}-{self._user[1]}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
-
-    def look_done(
-        self, folders: Sequence[FolderRef], texts: Mapping[str, str], started: float, now: float
-    ) -> None:
-        """Spread what a look found; the hub's lock is held."""
-        self._failures = 0
-        for place in self.places:
-            place.compare(folders, texts, started)
-        self._plan.looked(folders, now, self._hub.breaker.stretch)
-
-    def _run(self) -> None:
-        while (task := self._next_task()) is not None:
-            self._look(*task)
-
-    def _next_task(self) -> tuple[Place, list[FolderRef]] | None:
-        """Sleep until a look is due; ``None`` once nobody is parked."""
-        with self._hub.guard:
-            while True:
-                if not self.places:
-                    self._hub.forget(self._user, self)
-                    return None
-                now = self._hub.clock.monotonic()
-                due = self._plan.due()
-                if due is not None and due <= now:
-                    return self.places[-1], self._plan.folders(now)
-                self.changed.wait(None if due is None else due - now)
-
-    def _look(self, place: Place, folders: Sequence[FolderRef]) -> None:
-        started = self._hub.clock.monotonic()
-        try:
-            texts = self._hub.look(place.source, folders)
-        except NotNow as refusal:
-            with self._hub.guard:
-                self._plan.postpone(refusal.until)
-            return
-        except (AccessDenied, NotEnabled) as error:
-            with self._hub.guard:
-                place.finish(error)
-                self.remove(place)
-            return
-        except UsmError as error:
-            self._failed(folders, f"{error}")
-            return
-        except Exception:  # noqa: BLE001  (the watcher must live on for the user's other devices)
-            _log.exception("looking at %d folders of user %d:%d failed", len(folders), *self._user)
-            self._failed(folders, "unexpected error")
-            return
-        with self._hub.guard:
-            self.look_done(folders, texts, started, self._hub.clock.monotonic())
-
-    def _failed(self, folders: Sequence[FolderRef], reason: str) -> None:
-        with self._hub.guard:
-            self._failures += 1
-            pause = self._plan.failed(self._hub.clock.monotonic())
-        level = logging.WARNING if self._failures == 1 else logging.INFO
-        _log.log(level, "cannot look at %d folders: %s; again in %.0f s", len(folders), reason, pause)
-
-
-class NotNow(Exception):
-    """The source is not to be looked at before the moment ``until``."""
-
-    def __init__(self, until: float) -> None:
-        super().__init__(until)
-        self.until = until
 
 
 class Hub:
@@ -242,6 +65,8 @@ class Hub:
         self.guard = threading.Lock()
         self._bus = bus or LocalBus()
         self._bus.subscribe(self._deliver)
+        self.timetable = Timetable(self.guard, clock)
+        self.lookers = Lookers(self.guard, looks)
         self._looks = threading.BoundedSemaphore(looks)
         self._parked_changed = parked_changed
         self.random_share = random_share
@@ -343,6 +168,11 @@ class Hub:
             self.breaker.succeeded(self.clock.monotonic() - began)
             return texts
 
+    def count(self, step: int) -> None:
+        """So many more requests are parked; the lock is held."""
+        self._parked += step
+        self._parked_changed(self._parked)
+
     def forget(self, user: UserKey, watcher: Watcher) -> None:
         """A watcher ends; the lock is held."""
         if self._watchers.get(user) is watcher:
@@ -358,7 +188,7 @@ class Hub:
     ) -> Place:
         # Ends a little early rather than late: the device and the proxies on the way give up at the exact time.
         allowed = seconds * (1.0 - _EARLY * self.random_share())
-        place = Place(session, source, folders, self.clock.monotonic() + allowed, self.clock, self)
+        place = Place(session, source, folders, self.clock.monotonic() + allowed, self)
         place.arrived = self.clock.now().timestamp()
         with self.guard:
             older = self._places.get(session)
@@ -379,7 +209,6 @@ class Hub:
             watcher = self._watchers.get(user)
             if watcher is None:
                 watcher = self._watchers[user] = Watcher(self, user)
-                watcher.start()
             now = self.clock.monotonic()
             watcher.look_done(folders, texts, started, now)
             watcher.add(place, seconds, now)
@@ -397,22 +226,9 @@ class Hub:
         with self.guard:
             if self._places.get(place.session) is place:
                 del self._places[place.session]
+            place.leave()
             if watcher is not None:
                 watcher.remove(place)
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Around the sleep of a request: it counts as parked."""
-        self._count(+1)
-        try:
-            yield
-        finally:
-            self._count(-1)
-
-    def _count(self, step: int) -> None:
-        with self.guard:
-            self._parked += step
-            self._parked_changed(self._parked)
 
     def _deliver(self, news: News) -> None:
         if isinstance(news, Arrival):

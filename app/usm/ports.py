@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from app.usm.content import Reply
 from app.usm.model import (
@@ -28,6 +28,9 @@ from app.usm.model import (
 )
 from app.usm.pieces import Stored
 from app.usm.queries import BusyTime, Condition, Document, Hits, Person, Resolved
+
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -414,6 +417,25 @@ class Ticket(Protocol):
         """Folder ids that probably changed since the ticket was drawn or since the last call; empty after
         ``seconds`` without any; ``None`` when a newer ticket of the same session took over."""
         ...
+
+    def when_awake(self, call: Callable[[], None]) -> None:
+        """Call, once, when :meth:`wait` would wait no longer: perhaps at once, and in any thread. The call must be
+        quick."""
+        ...
+
+
+Steps = Generator[Ticket, None, T]
+"""Work that waits on the way to its outcome: it hands out a ticket right before it waits for that. Whoever carries on
+when the ticket is awake needs no thread meanwhile; whoever carries on at once has the thread itself wait."""
+
+
+def outcome(steps: Steps[T]) -> T:
+    """Carry on until the end, whatever time that takes."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast(T, end.value)
 
 
 class Waiter(Protocol):

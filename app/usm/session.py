@@ -47,7 +47,7 @@ from app.usm.model import (
 )
 from app.usm.moving import Mover
 from app.usm.pieces import Stored
-from app.usm.ports import Clock, DataSource, Heads, StateStore, Tokens, Waiter
+from app.usm.ports import Clock, DataSource, Heads, StateStore, Steps, Tokens, Waiter
 from app.usm.queries import BusyTime, Document, Hits, Person, Resolved, Search
 from app.usm.replying import Answer
 
@@ -219,7 +219,7 @@ class Session:
         since: Mapping[int, datetime | None],
         told: Collection[int] = (),
         conversations: Collection[int] = (),
-    ) -> WatchResult:
+    ) -> Steps[WatchResult]:
         """Wait until one of these folders has something for the device. ``since``: number → oldest wanted moment;
         ``conversations``: folders of which whole conversations are wanted.
 

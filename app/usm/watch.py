@@ -9,7 +9,7 @@ from app.usm import brakes, decide, window
 from app.usm.errors import FolderGone, SourceUnavailable
 from app.usm.journal import Record
 from app.usm.model import FolderRef, SessionId, UsmSettings, WatchOutcome, WatchResult
-from app.usm.ports import Clock, DataSource, StateStore, Waiter
+from app.usm.ports import Clock, DataSource, StateStore, Steps, Waiter
 
 
 def differs(
@@ -77,7 +77,9 @@ class Watch:
         self._since = since
         self._conversations = conversations
 
-    def run(self, folders: Sequence[FolderRef], seconds: float, told: Collection[int] = ()) -> WatchResult:
+    def run(
+        self, folders: Sequence[FolderRef], seconds: float, told: Collection[int] = ()
+    ) -> Steps[WatchResult]:
         """Wait at most so long. Raises ``SourceUnavailable`` only if the source fails right at the start.
 
         ``told``: numbers of folders that the device was told of already; only what is new in them counts.
@@ -89,10 +91,10 @@ class Watch:
             try:
                 suspects = self._changed([folder for folder in known if folder.number not in told])
                 while not suspects:
-                    left = end - self._clock.monotonic()
-                    if left <= 0:
+                    if end <= self._clock.monotonic():
                         return WatchResult(WatchOutcome.TIMEOUT)
-                    woken = ticket.wait(left)
+                    yield ticket
+                    woken = ticket.wait(max(end - self._clock.monotonic(), 0.0))
                     if woken is None:
                         return WatchResult(WatchOutcome.SUPERSEDED)
                     if not woken:

@@ -24,9 +24,9 @@ from app.eas.versions import STICKY
 from app.usm.errors import NotEnabled
 from app.usm.manager import Manager
 from app.usm.model import Cost, Credentials, Device
-from app.usm.ports import Clock, Tokens
+from app.usm.ports import Clock, Steps, Ticket, Tokens
 from app.usm.session import Session
-from app.web import auth, body, compression, errors, log, metrics
+from app.web import auth, body, compression, errors, log, metrics, parking
 from app.web.places import Elsewhere, Places
 
 _log = logging.getLogger(__name__)
@@ -39,11 +39,15 @@ ROUTE: Final = "usm-node"
 """The cookie by which a balancer finds the node that knows the device; what follows its dot is the node's name."""
 ROUTE_LIFE: Final = timedelta(days=30)
 
+HUNG_UP: Final = 499
+"""What log and metrics say of a request whose device did not wait for the answer; nobody is sent that."""
+
 
 @dataclass(slots=True)
 class Work:
     """What is known of a request so far, for its log line and the metrics."""
 
+    id: str
     started: float
     client: str = ""
     subject: log.Subject = field(default_factory=lambda: log.Subject(protocol=PROTOCOL))
@@ -72,8 +76,29 @@ class WebSettings:
     node: str = ""
 
 
-Asker = Callable[[falcon.Request, Work], EasResponse]
+Asker = Callable[[falcon.Request, Work], EasResponse | Steps[EasResponse]]
 """Carries out a request once its log line has begun; whatever it raises becomes an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that waits for changes: :class:`app.web.parking.Parked`."""
+
+    work: Work
+    steps: Steps[EasResponse]
+    ticket: Ticket
+    report: Callable[[Work, int], None]
+
+    def when_awake(self, call: Callable[[], None]) -> None:
+        """See :class:`app.web.parking.Parked`."""
+        self.ticket.when_awake(call)
+
+    def give_up(self) -> None:
+        """See :class:`app.web.parking.Parked`."""
+        log.current_request.set(self.work.id)
+        self.steps.close()
+        self.work.reason = "the device hung up"
+        self.report(self.work, HUNG_UP)
 
 
 class Door:
@@ -86,10 +111,17 @@ class Door:
         self._tokens = tokens
 
     def answer(self, req: falcon.Request, resp: falcon.Response, carry_out: Asker) -> None:
-        """Answer one request, whatever happens on the way."""
-        log.current_request.set(self._tokens.text())
-        work = Work(self._clock.monotonic(), _client(req))
-        answer = self._answer(req, work, carry_out)
+        """Answer one request, whatever happens on the way; or park it, if it waits and the server can do that."""
+        parked: Waiting | None = req.env.get(parking.PARKED)
+        steps = parked.steps if parked else None
+        work = parked.work if parked else Work(self._tokens.text(), self._clock.monotonic(), _client(req))
+        log.current_request.set(work.id)
+        park: Callable[[Waiting], object] | None = req.env.get(parking.PARK)
+        answer = self._answer(req, work, carry_out, steps, park is not None)
+        if isinstance(answer, Waiting):
+            if park is not None:
+                park(answer)
+            return
         self._send(req, resp, answer, work)
         self._report(work, resp.status_code)
 
@@ -130,10 +162,19 @@ class Door:
         """A number by which a request can be found again."""
         return self._tokens.number(bits)
 
-    def _answer(self, request: falcon.Request, work: Work, carry_out: Asker) -> EasResponse:
-        """Every error becomes an answer here, and nowhere else."""
+    def _answer(
+        self,
+        request: falcon.Request,
+        work: Work,
+        carry_out: Asker,
+        steps: Steps[EasResponse] | None,
+        can_park: bool,
+    ) -> EasResponse | Waiting:
+        """Every error becomes an answer here, and nowhere else. ``steps``: where a request that was parked goes on."""
         try:
-            answer = carry_out(request, work)
+            answer = self._outcome(steps or carry_out(request, work), work, can_park)
+            if isinstance(answer, Waiting):
+                return answer
             work.reason = work.reason or answer.reason
             if answer.refused:
                 metrics.REFUSED.labels(answer.refused).inc()
@@ -149,6 +190,20 @@ class Door:
                 work.reason = "unexpected error, see the lines above"
                 metrics.ERRORS.inc()
             return EasResponse(refusal.status, dict(refusal.headers))
+
+    def _outcome(
+        self, answer: EasResponse | Steps[EasResponse], work: Work, can_park: bool
+    ) -> EasResponse | Waiting:
+        if isinstance(answer, EasResponse):
+            return answer
+        try:
+            ticket = next(answer)
+            while not can_park:
+                ticket = next(answer)
+        except StopIteration as end:
+            whole: EasResponse = end.value
+            return whole
+        return Waiting(work, answer, ticket, self._report)
 
     def _send(self, req: falcon.Request, resp: falcon.Response, answer: EasResponse, work: Work) -> None:
         resp.status = self._status(answer)
@@ -207,7 +262,7 @@ class Gateway:
         """Answer one request: a Falcon sink."""
         self._door.answer(req, resp, self._carried_out)
 
-    def _carried_out(self, request: falcon.Request, work: Work) -> EasResponse:
+    def _carried_out(self, request: falcon.Request, work: Work) -> EasResponse | Steps[EasResponse]:
         door = self._door
         credentials = door.credentials(request, work)
         content = body.read(request, door.settings.max_body)

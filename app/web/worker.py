@@ -4,6 +4,7 @@
   is refused at once, and the proxy takes it to another node.
 * A client that neither sends what it announced nor takes its answer is let go after a while.
 * An answer can ask for the end of its connection (``Connection: close``), which gunicorn leaves to the server alone.
+* A request that waits for changes is parked: it has no greenlet until it can be answered (:mod:`app.web.parking`).
 
 Its end, when it is told to (``TERM``), in this order, so that no request is lost on the way:
 
@@ -32,13 +33,15 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn.workers.base_async import AsyncWorker
+from gunicorn import util
+from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.web.parent import ENDS
+from app.web.parking import PARK, PARKED, Again, Parked, ParkingLot, Stall, has_no_more
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SILENCE: Final = 120.0
 """Seconds that a client may neither send nor take anything while the server waits for just that."""
@@ -72,6 +75,8 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._idle: dict[Any, float] = {}
+        self._requests: dict[Any, tuple[Any, Any, Any]] = {}
+        self._lot = ParkingLot(self._resume)
         self._told_to_end: Event | None = None
 
     def init_signals(self) -> None:
@@ -80,10 +85,10 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         ENDS.release()
 
     def load_wsgi(self) -> None:
-        """Load the application and put the closing of connections around it."""
+        """Load the application and put the closing of connections and the parking of requests around it."""
         super().load_wsgi()
         self._application: Any = self.__dict__["wsgi"]
-        self.wsgi = _closing(self._application, lambda: not self.alive)
+        self.wsgi = self._parking(_closing(self._application, lambda: not self.alive))
 
     def run(self) -> None:
         """Serve until told to end; in place of ``GeventWorker.run``, which looks once a second."""
@@ -117,11 +122,15 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             self._idle.pop(client, None)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
-        """Serve one request of a connection."""
+        """Serve one request of a connection. Raises ``StopIteration`` when this connection is done with."""
         self._idle.pop(sock, None)
+        self._requests[sock] = req, listener_name, addr
         try:
-            return super().handle_request(listener_name, req, sock, addr)
+            super().handle_request(listener_name, req, sock, addr)
+            if self._requests[sock][0] is None:
+                raise StopIteration
         finally:
+            del self._requests[sock]
             self._idle[sock] = time.monotonic()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -132,6 +141,42 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             os._exit(0)
         # Not in the signal handler itself, which may have interrupted anything.
         gevent.spawn(self._told_to_end.set)
+
+    def _parking(self, application: WSGIApplication) -> WSGIApplication:
+        """The application, with requests parked that it wants to be parked."""
+
+        def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+            connection = environ["gunicorn.socket"]
+            request, listener, address = self._requests[connection]
+            wishes: list[Parked] = []
+            # When the worker ends nobody waits any more, and a request read too far must be followed by the next.
+            if self.alive and has_no_more(request):
+                environ[PARK] = wishes.append
+            if isinstance(request, Again):
+                environ[PARKED] = request.parked
+            answer = application(environ, start_response)
+            if not wishes:
+                return answer
+            self._requests[connection] = None, listener, address
+            self._lot.take(connection, request, wishes[0], listener, address)
+            return ALREADY_HANDLED
+
+        return serve
+
+    def _resume(self, stall: Stall, connection: Any) -> None:
+        """Answer a request that was parked, and go on with its connection."""
+        connection.settimeout(SILENCE)
+        try:
+            self.handle_request(stall.listener, stall.again, connection, stall.address)
+        except (StopIteration, OSError):
+            util.close(connection)
+        except Exception:
+            self.log.exception("a request that was parked cannot be answered")
+            util.close(connection)
+        else:
+            self.handle(_Address(stall.listener), connection, stall.address)
+        finally:
+            self._idle.pop(connection, None)
 
     def _serve(self, listener: Any) -> StreamServer:
         listener.setblocking(True)
@@ -147,18 +192,21 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         """Until the last request is answered, or the seconds allowed are over."""
         deadline = time.monotonic() + allowed
         gevent.spawn(self._application.stop)
-        while any(map(len, pools)):
+        while underway := self._lot_and(pools):
             now = time.monotonic()
             if now > deadline:
                 self.log.warning(
                     "%d requests are still under way after %d seconds; they are given up",
-                    sum(map(len, pools)),
+                    underway,
                     allowed,
                 )
                 return
             self._hang_up(now - LINGER)
             self.notify()
             gevent.sleep(_TICK)
+
+    def _lot_and(self, pools: list[Pool]) -> int:
+        return sum(map(len, pools)) + len(self._lot)
 
     def _hang_up(self, before: float) -> None:
         """Close the connections without a request since some moment before this one."""

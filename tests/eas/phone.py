@@ -12,6 +12,7 @@ from app.eas.versions import Version
 from app.usm.errors import UsmError
 from app.usm.manager import Manager
 from app.usm.model import Credentials, UsmSettings
+from app.usm.ports import outcome
 from app.usm.session import Session
 from app.wbxml import Element, decode, encode
 from tests.fakes.clock import CountingTokens, ManualClock
@@ -155,7 +156,7 @@ class Phone:
         """Send bytes as they are."""
         request = self.world.eas.parse("POST", self.query(command), self._headers(body), body)
         try:
-            return self.world.eas.handle(self.session(), request)
+            return outcome(self.world.eas.handle(self.session(), request))
         except UsmError as error:
             return self.world.eas.refuse(request, error)
 

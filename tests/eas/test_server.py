@@ -21,6 +21,7 @@ from app.usm.errors import (
     StoreUnavailable,
     UsmError,
 )
+from app.usm.ports import outcome
 from app.wbxml import encode
 from tests.eas.phone import CONTACTS, Phone, World, tree
 
@@ -201,7 +202,8 @@ def test_both_forms_of_the_query_are_one_device(world: World) -> None:
     world.source.put(CONTACTS, {"last_name": "Neu"})
     body = encode(tree("AirSync:Sync", ("Collections", phone.collection(CONTACTS))))
     request = world.eas.parse("POST", base64.b64encode(raw).decode(), {}, body)
-    assert phone.reply(world.eas.handle(phone.session(), request)).text("Contacts:LastName") == "Neu"
+    answer = outcome(world.eas.handle(phone.session(), request))
+    assert phone.reply(answer).text("Contacts:LastName") == "Neu"
 
 
 def test_settings_that_cannot_work_are_refused_at_the_start(world: World) -> None:

@@ -36,6 +36,9 @@ class ScriptedWaiter:
         self._clock.advance(seconds)
         return frozenset()
 
+    def when_awake(self, call: Callable[[], None]) -> None:
+        call()
+
     def announce(
         self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None
     ) -> None:

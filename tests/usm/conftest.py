@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.usm.manager import Manager
-from app.usm.model import Credentials, Device, UsmSettings
+from app.usm.model import Credentials, Device, UsmSettings, WatchResult
+from app.usm.ports import outcome
 from app.usm.session import Session
 from tests.fakes.clock import CountingTokens, ManualClock
 from tests.fakes.source import ANTON, MemoryProvider, MemorySource
@@ -34,6 +35,10 @@ class World:
     def session(self, device: str = "phone1") -> Session:
         manager = Manager(self.provider, self.store, self.waiter, self.clock, self.tokens, self.settings)
         return manager.open(Credentials(ANTON.login, "secret"), Device("EAS", device))
+
+    def watch(self, *words: Any, **more: Any) -> WatchResult:
+        """Wait until the end."""
+        return outcome(self.session().watch(*words, **more))
 
     def number(self, folder: str, device: str = "phone1") -> int:
         session = self.session(device)

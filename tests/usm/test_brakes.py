@@ -216,11 +216,11 @@ def test_a_device_that_waits_is_woken_once_by_a_sudden_emptiness(world: World) -
     key, _ = filled(world, INBOX, 30)
     number = world.number(INBOX)
     world.source.items[INBOX].clear()
-    assert world.session().watch([number], 60, {}).outcome is WatchOutcome.CHANGED
+    assert world.watch([number], 60, {}).outcome is WatchOutcome.CHANGED
     ask(world, INBOX, key)
-    assert world.session().watch([number], 60, {}).outcome is WatchOutcome.TIMEOUT
+    assert world.watch([number], 60, {}).outcome is WatchOutcome.TIMEOUT
     world.clock.advance(brakes.EMPTY)
-    assert world.session().watch([number], 60, {}).outcome is WatchOutcome.CHANGED
+    assert world.watch([number], 60, {}).outcome is WatchOutcome.CHANGED
 
 
 def test_what_cannot_be_converted_is_told(world: World) -> None:

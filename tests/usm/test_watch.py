@@ -20,13 +20,13 @@ def synced(world: World, *folders: str) -> list[int]:
 
 def test_time_runs_out_when_nothing_happens(world: World) -> None:
     numbers = synced(world, CONTACTS, INBOX)
-    assert world.session().watch(numbers, 60, {}) == WatchResult(WatchOutcome.TIMEOUT)
+    assert world.watch(numbers, 60, {}) == WatchResult(WatchOutcome.TIMEOUT)
 
 
 def test_what_is_pending_already_ends_the_wait_at_once(world: World) -> None:
     numbers = synced(world, CONTACTS, INBOX)
     world.source.put(INBOX, {"subject": "new"})
-    assert world.session().watch(numbers, 60, {}) == WatchResult(WatchOutcome.CHANGED, (numbers[1],))
+    assert world.watch(numbers, 60, {}) == WatchResult(WatchOutcome.CHANGED, (numbers[1],))
 
 
 def test_a_real_change_wakes(world: World) -> None:
@@ -37,26 +37,26 @@ def test_a_real_change_wakes(world: World) -> None:
         return frozenset({INBOX})
 
     world.waiter.events = [arrive]
-    assert world.session().watch(numbers, 60, {}).folders == (numbers[1],)
+    assert world.watch(numbers, 60, {}).folders == (numbers[1],)
 
 
 def test_a_hint_without_a_change_does_not_wake(world: World) -> None:
     numbers = synced(world, INBOX)
     world.waiter.events = [lambda: frozenset({INBOX})]
     before = world.clock.monotonic()
-    assert world.session().watch(numbers, 60, {}).outcome is WatchOutcome.TIMEOUT
+    assert world.watch(numbers, 60, {}).outcome is WatchOutcome.TIMEOUT
     assert world.clock.monotonic() - before == 60
 
 
 def test_a_newer_request_takes_over(world: World) -> None:
     numbers = synced(world, INBOX)
     world.waiter.events = [lambda: None]
-    assert world.session().watch(numbers, 60, {}).outcome is WatchOutcome.SUPERSEDED
+    assert world.watch(numbers, 60, {}).outcome is WatchOutcome.SUPERSEDED
 
 
 def test_a_folder_never_synchronised_is_left_out(world: World) -> None:
     world.source.put(CONTACTS, {"last_name": "Meier"})
-    assert world.session().watch([world.number(CONTACTS)], 60, {}).outcome is WatchOutcome.TIMEOUT
+    assert world.watch([world.number(CONTACTS)], 60, {}).outcome is WatchOutcome.TIMEOUT
     assert world.waiter.parked == [()]
 
 
@@ -68,7 +68,7 @@ def test_a_folder_that_goes_away_sends_the_device_to_the_hierarchy(world: World)
         return frozenset({CONTACTS})
 
     world.waiter.events = [vanish]
-    assert world.session().watch(numbers, 60, {}).outcome is WatchOutcome.HIERARCHY
+    assert world.watch(numbers, 60, {}).outcome is WatchOutcome.HIERARCHY
 
 
 def test_a_source_that_is_down_at_the_start_is_an_error(world: World) -> None:
@@ -79,7 +79,7 @@ def test_a_source_that_is_down_at_the_start_is_an_error(world: World) -> None:
 
     world.source.before = fail
     with pytest.raises(SourceUnavailable):
-        world.session().watch(numbers, 60, {})
+        world.watch(numbers, 60, {})
 
 
 def test_a_hint_that_cannot_be_checked_counts(world: World) -> None:
@@ -93,26 +93,26 @@ def test_a_hint_that_cannot_be_checked_counts(world: World) -> None:
         return frozenset({CONTACTS})
 
     world.waiter.events = [break_down]
-    assert world.session().watch(numbers, 60, {}).outcome is WatchOutcome.CHANGED
+    assert world.watch(numbers, 60, {}).outcome is WatchOutcome.CHANGED
 
 
 def test_an_unknown_folder_is_gone(world: World) -> None:
     with pytest.raises(FolderGone):
-        world.session().watch([42], 60, {})
+        world.watch([42], 60, {})
 
 
 def test_what_the_device_was_told_already_does_not_end_the_wait_again(world: World) -> None:
     numbers = synced(world, CONTACTS, INBOX)
     world.source.put(INBOX, {"subject": "new"})
-    assert world.session().watch(numbers, 60, {}, told=[numbers[1]]).outcome is WatchOutcome.TIMEOUT
+    assert world.watch(numbers, 60, {}, told=[numbers[1]]).outcome is WatchOutcome.TIMEOUT
     world.waiter.events = [lambda: frozenset({INBOX})]
-    assert world.session().watch(numbers, 60, {}, told=[numbers[1]]).folders == (numbers[1],)
+    assert world.watch(numbers, 60, {}, told=[numbers[1]]).folders == (numbers[1],)
 
 
 def test_no_time_to_wait_is_no_wait(world: World) -> None:
     number = world.number(CONTACTS)
     world.session().exchange(ExchangeRequest(number, "0"))
-    assert world.session().watch([number], 0, {}).outcome is WatchOutcome.TIMEOUT
+    assert world.watch([number], 0, {}).outcome is WatchOutcome.TIMEOUT
 
 
 def test_a_folder_never_synchronised_lacks_nothing(world: World) -> None:

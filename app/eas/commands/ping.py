@@ -21,6 +21,7 @@ from app.eas.reading import only, required
 from app.eas.status import PingStatus
 from app.usm.errors import FolderGone
 from app.usm.model import WatchOutcome, WatchResult
+from app.usm.ports import Steps
 from app.wbxml.element import Element
 
 NAME: Final = "Ping"
@@ -67,7 +68,7 @@ def _id(element: Element) -> str:
     return required(element, "Ping:Id").text.strip()
 
 
-def do(call: Call, request: Request) -> WatchResult:
+def do(call: Call, request: Request) -> Steps[WatchResult]:
     """Raises ``StatusError`` where there is nothing to wait for."""
     interval = _interval(call, request)
     folders = _folders(call, request)
@@ -80,7 +81,7 @@ def do(call: Call, request: Request) -> WatchResult:
     }
     whole = [number for number, kept in known.items() if kept.conversations]
     told = ping_guard.silenced(call, known)
-    result = call.session.watch(list(known), interval, since, told=told, conversations=whole)
+    result = yield from call.session.watch(list(known), interval, since, told=told, conversations=whole)
     ping_guard.note(call, result.folders)
     return result
 
@@ -135,6 +136,6 @@ def write(result: WatchResult) -> Element:
     )
 
 
-def handle(call: Call, document: Element | None) -> Answer:
+def handle(call: Call, document: Element | None) -> Steps[Answer]:
     """Answer one Ping, after as long as it takes."""
-    return Answer(write(do(call, read(document))))
+    return Answer(write((yield from do(call, read(document)))))

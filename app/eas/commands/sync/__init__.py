@@ -13,12 +13,13 @@ from app.eas.commands.sync import cache, collect, prepare, request, response
 from app.eas.errors import StatusError
 from app.eas.status import Common
 from app.eas.versions import CACHED_REQUESTS
+from app.usm.ports import Steps
 from app.wbxml.element import Element
 
 NAME = "Sync"
 
 
-def handle(call: Call, document: Element | None) -> Answer:
+def handle(call: Call, document: Element | None) -> Steps[Answer]:
     """Answer one Sync, after as long as its Wait or HeartbeatInterval says."""
     if document is None and call.version < CACHED_REQUESTS:
         raise StatusError(
@@ -30,4 +31,5 @@ def handle(call: Call, document: Element | None) -> Answer:
     prepare.check_size(wanted, call)
     jobs = prepare.jobs(wanted, call)
     cache.keep(wanted, call.memory)
-    return Answer(response.write(collect.collect(call, wanted, jobs, seconds), call.version))
+    replies = yield from collect.collect(call, wanted, jobs, seconds)
+    return Answer(response.write(replies, call.version))

@@ -25,6 +25,7 @@ from app.eas.schema.classes import application_data, changed_data
 from app.eas.status import SyncStatus
 from app.usm.errors import Busy, FolderGone, SourceUnavailable, StoreUnavailable, UnknownSyncKey
 from app.usm.model import ChangeKind, ExchangeRequest, Item, ServerChange, WatchOutcome
+from app.usm.ports import Steps
 from app.wbxml.element import Element
 
 ALARMS: Final = 3
@@ -55,7 +56,7 @@ class Reply:
         return self.is_idle and self.key == self.job.wanted.key
 
 
-def collect(call: Call, request: Request, jobs: list[Job], seconds: int) -> list[Reply]:
+def collect(call: Call, request: Request, jobs: list[Job], seconds: int) -> Steps[list[Reply]]:
     """The replies that are not silent, after at most so many seconds. Raises ``StatusError`` 12 and 13,
     ``SourceUnavailable``, ``StoreUnavailable``, ``AccessDenied``."""
     end = call.clock.monotonic() + seconds
@@ -64,18 +65,18 @@ def collect(call: Call, request: Request, jobs: list[Job], seconds: int) -> list
     for _ in range(ALARMS):
         left = end - call.clock.monotonic()
         waits = watched and left > 0 and all(reply.is_idle for reply in replies)
-        if not (waits and _is_changed(call, watched, left)):
+        if not (waits and (yield from _is_changed(call, watched, left))):
             break
         replies = _work_off(call, request, jobs)
     return [reply for reply in replies if not reply.is_silent]
 
 
-def _is_changed(call: Call, jobs: list[Job], seconds: float) -> bool:
+def _is_changed(call: Call, jobs: list[Job], seconds: float) -> Steps[bool]:
     """Wait for it. The keys are still the device's own: what it has not seen, it has not got."""
     now = call.clock.now()
     since = {job.folder.number: job.view.options.since(job.folder.content, now) for job in jobs}
     whole = [job.folder.number for job in jobs if job.conversations]
-    result = call.session.watch(list(since), seconds, since, conversations=whole)
+    result = yield from call.session.watch(list(since), seconds, since, conversations=whole)
     if result.outcome is WatchOutcome.HIERARCHY:
         raise StatusError(SyncStatus.HIERARCHY_CHANGED, "a folder disappeared while waiting")
     return result.outcome is WatchOutcome.CHANGED

@@ -12,6 +12,7 @@ from app.eas.options import TRUNCATIONS
 from app.eas.versions import Version
 from app.usm.content import Address, Attendee, AttendeeRole, Reply
 from app.usm.model import Attachment, Body, BodyKind, ContentType, Folder, FolderRole
+from app.usm.ports import outcome
 from app.wbxml import Element
 from tests.eas.phone import CONTACTS, INBOX, Phone, World, known, plain, tree
 
@@ -135,7 +136,7 @@ def test_an_attachment_is_named_as_get_attachment_takes_it(ready: OldPhone) -> N
         {"ms-asprotocolversion": "2.5"},
         b"",
     )
-    answer = ready.world.eas.handle(ready.session(), request)
+    answer = outcome(ready.world.eas.handle(ready.session(), request))
     assert answer.stream is not None
     assert b"".join(answer.stream.chunks) == b"%PDF"
 

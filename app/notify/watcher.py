@@ -1,0 +1,156 @@
+"""Who looks after the folders of a user with parked requests, and the few threads that do the looking."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from app.notify.place import Place
+from app.notify.plan import Plan
+from app.notify.timetable import Entry
+from app.usm.errors import AccessDenied, NotEnabled, UsmError
+from app.usm.model import FolderRef
+
+if TYPE_CHECKING:
+    from app.notify.hub import Hub
+
+_log = logging.getLogger(__name__)
+
+UserKey = tuple[int, int]
+"""Context id and user id."""
+
+
+class NotNow(Exception):
+    """The source is not to be looked at before the moment ``until``."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__(until)
+        self.until = until
+
+
+class Watcher:
+    """Looks at the folders of one user for as long as requests of that user are parked. Between two looks it is an
+    entry in the timetable."""
+
+    __slots__ = ("_entry", "_failures", "_hub", "_is_busy", "_plan", "_user", "names", "places")
+
+    def __init__(self, hub: Hub, user: UserKey) -> None:
+        self.places: list[Place] = []
+        self.names: set[str] = set()
+        self._hub = hub
+        self._user = user
+        self._plan = Plan(hub.rule, hub.random_share)
+        self._entry: Entry | None = None
+        self._is_busy = False
+        self._failures = 0
+
+    def add(self, place: Place, seconds: float, now: float) -> None:
+        """A place to look after for so long; the hub's lock is held."""
+        self.places.append(place)
+        self._plan.add(place, place.folders.values(), seconds, now)
+        self._arrange()
+
+    def remove(self, place: Place) -> None:
+        """The place's request goes on, or was refused; the hub's lock is held."""
+        if place not in self.places:
+            return
+        self.places.remove(place)
+        self._plan.remove(place)
+        self._arrange()
+        if not self.places:
+            self._hub.forget(self._user, self)
+
+    def look_done(
+        self, folders: Sequence[FolderRef], texts: Mapping[str, str], started: float, now: float
+    ) -> None:
+        """Spread what a look found; the hub's lock is held."""
+        self._failures = 0
+        for place in self.places:
+            place.compare(folders, texts, started)
+        self._plan.looked(folders, now, self._hub.breaker.stretch)
+
+    def look(self) -> None:
+        """Look at what is due; in a thread that may wait for the source."""
+        with self._hub.guard:
+            now = self._hub.clock.monotonic()
+            task = (self.places[-1], self._plan.folders(now)) if self.places else None
+        if task is not None:
+            self._look(*task)
+        with self._hub.guard:
+            self._is_busy = False
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Have the next look in the timetable."""
+        due = None if self._is_busy else self._plan.due()
+        if self._entry is not None:
+            if self._entry[0] == due:
+                return
+            self._hub.timetable.cancel(self._entry)
+        self._entry = None if due is None else self._hub.timetable.at(due, self._is_due)
+
+    def _is_due(self) -> None:
+        self._entry = None
+        self._is_busy = True
+        self._hub.lookers.give(self)
+
+    def _look(self, place: Place, folders: Sequence[FolderRef]) -> None:
+        started = self._hub.clock.monotonic()
+        try:
+            texts = self._hub.look(place.source, folders)
+        except NotNow as refusal:
+            with self._hub.guard:
+                self._plan.postpone(refusal.until)
+            return
+        except (AccessDenied, NotEnabled) as error:
+            with self._hub.guard:
+                place.finish(error)
+                self.remove(place)
+            return
+        except UsmError as error:
+            self._failed(folders, f"{error}")
+            return
+        except Exception:  # noqa: BLE001  (the watcher must live on for the user's other devices)
+            _log.exception("looking at %d folders of user %d:%d failed", len(folders), *self._user)
+            self._failed(folders, "unexpected error")
+            return
+        with self._hub.guard:
+            self.look_done(folders, texts, started, self._hub.clock.monotonic())
+
+    def _failed(self, folders: Sequence[FolderRef], reason: str) -> None:
+        with self._hub.guard:
+            self._failures += 1
+            pause = self._plan.failed(self._hub.clock.monotonic())
+        level = logging.WARNING if self._failures == 1 else logging.INFO
+        _log.log(level, "cannot look at %d folders: %s; again in %.0f s", len(folders), reason, pause)
+
+
+class Lookers:
+    """Threads that look: as many as there are looks to make at this moment, ``most`` at the most."""
+
+    def __init__(self, guard: threading.Lock, most: int) -> None:
+        self._guard = guard
+        self._most = most
+        self._due: deque[Watcher] = deque()
+        self._threads = 0
+
+    def give(self, watcher: Watcher) -> None:
+        """Have this watcher look soon; the lock is held."""
+        self._due.append(watcher)
+        if self._threads < self._most:
+            self._threads += 1
+            threading.Thread(target=self._run, name="watch", daemon=True).start()
+
+    def _run(self) -> None:
+        while (watcher := self._next()) is not None:
+            watcher.look()
+
+    def _next(self) -> Watcher | None:
+        with self._guard:
+            if self._due:
+                return self._due.popleft()
+            self._threads -= 1
+            return None
