@@ -5,8 +5,8 @@ What no row can say:
 * ``From``, ``DateReceived``, ``Importance``, ``Read`` and ``Flag`` are always there: devices show nonsense or
   errors without them (quirks 27, 28, 51). An address without a name has itself as its name (quirk 29).
 * ``To`` and ``Cc`` end between two addresses before they get too long.
-* Of a message that the device holds only what differs is sent: Read, Flag, Categories (MS-ASEMAIL 3.2.5.4.1). Categories
-  that were taken off are an empty tag there, or the device would keep them.
+* Of a message that the device holds only the marks that differ are sent: Read, Flag, Categories (MS-ASEMAIL 3.2.5.4.1).
+  Categories that were taken off are an empty tag there, or the device would keep them.
 * From a device come ``Read``, ``Flag`` and ``Categories`` only; an empty Flag takes the flag away. A Flag's dates and
   its "complete" have no place in the source: a completed flag is none.
 * From 16.0 on a device also writes drafts: addresses, Subject, Importance, Body and Attachments, and ``Send`` once it
@@ -189,7 +189,7 @@ def render(fields: Mapping[str, Any], options: Options, version: Version, server
         Element("Email:MessageClass", _class(fields, signed, encrypted)),
         *_meeting(fields, version),
         *_last_verb(fields, version),
-        *_conversation(fields, version, server_id),
+        *conversation(fields, version, server_id),
         *attachment.render(fields.get("attachments") or (), server_id, version),
         *body.elements(text, options, version, body.EMAIL, whole=signed or encrypted),
         *body.part(text, options, version),
@@ -248,8 +248,8 @@ def _content_class(fields: Mapping[str, Any], version: Version) -> list[Element]
     return [Element("Email:ContentClass", meeting.CONTENT_CLASS if _about(fields) else CONTENT_CLASS)]
 
 
-def _conversation(fields: Mapping[str, Any], version: Version, server_id: str) -> list[Element]:
-    """Of a message without a name, or without a date, the conversation is its own."""
+def conversation(fields: Mapping[str, Any], version: Version, server_id: str) -> list[Element]:
+    """What tells the conversation of a message; of one without a name, or without a date, it is its own."""
     if version < CONVERSATIONS:
         return []
     name = fields.get("conversation") or server_id

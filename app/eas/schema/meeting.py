@@ -39,10 +39,8 @@ UNSPECIFIED, INITIAL = "0", "1"
 MAX_REMINDER: Final = 65535
 """Longest Reminder that the schema takes, in seconds."""
 
-_BUSY: Final = dict.fromkeys(
-    (Version.V16_0, Version.V16_1), {**calendar.BUSY, Busy.ELSEWHERE: calendar.ELSEWHERE}
-)
-"""Version → BusyStatus, where it has more than the others (MS-ASEMAIL 2.2.2.14)."""
+_BUSY: Final = {**calendar.BUSY, Busy.ELSEWHERE: calendar.ELSEWHERE}
+"""BusyStatus from 16.0 on; before that nobody is elsewhere (MS-ASEMAIL 2.2.2.14)."""
 
 OUTLOOK: Final = bytes.fromhex("040000008200E00074C5B7101A82E008")
 """How every GlobalObjId begins."""
@@ -76,7 +74,8 @@ def _children(
     rule: Recurrence | None = None if meeting.occurrence else fields.get("recurrence")
     modified: datetime = fields.get("modified") or times.start
     single = MASTER if rule else EXCEPTION if meeting.occurrence else SINGLE
-    busy = _BUSY.get(version, calendar.BUSY).get(fields.get("busy") or Busy.BUSY, calendar.BUSY[Busy.BUSY])
+    known = calendar.BUSY if version < calendar.SINGLE_INSTANCES else _BUSY
+    busy = known.get(fields.get("busy") or Busy.BUSY, known[Busy.BUSY])
     sensitivity = calendar.SENSITIVITY[fields.get("sensitivity") or Sensitivity.NORMAL]
     wanted = meeting.message is MeetingMessage.REQUEST
     return [

@@ -121,8 +121,8 @@ def write(rule: Recurrence, page: Page, version: Version, until: Callable[[date]
     children += [Element(page.tag(name), str(values[name])) for name in QUALIFIERS[rule.pattern]]
     if version >= Version.V14_0 and rule.pattern not in _OF_DAYS:
         children.append(Element(page.tag("CalendarType"), GREGORIAN))
-        if page.leap:
-            children.append(Element(page.tag("IsLeapMonth"), "0"))
+    if version >= Version.V14_0 and page.leap:
+        children.append(Element(page.tag("IsLeapMonth"), "0"))
     if version >= Version.V14_1 and rule.pattern is Pattern.WEEKLY:
         children.append(Element(page.tag("FirstDayOfWeek"), str(((rule.first_weekday or MONDAY) + 1) % 7)))
     return children

@@ -165,10 +165,57 @@ def test_an_invitation_of_next_to_nothing() -> None:
 
 def test_values_that_do_not_fit_are_left_out_or_made_to() -> None:
     assert "Reminder" not in request(with_fields(reminder=1093))
-    assert request(with_fields(busy=Busy.ELSEWHERE))["BusyStatus"] == "2"
     assert "Email:MeetingRequest" not in rendered(
         with_fields(start=datetime(9999, 12, 31, tzinfo=UTC), all_day=True), Version.V14_1
     )
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 1150, 1151, 1152, 1153, 1154)
+@pytest.mark.parametrize("version", ADVERTISED)
+@pytest.mark.parametrize("busy", Busy)
+def test_nobody_works_elsewhere_before_16_0(busy: Busy, version: Version) -> None:
+    told = request(with_fields(busy=busy), version)["BusyStatus"]
+    if busy is Busy.ELSEWHERE:
+        assert told == ("4" if version >= Version.V16_0 else "2")
+    else:
+        assert told == str(calendar.BUSY[busy])
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 295, 508, 509, 847)
+@pytest.mark.parametrize("version", ADVERTISED)
+@pytest.mark.parametrize("pattern", Pattern)
+def test_a_rule_is_of_the_gregorian_calendar_and_of_no_leap_month(pattern: Pattern, version: Version) -> None:
+    rule = Recurrence(pattern, weekdays=(0,), day=2, week=1, month=3, until=date(2031, 3, 3))
+    [(_, children)] = request(with_fields(recurrence=rule), version)["Recurrences"]
+    told = dict(children)
+    by_months = pattern not in (Pattern.DAILY, Pattern.WEEKLY)
+    assert told.get("CalendarType") == ("1" if by_months and version >= Version.V14_0 else None)
+    assert told.get("IsLeapMonth") == ("0" if version >= Version.V14_0 else None)
+    assert datetime.strptime(told["Until"], "%Y%m%dT%H%M%SZ")
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 911, 530, 533, 896, 898)
+@pytest.mark.parametrize("version", [version for version in ADVERTISED if version >= Version.V14_1])
+def test_a_request_says_what_kind_it_is(version: Version) -> None:
+    for message, kind in ((MeetingMessage.REQUEST, "1"), (MeetingMessage.CANCELLATION, "0")):
+        told = request(replace(REQUEST, message=message), version)
+        assert told["MeetingMessageType"] == kind
+        assert {"StartTime", "EndTime"} <= told.keys()
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 1355, 13550)
+@pytest.mark.parametrize("version", [Version.V16_0, Version.V16_1])
+def test_an_occurrence_alone_has_its_id_too(version: Version) -> None:
+    told = replace(REQUEST, fields={"start": START}, occurrence=START)
+    assert request(told, version)["RecurrenceId"] == "2026-03-02T09:00:00.000Z"
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 1299, 13000, 13001, 13002)
+@pytest.mark.parametrize("version", ADVERTISED)
+def test_where_a_meeting_is_lies_in_another_page_from_16_0_on(version: Version) -> None:
+    found = {child.name for child in rendered(REQUEST, version)["Email:MeetingRequest"]}
+    here = "AirSyncBase:Location" if version >= Version.V16_0 else "Email:Location"
+    assert {"AirSyncBase:Location", "Email:Location"} & found == {here}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +251,7 @@ def test_a_message_that_does_not_say_when_has_no_meeting() -> None:
     assert "Email:MeetingRequest" not in rendered(None, Version.V14_1)
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 389)
 @pytest.mark.parametrize("version", Version)
 def test_where_no_other_time_is_wanted_a_device_proposes_none(version: Version) -> None:
     told = request(Meeting(MeetingMessage.REQUEST, "x", MEETING, fixed=True), version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -12,11 +13,14 @@ from app.eas.commands.sync.request import Command
 from app.eas.errors import ConversionError
 from app.eas.folders import item_id, server_id
 from app.eas.options import SMS
+from app.eas.schema import email
 from app.eas.schema.classes import CLASSES
 from app.eas.schema.table import parse_moment
 from app.eas.status import ITEM, SyncStatus
 from app.eas.versions import TEXT_MESSAGES
-from app.usm.model import ChangeKind, ClientChange, ContentType, ExchangeResult, Outcome
+from app.usm.errors import UsmError
+from app.usm.model import ChangeKind, ClientChange, ContentType, ExchangeResult, Item, Outcome
+from app.usm.session import Session
 from app.wbxml.element import Element
 
 _SMS_ID: Final = "sms-"
@@ -137,6 +141,27 @@ def settle(job: Job, work: Work, result: ExchangeResult) -> None:
             slot.payload = result.fetched.get(slot.fetch)
             if slot.payload is None:
                 slot.status = SyncStatus.NOT_FOUND
+
+
+def tell_conversations(job: Job, work: Work, session: Session) -> None:
+    """The answer to the Add of a draft tells its conversation (MS-ASEMAIL 2.2.2.21, 2.2.2.22), which the source knows.
+    Where it cannot be asked now, the draft is stored all the same."""
+    drafts = {
+        item: slot
+        for slot in work.slots
+        if slot.change is not None
+        and slot.change.kind is ChangeKind.ADD
+        and slot.status is SyncStatus.SUCCESS
+        and (item := item_id(job.folder.number, slot.server_id)) is not None
+    }
+    if not drafts or job.folder.content is not ContentType.MAIL:
+        return
+    with suppress(UsmError):
+        for item, found in session.read(job.folder.number, list(drafts), job.view.options.bodies).items():
+            if isinstance(found, Item):
+                slot = drafts[item]
+                told = email.conversation(found.fields, job.view.version, slot.server_id)
+                slot.payload = Element("AirSync:ApplicationData", children=told)
 
 
 def _status(command: Command, outcome: Outcome) -> SyncStatus:

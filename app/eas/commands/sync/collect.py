@@ -136,6 +136,7 @@ def _exchange(call: Call, job: Job, left: int) -> Reply:
     except Busy:
         return Reply(job, job.wanted.key, SyncStatus.RETRY)
     apply.settle(job, work, result)
+    apply.tell_conversations(job, work, call.session)
     spoken = apply.responses(_without_gone(work.slots, result.changes))
     return Reply(job, result.key, SyncStatus.SUCCESS, result.changes, spoken, more)
 

@@ -1,4 +1,4 @@
-"""What a device hears of a message that it holds: the marks that differ, or the whole message (MS-ASEMAIL 3.2.5.4.1)."""
+"""What a device hears of a message that it holds: the marks that differ, or all of it (MS-ASEMAIL 3.2.5.4.1)."""
 
 from __future__ import annotations
 
