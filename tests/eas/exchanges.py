@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.wbxml import Element, WbxmlError, decode
+from lab.device.trace import meaning
 
 WIDTH = 110
 BYTES = 52
@@ -82,36 +82,12 @@ def _lines(entry: Entry) -> Iterator[str]:
 def _message(message: Message, mark: str) -> Iterator[str]:
     yield message.first
     yield from (f"{name}: {value}" for name, value in message.headers)
-    for line in _meaning(message):
+    for line in meaning(message.header("Content-Type"), message.body):
         yield from textwrap.wrap(
             line, WIDTH, initial_indent="# ", subsequent_indent="#     ", break_on_hyphens=False
         )
     for at in range(0, len(message.body), BYTES):
         yield f"{mark} {message.body[at : at + BYTES].hex()}"
-
-
-def _meaning(message: Message) -> Iterator[str]:
-    kind = message.header("Content-Type") if message.body else ""
-    if kind == "application/vnd.ms-sync.wbxml":
-        try:
-            root = decode(message.body)
-        except WbxmlError as error:
-            yield f"no WBXML: {error}"
-        else:
-            yield _in_words(root, "")
-    elif kind.startswith(("message/", "text/")):
-        yield from message.body.decode("utf-8", "replace").splitlines()
-
-
-def _in_words(element: Element, page: str) -> str:
-    """``Sync(Collections(Collection(SyncKey=0)))``; a page is named where it begins."""
-    mine, _, tag = element.name.partition(":")
-    name = tag if mine == page else element.name
-    if element.children:
-        return f"{name}({', '.join(_in_words(child, mine) for child in element)})"
-    if element.value is None:
-        return name
-    return f"{name}={element.value!r}"
 
 
 # -- reading -------------------------------------------------------------------------------------------------

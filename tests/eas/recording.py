@@ -113,7 +113,7 @@ class Scene:
         web = WebSettings(Schemes("$USER"), max_body=1_000_000)
         door = Door(manager, world.clock, CountingTokens(), web)
         self._manager = manager
-        self._app = device_app(Gateway(world.eas, door), ALIAS)
+        self.app = device_app(Gateway(world.eas, door), ALIAS)
         self.entries: list[Entry] = []
 
     def ask(self, request: Message) -> Message:
@@ -123,7 +123,7 @@ class Scene:
         headers = dict(request.headers)
         environ = create_environ(ALIAS, query, method=method, headers=headers, body=request.body)
         begun = StartResponseMock()
-        body = b"".join(closed_wsgi_iterable(self._app(environ, begun)))
+        body = b"".join(closed_wsgi_iterable(self.app(environ, begun)))
         told = sorted((name.title(), value) for name, value in begun.headers or ())
         shown = tuple(row for row in told if row[0] != "Content-Length")
         return Message((begun.status or "").partition(" ")[0], shown, body)
