@@ -10,6 +10,7 @@ BENCHMARKS = {
     "deployment": "a run with nothing to do, beside Ansible: 3, 10 and 50 hosts",
     "parked": "20,000 phones that wait: memory, processor, answers in time",
     "peers": "the same work on any ActiveSync server (python -m bench.peers --help)",
+    "push": "how soon a waiting phone hears of a change, and what OX is asked meanwhile",
     "requests": "what a request costs the worker: Sync, FolderSync, Ping, first Syncs",
     "rollout": "a new version under the load of 200 phones",
     "state": "one change in a folder of 65,535 items, and among 1,000 folders",
