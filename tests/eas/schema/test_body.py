@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from app.eas.options import MIME_LIMITS, Options, Preference, read
 from app.eas.schema import body, html
 from app.eas.schema.text import cut
-from app.eas.versions import Version
+from app.eas.versions import ADVERTISED, Version
 from app.usm.model import Body, BodyKind
 from app.wbxml import Element
-from tests.eas.phone import INBOX, Phone, plain, tree
+from tests.eas.calendars import CALENDAR, MEETING, calendar_phone
+from tests.eas.phone import CONTACTS, INBOX, Phone, World, plain, tree
 
 TEXT = Body(BodyKind.TEXT, "Hello\nworld", native=BodyKind.TEXT)
 HTML = Body(BodyKind.HTML, "<html><body><p>Hello <b>big</b> world</p></body></html>", native=BodyKind.HTML)
@@ -245,6 +246,7 @@ def test_a_preview_comes_with_html_from_14_0_on() -> None:
     assert "Preview" not in shown(HTML, wish, version=Version.V12_1)
 
 
+@pytest.mark.requirement("MS-ASAIRS", 1001036)
 def test_a_text_that_is_sent_needs_no_preview() -> None:
     assert "Preview" not in shown(TEXT, Preference(1, preview=100))
     assert shown(TEXT, Preference(1, size=0, preview=100))["Preview"] == "Hello world"
@@ -367,3 +369,69 @@ def test_a_body_through_the_front_door_has_its_order(version: Version, phone: Ph
         name for name, _ in plain(phone.sync(INBOX, ("Options", preference)).one("AirSyncBase:Body"))
     ]
     assert body_tags == ["Type", "EstimatedDataSize", "Truncated", "Data"]
+
+
+BEYOND = {
+    "order": (("TruncationSize", 10), ("Type", 1)),
+    "order of the last": (("Type", 1), ("AllOrNone", 1), ("TruncationSize", 10)),
+    "AllOrNone of text": (("Type", 1), ("TruncationSize", 10), ("AllOrNone", "maybe")),
+    "AllOrNone twice": (("Type", 1), ("TruncationSize", 10), ("AllOrNone", 1), ("AllOrNone", 1)),
+}
+
+
+@pytest.mark.requirement("MS-ASAIRS", 348, 350, 351)
+@pytest.mark.parametrize("version", [version for version in ADVERTISED if version >= Version.V12_0])
+@pytest.mark.parametrize("wrong", BEYOND)
+def test_a_preference_that_is_made_wrong_is_status_4(wrong: str, version: Version) -> None:
+    phone = World().phone(version).start(INBOX)
+    reply = phone.sync(INBOX, ("Options", ("AirSyncBase:BodyPreference", *BEYOND[wrong])))
+    assert reply.status == "4"
+
+
+@pytest.mark.requirement("MS-ASAIRS", 406, 11500)
+def test_that_a_body_is_cut_or_not_changes_no_answer(version: Version) -> None:
+    phone = World().phone(version).start(CONTACTS)
+    item = phone.world.source.put(CONTACTS, {"last_name": "A"})
+    phone.sync(CONTACTS)
+    answers = []
+    for truncated in (None, 0, 1):
+        more = () if truncated is None else (("Truncated", truncated),)
+        body = ("AirSyncBase:Body", ("Type", 1), *more, ("Data", "words"))
+        data = ("ApplicationData", ("Contacts:LastName", "A"), body)
+        change = ("Change", ("ServerId", f"{phone.number(CONTACTS)}:{item}"), data)
+        root = phone.commands(CONTACTS, change).one("AirSync:Collection")
+        answers.append([plain(child) for child in root if child.name != "AirSync:SyncKey"])
+    assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.requirement("MS-ASAIRS", 1400, 1401, 14000918, 14010918)
+@pytest.mark.parametrize("version", [Version.V16_0, Version.V16_1])
+@pytest.mark.parametrize("kinds", [(), (1,), (2,), (3,), (4,), (1, 2, 3, 4)])
+def test_what_is_said_of_an_appointment_is_text_or_html(kinds: tuple[int, ...], version: Version) -> None:
+    phone = calendar_phone(version)
+    item = phone.world.source.put(CALENDAR, {**MEETING, "organized": True})
+    wishes = [("AirSyncBase:BodyPreference", ("Type", kind)) for kind in kinds]
+    body = phone.sync(CALENDAR, ("Options", *wishes)).one("AirSyncBase:Body")
+    assert body.text_of("AirSyncBase:Type") == ("2" if 2 in kinds and 1 not in kinds else "1")
+    mime = ("ApplicationData", ("AirSyncBase:Body", ("Type", 4), ("Data", b"Subject: x")))
+    change = ("Change", ("ServerId", f"{phone.number(CALENDAR)}:{item}"), mime)
+    assert phone.commands(CALENDAR, change).one("AirSync:Change").text_of("AirSync:Status") == "6"
+
+
+@pytest.mark.requirement("MS-ASAIRS", 1264, 1268, 1266, 1270)
+@pytest.mark.parametrize("version", ADVERTISED)
+def test_previews_in_every_version(version: Version) -> None:
+    phone = World().phone(version).start(INBOX)
+    phone.world.source.put(INBOX, {"subject": "x", "body": HTML})
+    wishes = [
+        (f"AirSyncBase:{name}", ("Type", 2), ("TruncationSize", 5), ("Preview", 8))
+        for name in ("BodyPreference", "BodyPartPreference")
+    ]
+    reply = phone.sync(INBOX, ("Options", *wishes))
+    shown = [
+        name
+        for name in ("Body", "BodyPart")
+        for part in reply.all(f"AirSyncBase:{name}")
+        if part.find("AirSyncBase:Preview")
+    ]
+    assert shown == ["Body"] * (version >= Version.V14_0) + ["BodyPart"] * (version >= Version.V14_1)

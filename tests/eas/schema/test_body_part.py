@@ -32,13 +32,13 @@ def part(body: Body, *more: object) -> dict[str, object]:
     return dict(plain(reply.one("AirSyncBase:BodyPart")))  # type: ignore[call-overload]
 
 
-@pytest.mark.requirement("MS-ASCON", 38, 39, 40, 235, 236, 243, 245, 246, 247, 248, 504, 505)
+@pytest.mark.requirement("MS-ASCON", 38, 39, 40, 234, 235, 236, 243, 245, 246, 247, 248, 504, 505)
 @pytest.mark.requirement("MS-ASAIRS", 120, 124, 126, 127, 128, 129, 186, 294)
 def test_a_part_comes_beside_the_body() -> None:
     assert part(HTML) == {"Status": "1", "Type": "2", "EstimatedDataSize": str(len(OWN)), "Data": OWN}
 
 
-@pytest.mark.requirement("MS-ASAIRS", 1061, 1062)
+@pytest.mark.requirement("MS-ASAIRS", 1061, 1062, 1134, 1135, 1158, 1159, 1309, 1310, 1313, 1314, 1396, 1397)
 @pytest.mark.parametrize("version", ADVERTISED)
 def test_there_are_parts_from_14_1_on(version: Version) -> None:
     reply = told(version, HTML, wish())
@@ -50,6 +50,7 @@ def test_without_a_wish_there_is_none() -> None:
     assert not told(Version.V16_1, HTML, ("FilterType", 0)).all("AirSyncBase:BodyPart")
 
 
+@pytest.mark.requirement("MS-ASCON", 239, 240)
 @pytest.mark.requirement("MS-ASAIRS", 254, 270)
 @pytest.mark.requirement("MS-ASAIRS", 188, 253, 255, 256, 282, 392)
 def test_a_part_is_cut_and_previewed_as_a_body_is() -> None:

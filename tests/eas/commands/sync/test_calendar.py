@@ -125,6 +125,7 @@ def test_an_occurrence_and_its_series_are_changed_in_one_request(
     assert updates == [("update", MONDAY, {"subject": "Once"}), ("update", None, {"subject": "All"})]
 
 
+@pytest.mark.requirement("MS-ASAIRS", 1178)
 @pytest.mark.parametrize(
     ("verb", "instance", "data"),
     [
