@@ -13,6 +13,7 @@ BENCHMARKS = {
     "push": "how soon a waiting phone hears of a change, and what OX is asked meanwhile",
     "requests": "what a request costs the worker: Sync, FolderSync, Ping, first Syncs",
     "rollout": "a new version under the load of 200 phones",
+    "scale": "one, two and four nodes on one MariaDB and one Redis",
     "state": "one change in a folder of 65,535 items, and among 1,000 folders",
     "wbxml": "WBXML read and written: MB a second",
 }
