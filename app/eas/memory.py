@@ -16,6 +16,7 @@ eas.recovery           the password by which the owner opens a locked device (MS
 eas.collection.<n>     JSON: sticky options and supported properties of folder number n
 eas.sync               JSON: the cached Sync request
 eas.replies            JSON: what organizers were told lately, by meeting: answer, when (see ``replies``)
+eas.conversations      JSON: which conversations are always in which folder (see ``conversations``)
 eas.ping.interval      seconds of the last Ping
 eas.ping.folders       JSON: folder numbers of the last Ping
 eas.ping.told          JSON: what Pings told lately, by folder number: sync key, how often, when (see ``ping_guard``)
@@ -46,6 +47,7 @@ RECOVERY: Final = "eas.recovery"
 COLLECTION: Final = "eas.collection."
 SYNC: Final = "eas.sync"
 REPLIES: Final = "eas.replies"
+CONVERSATIONS: Final = "eas.conversations"
 PING_INTERVAL: Final = "eas.ping.interval"
 PING_FOLDERS: Final = "eas.ping.folders"
 PING_TOLD: Final = "eas.ping.told"

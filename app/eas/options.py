@@ -39,11 +39,18 @@ INCOMPLETE: Final = 8
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 """No moment is later."""
 
+FILTERS: Final[Mapping[ContentType, frozenset[int]]] = {
+    ContentType.MAIL: frozenset(range(6)),
+    ContentType.CALENDAR: frozenset((0, 4, 5, 6, 7)),
+    ContentType.TASKS: frozenset((0, INCOMPLETE)),
+}
+"""Content type → the filters that it has (MS-ASCMD 2.2.3.68); of the others none counts, and any may be sent."""
+
 DATED: Final[Mapping[ContentType, frozenset[int]]] = {
     ContentType.MAIL: frozenset(DAYS),
     ContentType.CALENDAR: frozenset((4, 5, 6, 7)),
 }
-"""Content types that are filtered by their date, and the filters that they have (MS-ASCMD 2.2.3.68.2)."""
+"""Content types that are filtered by their date, and the filters that count: of mail also those once taken."""
 
 MIME_LIMITS: Final[Mapping[int, int | None]] = {
     0: 0,
@@ -113,6 +120,10 @@ class Options:
     def rule(self) -> ConflictRule:
         """Who wins a conflict."""
         return ConflictRule.SERVER_WINS if self.conflict else ConflictRule.CLIENT_WINS
+
+    def fits(self, content: ContentType) -> bool:
+        """Whether the filter is one that these items have; those that have none do not mind."""
+        return content not in FILTERS or self.filter in FILTERS[content]
 
     def since(self, content: ContentType, now: datetime) -> datetime | None:
         """The oldest wanted moment, at the start of its day (UTC) so that items leave once a day and not by the

@@ -59,6 +59,46 @@ def _name(folder: int, item_id: str) -> str:
     return f"{folder}:{item_id}"
 
 
+def relocate(
+    source: DataSource, refs: Mapping[int, FolderRef], moves: Sequence[Move]
+) -> tuple[list[MoveResult], set[str]]:
+    """Move items of which no state is to know. What became of each, and the source's ids of the folders that items left
+    or came to."""
+    results, touched = [], set()
+    for move in moves:
+        outcome, written = _mistake(refs, move), None
+        if outcome is None:
+            outcome, written = _moved(source, refs[move.folder], refs[move.target], move.item_id)
+        if written is not None:
+            touched |= {refs[move.folder].id, refs[move.target].id}
+        results.append(MoveResult(move, outcome, "" if written is None else written.id))
+    return results, touched
+
+
+def _mistake(refs: Mapping[int, FolderRef], move: Move) -> MoveOutcome | None:
+    if move.folder not in refs:
+        return MoveOutcome.GONE
+    if move.target not in refs:
+        return MoveOutcome.TARGET_GONE
+    return MoveOutcome.SAME_FOLDER if move.folder == move.target else None
+
+
+def _moved(
+    source: DataSource, folder: FolderRef, target: FolderRef, item_id: str
+) -> tuple[MoveOutcome, Written | None]:
+    """Move one item at the source. Raises ``SourceUnavailable``."""
+    try:
+        return MoveOutcome.DONE, source.move(folder, item_id, target)
+    except ItemGone:
+        return MoveOutcome.GONE, None
+    except FolderGone:
+        gone = target.id not in source.probe([target])
+        return MoveOutcome.TARGET_GONE if gone else MoveOutcome.GONE, None
+    except ItemError as error:
+        _log.warning("item %s of folder %s: %s", item_id, folder.id, error)
+        return MoveOutcome.FAILED if isinstance(error, ItemFailed) else MoveOutcome.REFUSED, None
+
+
 class Mover:
     """The work on one request that moves items; made anew for each, under the lock of its deeds."""
 
@@ -85,7 +125,7 @@ class Mover:
         """Do it all. Raises ``SourceUnavailable``, ``StoreUnavailable``; what was moved until then is noted."""
         groups: dict[tuple[int, int], list[_Task]] = {}
         for move in dict.fromkeys(moves):
-            outcome = self._mistake(move)
+            outcome = _mistake(self._refs, move)
             if outcome is not None:
                 self._answer(move, outcome)
             elif (task := self._where(move)) is not None:
@@ -96,13 +136,6 @@ class Mover:
 
     def _answer(self, move: Move, outcome: MoveOutcome, item_id: str = "") -> None:
         self._results[move] = MoveResult(move, outcome, item_id)
-
-    def _mistake(self, move: Move) -> MoveOutcome | None:
-        if move.folder not in self._refs:
-            return MoveOutcome.GONE
-        if move.target not in self._refs:
-            return MoveOutcome.TARGET_GONE
-        return MoveOutcome.SAME_FOLDER if move.folder == move.target else None
 
     # -- what was done before ----------------------------------------------------------------------------------
 
@@ -226,14 +259,15 @@ class Mover:
         moved: dict[str, Written] = {}
         for task in tasks:
             try:
-                outcome = self._move(folder, target, task.item_id, moved)
+                outcome, written = _moved(self._source, folder, target, task.item_id)
             except UsmError as error:
                 if isinstance(error, SourceUnavailable) and error.in_doubt:
                     del begun[task.item_id]
                 self._follow(folder, target, tasks, moved, begun)
                 raise
-            if (written := moved.get(task.item_id)) is not None and outdated(written, task.item_id):
-                moved[task.item_id] = replace(written, altered=True)
+            if written is not None:
+                altered = written.altered or outdated(written, task.item_id)
+                moved[task.item_id] = replace(written, altered=altered)
             self._answer(task.move, outcome, "" if written is None else written.id)
         self._follow(folder, target, tasks, moved, begun)
 
@@ -258,20 +292,6 @@ class Mover:
         except FolderGone:
             traces = {}
         return [traces.get(task.item_id, "") for task in tasks]
-
-    def _move(
-        self, folder: FolderRef, target: FolderRef, item_id: str, moved: dict[str, Written]
-    ) -> MoveOutcome:
-        try:
-            moved[item_id] = self._source.move(folder, item_id, target)
-        except ItemGone:
-            return MoveOutcome.GONE
-        except FolderGone:
-            return MoveOutcome.GONE if target.id in self._source.probe([target]) else MoveOutcome.TARGET_GONE
-        except ItemError as error:
-            _log.warning("item %s of folder %s of %s: %s", item_id, folder.id, self._session, error)
-            return MoveOutcome.FAILED if isinstance(error, ItemFailed) else MoveOutcome.REFUSED
-        return MoveOutcome.DONE
 
     def _follow(
         self,

@@ -45,7 +45,7 @@ from app.usm.model import (
     UsmSettings,
     WatchResult,
 )
-from app.usm.moving import Mover
+from app.usm.moving import Mover, relocate
 from app.usm.pieces import Stored
 from app.usm.ports import Clock, DataSource, Heads, StateStore, Steps, Tokens, Waiter
 from app.usm.queries import BusyTime, Document, Hits, Person, Resolved, Search
@@ -350,6 +350,15 @@ class Session:
             finally:
                 if mover.touched:
                     self._announce(mover.touched)
+
+    def relocate(self, moves: Sequence[Move]) -> Sequence[MoveResult]:
+        """Move items without the device's having them where they come: both folders tell it, as if somebody else had
+        moved them. A move that is repeated finds its item gone. Raises ``SourceUnavailable``."""
+        refs = self._known()
+        results, touched = relocate(self._source, refs, moves)
+        if touched:
+            self._waiter.announce(self.id.context_id, self.id.user_id, sorted(touched))
+        return results
 
     def reply(
         self,

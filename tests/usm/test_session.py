@@ -6,7 +6,16 @@ import pytest
 
 from app.usm.errors import AccessDenied, NotEnabled
 from app.usm.manager import Manager
-from app.usm.model import ContentType, Cost, Credentials, Device, ExchangeRequest, SessionId
+from app.usm.model import (
+    ContentType,
+    Cost,
+    Credentials,
+    Device,
+    ExchangeRequest,
+    Move,
+    MoveOutcome,
+    SessionId,
+)
 from tests.fakes.source import ANTON
 from tests.usm.conftest import INBOX, World
 
@@ -51,6 +60,30 @@ def test_a_folder_that_the_device_empties_is_empty_at_once(world: World) -> None
     key = session.exchange(ExchangeRequest(number, session.exchange(ExchangeRequest(number, "0")).key)).key
     session.empty(number, subfolders=False)
     assert len(session.exchange(ExchangeRequest(number, key)).changes) == 30
+
+
+def test_an_item_that_is_relocated_is_told_by_both_folders(world: World) -> None:
+    session = world.session()
+    inbox, trips = world.number(INBOX), world.number("default0/INBOX/Trips")
+    item = world.source.put(INBOX, {"subject": "x"})
+    keys = {number: world.session().exchange(ExchangeRequest(number, "0")).key for number in (inbox, trips)}
+    keys[inbox] = world.session().exchange(ExchangeRequest(inbox, keys[inbox])).key
+    wanted = [
+        Move(item, 99, trips),
+        Move(item, inbox, 99),
+        Move(item, inbox, inbox),
+        Move(item, inbox, trips),
+    ]
+    outcomes = [result.outcome for result in session.relocate([*wanted, wanted[-1]])]
+    assert outcomes == [
+        MoveOutcome.GONE,
+        MoveOutcome.TARGET_GONE,
+        MoveOutcome.SAME_FOLDER,
+        MoveOutcome.DONE,
+        MoveOutcome.GONE,
+    ]
+    for number in (inbox, trips):
+        assert len(world.session().exchange(ExchangeRequest(number, keys[number])).changes) == 1
 
 
 def test_a_folder_can_begin_before_the_hierarchy_does(world: World) -> None:

@@ -7,7 +7,7 @@ is none here: it has Status 2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,12 +27,6 @@ from app.wbxml.element import Element
 
 NAME: Final = "GetItemEstimate"
 MAX_COLLECTIONS: Final = 1000
-FILTERS: Final[Mapping[ContentType, frozenset[int]]] = {
-    ContentType.MAIL: frozenset(range(6)),
-    ContentType.CALENDAR: frozenset((0, 4, 5, 6, 7)),
-    ContentType.TASKS: frozenset((0, 8)),
-}
-"""Content type → the filters that this command takes (MS-ASCMD 2.2.3.68.1); of the others none counts."""
 START: Final = "0"
 
 
@@ -120,9 +114,10 @@ def _options(kept: Collection | None, folder: FolderRef, wanted: Wanted) -> Opti
         )
     if wanted.filter is None:
         return kept.options if kept is not None else Options()
-    if wanted.filter not in FILTERS.get(folder.content, frozenset(range(9))):
+    options = Options(filter=wanted.filter)
+    if not options.fits(folder.content):
         raise StatusError(Common.SERVER_ERROR, f"FilterType {wanted.filter} on folder {folder.number}")
-    return Options(filter=wanted.filter)
+    return options
 
 
 def write(estimates: list[Estimate], version: Version) -> Element:

@@ -8,13 +8,13 @@
 * A Schema names the properties that are wanted of an item, and there come no others. An empty one asks for nothing in
   particular, which is all.
 * What the cache of recipients would hold has no operations: its name is that of no item here (Status 6).
-* What comes to a moved conversation later stays where it comes, also with MoveAlways: OX has no rule for that.
+* What comes to a moved conversation later follows it when the device synchronises (:mod:`app.eas.conversations`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app.eas import conversations, options, streams
@@ -31,6 +31,7 @@ from app.eas.schema.classes import View, application_data
 from app.eas.schema.document import parse as parse_link
 from app.eas.schema.table import moment_text
 from app.eas.status import Common, OperationStatus
+from app.eas.versions import Version
 from app.usm.content import Address
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
 from app.usm.model import BodyKind, Download, FolderRef
@@ -231,7 +232,7 @@ def _is_number(text: str) -> bool:
 
 def _item(call: Call, element: Element, wishes: Element | None, parts: _Parts) -> list[Element | None]:
     folder, item = _named(call, element)
-    chosen = _options(wishes)
+    chosen = _options(wishes, call.version)
     bodies = chosen.bodies
     if chosen.mime_support == 2 and chosen.preference(MIME) is not None:
         bodies = (BodyKind.MIME, *(kind for kind in bodies if kind is not BodyKind.MIME))
@@ -268,11 +269,11 @@ def _named(call: Call, element: Element) -> tuple[FolderRef, str]:
     return folder, item
 
 
-def _options(wishes: Element | None) -> Options:
-    chosen = None if wishes is None else options.read([wishes])
-    if chosen is None or not chosen.preferences:
+def _options(wishes: Element | None, version: Version) -> Options:
+    chosen = None if wishes is None else options.read([wishes], version)
+    if chosen is None:
         return Options(preferences=_AS_IT_IS)
-    return chosen
+    return chosen if chosen.preferences else replace(chosen, preferences=_AS_IT_IS)
 
 
 def _chosen(properties: Iterable[Element], wishes: Element | None) -> list[Element]:
@@ -313,7 +314,7 @@ def _move(call: Call, element: Element, parts: _Parts) -> list[Element | None]:
         raise _Failed(OperationStatus.MOVE_ALWAYS_MISSING, "a conversation moves with MoveAlways only")
     value = conversation.value
     name = value if isinstance(value, bytes) else conversation.text.encode()
-    status = conversations.move(call.session, name, target)
+    status = conversations.move(call, name, target)
     if status is not OperationStatus.SUCCESS:
         raise _Failed(status, f"conversation {name.hex()[:32]} to folder {target}")
     return []

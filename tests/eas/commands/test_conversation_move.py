@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
 
+from app.eas import conversations, memory
+from app.eas.memory import Memory
 from app.eas.schema.email import conversation_id
 from app.eas.versions import Version
-from app.usm.errors import ItemGone
+from app.usm.errors import ItemGone, SourceUnavailable
 from app.usm.model import ContentType, Folder, FolderRole
 from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, World, known, tree
 
@@ -37,7 +42,7 @@ def status(reply: Reply) -> str:
 @pytest.mark.requirement("MS-ASCMD", 201, 7244)
 @pytest.mark.requirement("MS-ASCON", 142, 214, 216, 327)
 @pytest.mark.requirement("MS-ASCMD", 3465)
-def test_a_conversation_moves_as_a_whole_and_no_folder_tells_of_it(ready: Phone) -> None:
+def test_a_conversation_moves_as_a_whole_and_both_folders_tell_of_it(ready: Phone) -> None:
     source = ready.world.source
     for folder in (INBOX, INBOX, SENT):
         source.put(folder, {"subject": "Talk", "conversation": TALK})
@@ -47,8 +52,131 @@ def test_a_conversation_moves_as_a_whole_and_no_folder_tells_of_it(ready: Phone)
     assert [each.fields["subject"] for each in source.items[INBOX].values()] == ["Other"]
     assert len(source.items[TRIPS]) == 2
     assert len(source.items[SENT]) == 1
-    assert known(ready.sync(INBOX)) == known(ready.sync(TRIPS)) == []
-    assert status(move(ready, TRIPS, ALWAYS)) == "6"
+    assert known(ready.sync(INBOX)) == ["Delete", "Delete"]
+    assert known(ready.sync(TRIPS)) == ["Add", "Add"]
+    assert len(source.items[SENT]) == 1
+    assert status(move(ready, TRIPS, ALWAYS)) == "1"  # as after an answer that was lost
+    assert status(move(ready, TRIPS, ALWAYS, name="<nobody@example.com>")) == "6"
+
+
+def talk(phone: Phone, folder: str, subject: str, days: float = 0, name: str = TALK) -> None:
+    """A message of the conversation that comes now, or came so many days ago."""
+    fields = {"subject": subject, "conversation": name}
+    moment = phone.world.clock.now() - timedelta(days=days)
+    phone.world.source.put(folder, {**fields, "received": moment}, received=moment)
+
+
+def subjects(phone: Phone, folder: str) -> list[str]:
+    return sorted(each.fields["subject"] for each in phone.world.source.items[folder].values())
+
+
+@pytest.mark.requirement("MS-ASCON", 130, 172, 213, 215)
+def test_what_comes_later_follows_before_the_device_hears_of_it(ready: Phone) -> None:
+    talk(ready, INBOX, "first")
+    assert status(move(ready, TRIPS, ALWAYS)) == "1"
+    ready.world.clock.advance(90000)
+    for folder, name in ((INBOX, TALK), (SENT, TALK), (INBOX, "<other@example.com>")):
+        talk(ready, folder, f"later in {folder}", name=name)
+    reply = ready.sync(INBOX)
+    assert known(reply) == ["Add"]
+    assert subjects(ready, TRIPS) == ["first", f"later in {INBOX}"]
+    assert subjects(ready, SENT) == [f"later in {SENT}"]
+    assert known(ready.sync(TRIPS)) == ["Add", "Add"]
+    assert known(ready.sync(SENT)) == ["Add"]
+    assert known(ready.sync(INBOX)) == []
+
+
+def test_a_folder_that_is_seldom_synchronised_misses_nothing(ready: Phone) -> None:
+    talk(ready, INBOX, "first")
+    move(ready, SENT, ALWAYS)
+    move(ready, INBOX, ALWAYS, name="<other@example.com>")
+    for day in range(1, 5):
+        ready.world.clock.advance(86400)
+        talk(ready, TRIPS, f"day {day}")
+        ready.sync(INBOX)
+    ready.world.clock.advance(30 * 86400)
+    talk(ready, TRIPS, "long before", days=60)
+    assert known(ready.sync(TRIPS)) == ["Add"]
+    assert subjects(ready, SENT) == ["day 1", "day 2", "day 3", "day 4", "first"]
+
+
+def test_a_conversation_that_is_moved_elsewhere_belongs_there(ready: Phone) -> None:
+    talk(ready, INBOX, "first")
+    move(ready, TRIPS, ALWAYS)
+    assert status(move(ready, INBOX, ALWAYS)) == "1"
+    talk(ready, TRIPS, "later")
+    ready.sync(TRIPS)
+    assert subjects(ready, INBOX) == ["first", "later"]
+    assert subjects(ready, TRIPS) == []
+
+
+def test_where_nothing_belongs_anywhere_nothing_is_searched(ready: Phone) -> None:
+    searches: list[str] = []
+    ready.world.source.before = searches.append
+    ready.sync(INBOX)
+    assert "search" not in searches
+    talk(ready, INBOX, "first")
+    move(ready, TRIPS, ALWAYS)
+    searches.clear()
+    ready.sync(CONTACTS)
+    ready.sync(SENT)
+    assert "search" not in searches
+    ready.sync(INBOX)
+    assert "search" in searches
+
+
+def test_a_source_that_cannot_search_now_is_asked_the_next_time(ready: Phone) -> None:
+    source = ready.world.source
+    talk(ready, INBOX, "first")
+    move(ready, TRIPS, ALWAYS)
+    ready.world.clock.advance(90000)
+    talk(ready, INBOX, "later")
+
+    def fail(name: str) -> None:
+        if name == "search":
+            raise SourceUnavailable("not now")
+
+    source.before = fail
+    assert known(ready.sync(INBOX)) == ["Add"]
+    source.before = lambda name: None
+    source.in_time = False
+    kept = Memory(ready.session()).get(memory.CONVERSATIONS)
+    assert known(ready.sync(INBOX)) == ["Delete"]
+    assert Memory(ready.session()).get(memory.CONVERSATIONS) == kept
+    source.in_time = True
+    ready.sync(INBOX)
+    assert Memory(ready.session()).get(memory.CONVERSATIONS) != kept
+    assert subjects(ready, TRIPS) == ["first", "later"]
+
+
+def test_a_conversation_whose_folder_is_gone_stays_where_it_comes(ready: Phone) -> None:
+    source = ready.world.source
+    talk(ready, INBOX, "first")
+    move(ready, TRIPS, ALWAYS)
+    source.tree = [folder for folder in source.tree if folder.id != TRIPS]
+    del source.items[TRIPS]
+    source.in_time = False
+    talk(ready, INBOX, "later")
+    assert known(ready.sync(INBOX)) == ["Add"]
+    assert json.loads(Memory(ready.session()).get(memory.CONVERSATIONS))["targets"] == {}
+
+
+def test_only_the_newest_are_remembered(ready: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "KEPT", 2)
+    names = [f"<{number}@example.com>" for number in range(3)]
+    for name in names:
+        talk(ready, INBOX, name, name=name)
+        move(ready, TRIPS, ALWAYS, name=name)
+    kept = json.loads(Memory(ready.session()).get(memory.CONVERSATIONS))
+    assert list(kept["targets"]) == [conversation_id(name).hex() for name in names[1:]]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"targets": 1}', '{"targets": {"a": "x"}}', "x", "null"])
+def test_what_cannot_be_read_is_nothing(text: str, ready: Phone) -> None:
+    Memory(ready.session()).write({memory.CONVERSATIONS: text})
+    talk(ready, INBOX, "first")
+    assert known(ready.sync(INBOX)) == ["Add"]
+    assert status(move(ready, TRIPS, ALWAYS)) == "1"
 
 
 @pytest.mark.requirement("MS-ASCMD", 3475, 4171, 4940)

@@ -153,6 +153,16 @@ def test_an_item_comes_in_full(ready: Phone) -> None:
     assert reply.all("AirSyncBase:Data") == []
 
 
+def test_who_wants_the_authors_own_part_gets_that_and_the_body_as_it_is(world: World) -> None:
+    phone = world.phone(Version.V14_1).start(INBOX)
+    item = put(phone, body=Body(BodyKind.HTML, "<p>new</p><blockquote>old</blockquote>"))
+    wishes = (("AirSyncBase:BodyPartPreference", ("Type", "2")),)
+    fetched = fetch(("AirSync:CollectionId", phone.number(INBOX)), ("AirSync:ServerId", item), options=wishes)
+    reply = phone.send("ItemOperations", operations(fetched))
+    assert "new" in (reply.one("AirSyncBase:BodyPart").text_of("AirSyncBase:Data") or "")
+    assert "old" in (reply.one("AirSyncBase:Body").text_of("AirSyncBase:Data") or "")
+
+
 @pytest.mark.requirement("MS-ASCMD", 3360, 3364, 3366, 3367, 3368)
 def test_a_message_as_it_came(ready: Phone) -> None:
     raw = b"Subject: x\r\n\r\n\x00\xff"

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.eas import memory
+from app.eas.memory import Memory
 from app.eas.schema.table import parse_moment
 from app.eas.versions import Version
 from app.usm.errors import ItemRefused
@@ -258,6 +260,11 @@ def test_a_recovery_password_is_kept_where_the_policy_allows_it(world: World, ve
     assert set_password(ready, ("Set", ("Password", "x" * 256))) == [("Status", "5")]
     assert set_password(ready, ("Set", ("Password",))) == [("Status", "1")]
     assert "eas.recovery" not in world.store.fields(ready.session().id)
+
+
+def test_a_device_that_only_tries_out_an_account_leaves_no_password(ready: Phone) -> None:
+    Memory(ready.session(), lasting=False).keep_secret(memory.RECOVERY, "1234")
+    assert memory.RECOVERY not in ready.world.store.fields(ready.session().id)
 
 
 @pytest.mark.requirement("MS-ASCMD", 4402, 4398, 4395, 5581)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from app.eas import conversations
 from app.eas.call import Call
 from app.eas.commands.sync import apply, prepare
 from app.eas.commands.sync.apply import Slot
@@ -83,6 +84,7 @@ def _is_changed(call: Call, jobs: list[Job], seconds: float) -> Steps[bool]:
 
 
 def _work_off(call: Call, request: Request, jobs: list[Job]) -> list[Reply]:
+    conversations.follow(call, [job.folder for job in jobs if job.wants_changes])
     left = prepare.window(request.window, prepare.DEFAULT_TOTAL, call)
     replies: list[Reply] = []
     fault: SourceUnavailable | StoreUnavailable | None = None

@@ -15,7 +15,6 @@ from app.eas.collection import Collection
 from app.eas.commands.sync.request import Request, Wanted
 from app.eas.errors import Malformed, StatusError
 from app.eas.folders import CLASSES, RECIPIENT_CACHE, exists_in, folder_number
-from app.eas.options import INCOMPLETE
 from app.eas.schema.classes import View
 from app.eas.status import SyncStatus
 from app.usm.content import Address
@@ -121,8 +120,10 @@ def _check_class(wanted: Wanted, folder: FolderRef) -> None:
         return
     if chosen.item_class not in ("", CLASSES[folder.content]):
         raise Malformed(f"Options for class {chosen.item_class[:40]!r} of folder {folder.number}")
-    if chosen.filter == INCOMPLETE and folder.content is ContentType.MAIL:
-        raise Malformed(f"FilterType 8 on folder {folder.number}, which holds mail")
+    if not chosen.fits(folder.content):
+        raise Malformed(
+            f"FilterType {chosen.filter} on folder {folder.number}, which holds {folder.content.value}"
+        )
 
 
 def _job(call: Call, wanted: Wanted, folder: FolderRef) -> Job:

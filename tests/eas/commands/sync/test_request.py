@@ -6,6 +6,7 @@ import pytest
 
 from app.eas.versions import Version
 from app.usm.model import ContentType, Folder, FolderRole
+from tests.eas.calendars import CALENDAR, calendar_world
 from tests.eas.phone import CONTACTS, INBOX, Phone, known, plain, tree
 
 ADD = ("Add", ("ClientId", "c1"), ("ApplicationData", ("Contacts:LastName", "A")))
@@ -173,6 +174,24 @@ def test_conversations_are_for_mail(ready: Phone) -> None:
 def test_the_filter_of_tasks_is_not_for_mail(ready: Phone) -> None:
     assert ready.sync(INBOX, options(("FilterType", 8))).status == "4"
     assert ready.sync(CONTACTS, options(("FilterType", 8))).root is None
+
+
+TASKS = "40"
+FITTING = {INBOX: range(6), CALENDAR: (0, 4, 5, 6, 7), TASKS: (0, 8), CONTACTS: range(9)}
+
+
+@pytest.mark.requirement("MS-ASCMD", 3041, 3042, 3043, 3045, 3046, 3047, 3069, 3080)
+@pytest.mark.requirement("MS-ASCMD", 3054, 3055, 3056, 3057, 3058, 3059, 3060)
+@pytest.mark.parametrize("folder", FITTING)
+def test_a_filter_that_a_class_has_not_is_a_protocol_error(folder: str) -> None:
+    world = calendar_world()
+    world.source.tree.append(Folder(TASKS, None, "Tasks", ContentType.TASKS, FolderRole.DEFAULT))
+    world.source.items[TASKS] = {}
+    phone = world.phone(Version.V14_1).start(folder)
+    for number in range(9):
+        reply = phone.sync(folder, options(("FilterType", number)))
+        status = "1" if reply.root is None else reply.status or reply.text("AirSync:Status")
+        assert status == ("1" if number in FITTING[folder] else "4"), number
 
 
 def test_a_class_is_taken_at_any_place_before_the_options(ready: Phone) -> None:
