@@ -11,7 +11,7 @@ import pytest
 from app.eas.clients import CLIENTS, Quirk, quirks
 from app.eas.versions import ADVERTISED, Version
 from app.usm.content import Address, Pattern, Recurrence
-from app.usm.model import Body, BodyKind, ContentType, Folder
+from app.usm.model import Body, BodyKind, ContentType, Folder, FolderRole
 from tests.eas.calendars import CALENDAR, MEETING, calendar_phone
 from tests.eas.phone import CONTACTS, INBOX, Phone, World, known, plain, tree
 
@@ -50,6 +50,36 @@ def test_an_iphone_gets_no_empty_list_of_collections(ready: Phone) -> None:
     reply = ready.sync(INBOX)
     assert not reply.all("AirSync:Collections") or reply.all("AirSync:Collection")
     assert ready.sync(INBOX, after=(("WindowSize", 10),)).root is None
+
+
+DEFAULTS = {"7": "Mine tasks", "8": "Mine calendar", "9": "Contacts", "10": "Mine notes"}
+OTHERS = {"15": "tasks", "13": "calendar", "14": "contacts", "17": "notes"}
+
+
+def test_a_device_that_shows_one_folder_of_each_class_finds_the_users_own(
+    world: World, version: Version
+) -> None:
+    for content in (ContentType.TASKS, ContentType.CALENDAR, ContentType.CONTACTS, ContentType.NOTES):
+        for name in ("Before", "Mine", "Behind"):
+            role = FolderRole.DEFAULT if name == "Mine" else None
+            if role is None or content is not ContentType.CONTACTS:
+                folder = Folder(f"{name}{content.value}", None, f"{name} {content.value}", content, role)
+                world.source.tree.append(folder)
+                world.source.items[folder.id] = {}
+    told = [
+        (each.text_of("FolderHierarchy:Type"), each.text_of("FolderHierarchy:DisplayName"))
+        for each in world.phone(version).provision().folder_sync().all("FolderHierarchy:Add")
+    ]
+    has_notes = version >= Version.V14_0
+    assert sorted(row for row in told if row[0] in DEFAULTS) == sorted(
+        row for row in DEFAULTS.items() if has_notes or row[0] != "10"
+    )
+    assert sorted(row for row in told if row[0] in OTHERS) == sorted(
+        (kind, f"{name} {content}")
+        for kind, content in OTHERS.items()
+        for name in ("Before", "Behind")
+        if has_notes or content != "notes"
+    )
 
 
 def test_a_range_is_told_only_where_it_was_asked_for(ready: Phone) -> None:
