@@ -182,7 +182,7 @@ def _mailbox(address: Address) -> bytes:
 # -- answers -------------------------------------------------------------------------------------------------
 
 
-def answered(mime: bytes, to: Original) -> Text:
+def answered(mime: Text, to: Original) -> Text:
     """What the device wrote, above the original that it answers."""
     light, held = lighten(mime)
     message = original.parsed(light)
@@ -193,7 +193,7 @@ def answered(mime: bytes, to: Original) -> Text:
     return restore(_bytes(message), {**held, **to.held})
 
 
-def forwarded(mime: bytes, what: Original) -> Text:
+def forwarded(mime: Text, what: Original) -> Text:
     """What the device wrote, above the original that it forwards, with all that hung on that."""
     light, held = lighten(mime)
     message = original.parsed(light)

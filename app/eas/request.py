@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -63,7 +64,7 @@ _GUID: Final = re.compile(
 @dataclass(frozen=True, slots=True)
 class Command:
     """One request. ``policy_key`` is ``""`` where none was sent, or 0 (``key_sent`` tells them apart); ``parameters``
-    holds the rest of the query by the names of MS-ASHTTP; ``content`` is the body as it came."""
+    holds the rest of the query by the names of MS-ASHTTP; ``content`` is the body as it came, a large one in a file."""
 
     name: str
     version: Version
@@ -75,7 +76,7 @@ class Command:
     content_type: str = ""
     accept_multipart: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = field(default=b"", repr=False)
+    content: bytes | mmap = field(default=b"", repr=False)
 
     @property
     def transient(self) -> bool:
@@ -97,7 +98,7 @@ class _Query:
     parameters: dict[str, str] = field(default_factory=dict)
 
 
-def parse(method: str, query: str, headers: Mapping[str, str], body: bytes) -> Command:
+def parse(method: str, query: str, headers: Mapping[str, str], body: bytes | mmap) -> Command:
     """The command of a request. ``query``: what follows the ``?``, not decoded. ``headers``: names in lower case.
 
     Raises ``EasError``: 501 for another method than POST or an unknown command, 505 for version 1.0, 400 for

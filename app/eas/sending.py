@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
 from typing import Final
 
 from app.eas import compose, forwarding, original, replies
@@ -34,14 +33,14 @@ from app.eas.versions import Version
 from app.usm.content import Address
 from app.usm.errors import FolderGone, ItemError, ItemGone, ItemRefused, ItemUnreadable
 from app.usm.model import BodyKind, ContentType, FolderRef, Outgoing, SendOutcome
-from app.usm.pieces import Text
-from app.wbxml.element import Element
+from app.usm.pieces import InMemory, Pieces, Text, beginning, digest
+from app.wbxml.element import Block, Element
 
 MAX_CLIENT_ID: Final = 40
 FORWARDEES_SINCE: Final = Version.V16_0
 _SOURCE_TAGS: Final = ("FolderId", "ItemId", "LongId")
 
-Quote = Callable[[bytes, Original], Text]
+Quote = Callable[[Text, Original], Text]
 """Puts the original into the message."""
 
 
@@ -58,7 +57,7 @@ class Source:
 class Request:
     """``mime``: the message as the device made it; ``complete``: it holds all that is to be sent."""
 
-    mime: bytes
+    mime: Text
     client_id: str = ""
     save: bool = False
     complete: bool = False
@@ -73,13 +72,15 @@ def read(call: Call) -> Request:
 
 def _read_query(call: Call) -> Request:
     parameters = call.command.parameters
-    if not call.command.content:
+    content = call.command.content
+    if not content:
         raise StatusError(Common.INVALID_MIME, "there is no message")
     save = parameters.get("SaveInSent", "").strip().upper() == "T"
     source = _source(
         parameters.get("CollectionId", ""), parameters.get("ItemId", ""), parameters.get("LongId", "")
     )
-    return Request(call.command.content, save=save, source=source)
+    mime = content if isinstance(content, bytes) else Pieces((InMemory(content),))
+    return Request(mime, save=save, source=source)
 
 
 def _read_document(root: Element, version: Version) -> Request:
@@ -99,8 +100,10 @@ def _read_document(root: Element, version: Version) -> Request:
     mime = only(root, f"{page}Mime")
     if mime is None:
         raise Malformed(f"{root.name} without Mime")
-    data = mime.value if isinstance(mime.value, bytes) else mime.text.encode()
-    if not data.strip():
+    data: Text = mime.value if isinstance(mime.value, bytes) else mime.text.encode()
+    if isinstance(mime.value, Block):
+        data = Pieces((mime.value,))
+    if not beginning(data).strip():
         raise StatusError(Common.INVALID_MIME, "the message is empty")
     return Request(data, client_id, save, only(root, f"{page}ReplaceMime") is not None, source)
 
@@ -142,7 +145,7 @@ def send_about(call: Call, quote: Quote, is_answer: bool) -> Answer:
         return _forwarded(call, request, request.forwarding, folder, item)
     if folder.content is not ContentType.MAIL:
         return _sent(call, request, request.mime)
-    mime: Text = request.mime
+    mime = request.mime
     if not request.complete:
         mime = quote(request.mime, _original(call, folder, item))
     about = {"answers" if is_answer else "forwards": (folder, item)}
@@ -207,7 +210,7 @@ def _sent(
     forwards: tuple[FolderRef, str] | None = None,
 ) -> Answer:
     user, session = call.session.user, call.session.id
-    name = request.client_id or blake2b(request.mime, digest_size=16).hexdigest()
+    name = request.client_id or digest(request.mime)
     mark = f"{session.context_id}/{session.user_id}/{session.device_id}/{call.command.name}/{name}"
     writer = Writer(call.session.senders() or (user.mail,), user.name, mark, call.clock.now())
     try:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from mmap import mmap
 from typing import TYPE_CHECKING, Final
 
 from app.eas import admission, answer, policy, quarantine
@@ -80,7 +81,7 @@ class ActiveSync:
         """The answer to OPTIONS, once the user is known (MS-ASHTTP 3.2.5.2)."""
         return answer.plain(200, _offer() | {"Allow": "OPTIONS,POST", "Public": "OPTIONS,POST"})
 
-    def parse(self, method: str, query: str, headers: Mapping[str, str], body: bytes) -> Command:
+    def parse(self, method: str, query: str, headers: Mapping[str, str], body: bytes | mmap) -> Command:
         """The command of a request; see :func:`app.eas.request.parse`. Raises ``EasError``."""
         return parse(method, query, headers, body)
 
@@ -198,7 +199,7 @@ def _document(command: Command) -> Element | None:
     if command.content_type not in ("", WBXML_TYPE, SHORT_TYPE):
         raise StatusError(Common.INVALID_CONTENT, f"content type {command.content_type!r} is not served")
     try:
-        root = decode(command.content)
+        root = decode(command.content if command.name in MAIL_COMMANDS else bytes(command.content))
     except WbxmlError as error:
         raise StatusError(Common.INVALID_WBXML, str(error)) from error
     if root.name != f"{ROOTS[command.name]}:{command.name}":

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from email.message import Message
 from hashlib import blake2b
 from itertools import accumulate
+from mmap import mmap
 from typing import Any, Final, Protocol
 
 BLOCK: Final = 64 * 1024
@@ -53,9 +54,9 @@ Held = Mapping[bytes, Stored]
 
 
 class InMemory:
-    """Bytes that are in memory anyway."""
+    """Bytes that are in memory anyway, or in a file that looks as if it were."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | mmap) -> None:
         self._data = data
         self.size = len(data)
 

@@ -19,9 +19,10 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
+from mmap import mmap
 
 from app.wbxml.code_page import FIRST_TOKEN
-from app.wbxml.element import Element
+from app.wbxml.element import Block, Element
 from app.wbxml.errors import WbxmlError
 from app.wbxml.pages import PAGES
 from app.wbxml.tokens import (
@@ -45,6 +46,9 @@ from app.wbxml.tokens import (
 
 log = logging.getLogger(__name__)
 
+LEAST_BLOCK = 128 * 1024
+"""Bytes of a block that may stay in its file."""
+
 LEFT_OUT = "a tag that no page knows"
 
 # One entry a possible byte: the name of the tag, with and without content; None where it is no known tag.
@@ -58,8 +62,9 @@ def _names_by_byte(names: dict[int, str]) -> Names:
 NAMES: tuple[Names, ...] = tuple(_names_by_byte(page.names) for page in PAGES)
 
 
-def decode(data: bytes) -> Element:
-    """The document element of ``data``; ``WbxmlError`` for all that is not a WBXML document of ActiveSync."""
+def decode(data: bytes | mmap) -> Element:
+    """The document element of ``data``; ``WbxmlError`` for all that is not a WBXML document of ActiveSync. Of data in a
+    file large blocks stay there: :class:`app.wbxml.Block`."""
     if len(data) > MAX_SIZE:
         raise WbxmlError(f"the document has {len(data)} bytes, more than {MAX_SIZE}")
     # A tree makes hundreds of thousands of objects and no garbage: left on, the collector would walk all of
@@ -76,7 +81,7 @@ def decode(data: bytes) -> Element:
             gc.enable()
 
 
-def _skip_header(data: bytes) -> int:
+def _skip_header(data: bytes | mmap) -> int:
     """The position after version, public identifier, character set and (empty) string table."""
     if data[0] not in VERSIONS:
         raise WbxmlError(f"WBXML version byte 0x{data[0]:02X} is not one of 1.1 to 1.3", 0)
@@ -95,7 +100,7 @@ def _skip_header(data: bytes) -> int:
     return body
 
 
-def _multibyte(data: bytes, pos: int) -> tuple[int, int]:
+def _multibyte(data: bytes | mmap, pos: int) -> tuple[int, int]:
     """An unsigned number in groups of seven bits, highest first, and the position after it."""
     value = 0
     for place in range(pos, pos + MAX_MULTIBYTE_BYTES):
@@ -113,13 +118,13 @@ class _Reader:
 
     __slots__ = ("data", "names", "page", "pieces", "pos", "stack", "texts", "unknown")
 
-    def __init__(self, data: bytes, pos: int) -> None:
+    def __init__(self, data: bytes | mmap, pos: int) -> None:
         self.data = data
         self.pos = pos
         self.page = 0
         self.names = NAMES[0]
         self.stack: list[Element] = []
-        self.texts: list[list[str | bytes] | None] = []
+        self.texts: list[list[str | bytes | Block] | None] = []
         self.pieces = 0
         self.unknown: set[tuple[int, int]] = set()
 
@@ -173,7 +178,7 @@ class _Reader:
                     if byte < CONTENT:
                         continue
                     if data[pos] == STR_I:
-                        end = find(0, pos)
+                        end = find(b"\0", pos)
                         if end > 0 and data[end + 1] == END:
                             element.value = data[pos + 1 : end].decode() or None
                             pos = end + 2
@@ -226,7 +231,7 @@ class _Reader:
         return pos + 1
 
     def read_string(self, pos: int) -> int:
-        end = self.data.find(0, pos)
+        end = self.data.find(b"\0", pos)
         if end < 0:
             raise WbxmlError("a string has no end", pos)
         self.add_piece(self.data[pos:end].decode(), pos)
@@ -237,10 +242,13 @@ class _Reader:
         end = start + length
         if end > len(self.data):
             raise WbxmlError(f"an opaque block of {length} bytes is longer than the document", pos)
-        self.add_piece(self.data[start:end], pos)
+        if isinstance(self.data, bytes) or length < LEAST_BLOCK:
+            self.add_piece(self.data[start:end], pos)
+        else:
+            self.add_piece(Block(self.data, start, end), pos)
         return end
 
-    def add_piece(self, piece: str | bytes, pos: int) -> None:
+    def add_piece(self, piece: str | bytes | Block, pos: int) -> None:
         if not piece:
             return
         self.pieces += 1
@@ -260,7 +268,7 @@ class _Reader:
         return pos
 
 
-def _joined(element: Element, pieces: list[str | bytes], pos: int) -> str | bytes | None:
+def _joined(element: Element, pieces: list[str | bytes | Block], pos: int) -> str | bytes | Block | None:
     strings = [piece for piece in pieces if isinstance(piece, str)]
     if element.children:
         if len(strings) < len(pieces) or "".join(strings).strip():
@@ -268,4 +276,6 @@ def _joined(element: Element, pieces: list[str | bytes], pos: int) -> str | byte
         return None
     if len(strings) == len(pieces):
         return "".join(strings)
-    return b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
+    if len(pieces) == 1:
+        return pieces[0]
+    return b"".join(piece.encode() if isinstance(piece, str) else bytes(piece) for piece in pieces)

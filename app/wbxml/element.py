@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from mmap import mmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,31 @@ class Pieces:
     size: int
 
 
+class Block:
+    """A large opaque block of a document that lies in a file: it stays there, and any part of it can be read."""
+
+    __slots__ = ("_data", "_start", "size")
+
+    def __init__(self, data: mmap, start: int, stop: int) -> None:
+        self._data = data
+        self._start = start
+        self.size = stop - start
+
+    def __bytes__(self) -> bytes:
+        """All of it in memory."""
+        return self.read(0, self.size)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` up to ``stop``."""
+        return self._data[self._start + start : self._start + min(stop, self.size)]
+
+
 class Element:
     """One tag with either children or a value.
 
     ``value`` is ``None`` for an empty tag or one with children, ``str`` for an inline string (STR_I), ``bytes`` for
-    an opaque block (OPAQUE) and :class:`Pieces` for an inline string that is written piece by piece.
+    an opaque block (OPAQUE), :class:`Block` for a large one that was read from a file, and :class:`Pieces` for an
+    inline string that is written piece by piece.
     """
 
     __slots__ = ("children", "name", "value")
@@ -31,7 +52,7 @@ class Element:
     def __init__(
         self,
         name: str,
-        value: str | bytes | Pieces | None = None,
+        value: str | bytes | Block | Pieces | None = None,
         children: Iterable[Element | None] = (),
     ) -> None:
         """``children`` that are ``None`` are left out, so that optional ones can be written in place."""

@@ -93,7 +93,7 @@ class Autodiscover:
         credentials = auth.credentials(request.get_header("Authorization"), schemes)
         work.subject.login = credentials.login
         try:
-            address = xml.read(b"" if is_question else body.read(request, MAX_BODY))
+            address = xml.read(b"" if is_question else bytes(body.read(request, MAX_BODY)))
         except AutodiscoverError as error:
             return self._failed(work, error)
         elsewhere = self._places.of_login(credentials.login, asked)

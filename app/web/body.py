@@ -2,16 +2,23 @@
 
 A compressed body is expanded piece by piece and given up as soon as it grows beyond the limit for bodies: a few bytes
 of gzip could stand for gigabytes.
+
+A large body that is not compressed is kept in a temporary file, which is mapped into memory: a message on its way out
+takes no more memory than is read of it at a time.
 """
 
 from __future__ import annotations
 
 import zlib
+from mmap import ACCESS_READ, mmap
+from tempfile import SpooledTemporaryFile
 from typing import Final
 
 import falcon
 
 _BLOCK: Final = 65536
+IN_MEMORY: Final = 1024 * 1024
+"""Bytes of a body that needs no place on the disk."""
 _ANY_WRAPPER: Final = zlib.MAX_WBITS | 32
 """zlib finds out by itself whether gzip (RFC 1952) or zlib (RFC 1950) is around the data."""
 
@@ -30,19 +37,25 @@ class BodyTooLarge(BodyError):
     status = 413
 
 
+class BodyUnstored(BodyError):
+    """There is no room for it at the moment."""
+
+    status = 503
+
+
 class BodyCoded(BodyError):
     """The body is coded in a way that is not understood."""
 
     status = 415
 
 
-def read(request: falcon.Request, limit: int) -> bytes:
+def read(request: falcon.Request, limit: int) -> bytes | mmap:
     """The whole body as it was before it was compressed, ``b""`` where there is none. Raises :class:`BodyError`."""
     coding = (request.get_header("Content-Encoding") or "identity").strip().lower()
     if coding != "identity" and coding not in CODINGS:
         raise BodyCoded(f"Content-Encoding {coding!r} is not accepted")
     body = _whole(request, limit)
-    return expanded(body, limit) if body and coding in CODINGS else body
+    return expanded(bytes(body), limit) if body and coding in CODINGS else body
 
 
 def expanded(data: bytes, limit: int) -> bytes:
@@ -59,7 +72,7 @@ def expanded(data: bytes, limit: int) -> bytes:
     return body
 
 
-def _whole(request: falcon.Request, limit: int) -> bytes:
+def _whole(request: falcon.Request, limit: int) -> bytes | mmap:
     length = _length(request)
     if length is not None and length > limit:
         _discard(request, length, limit)
@@ -83,16 +96,27 @@ def _length(request: falcon.Request) -> int | None:
         raise BodyError("the Content-Length is no number") from error
 
 
-def _take(request: falcon.Request, most: int) -> bytes:
-    blocks: list[bytes] = []
-    left = most
-    while left > 0:
-        block = _block(request, min(left, _BLOCK))
-        if not block:
-            break
-        blocks.append(block)
-        left -= len(block)
-    return b"".join(blocks)
+def _take(request: falcon.Request, most: int) -> bytes | mmap:
+    try:
+        return _kept(request, most)
+    except OSError as error:
+        raise BodyUnstored(f"the body cannot be kept: {error}") from error
+
+
+def _kept(request: falcon.Request, most: int) -> bytes | mmap:
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        size = 0
+        while size < most:
+            block = _block(request, min(most - size, _BLOCK))
+            if not block:
+                break
+            file.write(block)
+            size += len(block)
+        if size > IN_MEMORY:
+            file.flush()
+            return mmap(file.fileno(), size, access=ACCESS_READ)
+        file.seek(0)
+        return file.read()
 
 
 def _discard(request: falcon.Request, length: int, limit: int) -> None:

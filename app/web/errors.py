@@ -56,7 +56,7 @@ def refusal(error: Exception) -> Refusal:
     """The answer to an error."""
     if isinstance(error, BodyError):
         # What is left of the body would be taken for the next request.
-        return Refusal(error.status, {"Connection": "close"})
+        return Refusal(error.status, {"Connection": "close", **_headers(error, error.status)})
     for kind, status in STATUS.items():
         if isinstance(error, kind):
             return Refusal(status, _headers(error, status))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from mmap import mmap
 
 from app.eas.certificates import Checker
 from app.eas.server import ActiveSync, EasResponse
@@ -144,7 +145,7 @@ class Phone:
     def query(self, command: str) -> str:
         return f"Cmd={command}&User=anton&DeviceId={self.device_id}&DeviceType={self.device_type}"
 
-    def _headers(self, body: bytes) -> Mapping[str, str]:
+    def _headers(self, body: bytes | mmap) -> Mapping[str, str]:
         headers = {"ms-asprotocolversion": self.version.text, "user-agent": "Test/1.0"}
         if self.policy_key:
             headers["x-ms-policykey"] = self.policy_key
@@ -152,7 +153,7 @@ class Phone:
             headers["content-type"] = "application/vnd.ms-sync.wbxml"
         return headers | self.headers
 
-    def raw(self, command: str, body: bytes) -> EasResponse:
+    def raw(self, command: str, body: bytes | mmap) -> EasResponse:
         """Send bytes as they are."""
         request = self.world.eas.parse("POST", self.query(command), self._headers(body), body)
         try:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from mmap import ACCESS_READ, mmap
+
+import pytest
 
 from app.eas.versions import Version
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
+from app.wbxml import encode
 from tests.eas.phone import Phone, Reply, World, tree
 from tests.ox.canned import BASE, standard
 from tests.ox.piped import DIGEST, INBOX, Piped, files, measured, original
@@ -50,3 +55,42 @@ def test_a_message_that_is_too_large_is_not_forwarded() -> None:
     phone, ox = begun(Version.V14_1, sent_bytes=2**20)
     assert measured(lambda: about(phone, "SmartForward")).status == "122"
     assert (ox.taken, ox.made("mail?new")) == ([], [])
+
+
+def in_a_file(data: bytes) -> mmap:
+    """A body as the web keeps a large one."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return mmap(file.fileno(), len(data), access=ACCESS_READ)
+
+
+def large_mail() -> bytes:
+    """What a device sends: the same file."""
+    return b"To: berta@example.org\r\n" + b"".join(original())
+
+
+@pytest.mark.parametrize("command", ["SendMail", "SmartForward"])
+def test_a_device_sends_a_large_message(command: str) -> None:
+    phone, ox = begun(Version.V14_1)
+    number = phone.number(INBOX)
+    source = ("Source", ("FolderId", number), ("ItemId", f"{number}:5")) if command != "SendMail" else None
+    root = tree(f"ComposeMail:{command}", ("ClientId", "c1"), source, ("Mime", large_mail()))
+    ox.mime = lambda: iter([MAIL])
+    content = in_a_file(encode(root))
+    assert measured(lambda: phone.reply(phone.raw(command, content))).root is None
+    assert files(ox.got()) == [DIGEST]
+
+
+def test_a_device_of_old_sends_a_large_message() -> None:
+    phone, ox = begun(Version.V12_1)
+    phone.headers["content-type"] = "message/rfc822"
+    content = in_a_file(large_mail())
+    assert measured(lambda: phone.raw("SendMail", content)).status == 200
+    assert files(ox.got()) == [DIGEST]
+
+
+def test_a_large_body_of_another_command_is_read_as_any_other() -> None:
+    phone = World().phone(Version.V14_1)
+    root = tree("Settings:Settings", ("DeviceInformation", ("Set", ("Model", b"x" * 200_000))))
+    assert phone.raw("Settings", in_a_file(encode(root))).status == 200

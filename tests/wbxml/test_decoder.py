@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+from mmap import ACCESS_READ, mmap
+from tempfile import TemporaryFile
 
 import pytest
 
-from app.wbxml import Element, WbxmlError, decode
+from app.wbxml import Block, Element, WbxmlError, decode
 from app.wbxml import tokens as wbxml
 
 HEADER = "03016A00"
@@ -218,3 +220,35 @@ def test_garbage_collection_is_left_as_it_was(body: str) -> None:
             assert gc.isenabled() is wanted
         finally:
             gc.enable()
+
+
+def in_a_file(data: bytes) -> mmap:
+    with TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return mmap(file.fileno(), len(data), access=ACCESS_READ)
+
+
+def opaque(data: bytes) -> bytes:
+    size = len(data)
+    return b"\xc3" + bytes([0x80 | size >> 14, 0x80 | size >> 7 & 0x7F, size & 0x7F]) + data
+
+
+def test_a_large_block_of_a_file_stays_there() -> None:
+    data = bytes(range(256)) * 600
+    whole = document("4B") + opaque(data) + b"\x01"
+    block = decode(in_a_file(whole)).value
+    assert isinstance(block, Block)
+    assert (block.size, bytes(block), block.read(10, 20)) == (len(data), data, data[10:20])
+    assert block.read(len(data) - 1, len(data) + 5) == data[-1:]
+    assert decode(whole).value == data
+
+
+@pytest.mark.parametrize("text", ["", "ab"])
+def test_of_a_file_all_else_is_read_as_ever(text: str) -> None:
+    data = bytes(range(256)) * 600
+    before = b"\x03" + text.encode() + b"\x00"
+    whole = document("4B") + before + opaque(data) + opaque(data[:10] * 20) + b"\x01"
+    assert decode(in_a_file(whole)) == decode(whole)
+    small = document("0007 56 52 03 3000 01 01")
+    assert decode(in_a_file(small)) == decode(small)

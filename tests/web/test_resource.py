@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import logging
 import zlib
@@ -9,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.eas.server import ActiveSync
 from app.usm.errors import (
     AccessDenied,
     AccountBlocked,
@@ -19,6 +21,7 @@ from app.usm.errors import (
 )
 from app.usm.model import ContentType, Folder, FolderRole
 from app.wbxml import Element, decode, encode
+from app.web import body
 from app.web.auth import Schemes
 from app.web.places import Places, Rule
 from tests.fakes.source import ANTON
@@ -192,6 +195,35 @@ def test_a_body_larger_than_allowed_is_refused_and_the_connection_closed(front):
     answer = front.command(body=b"x" * 100_001)
     assert answer.status_code == 413
     assert answer.headers["Connection"] == "close"
+
+
+def test_a_body_that_cannot_be_kept_is_taken_later(front, monkeypatch):
+    def full(size):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(body, "SpooledTemporaryFile", full)
+    answer = front.command(body=FOLDER_SYNC)
+    assert (answer.status_code, answer.headers["Connection"]) == (503, "close")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body_is_kept_in_a_file(front, monkeypatch, chunked):
+    seen = []
+    monkeypatch.setattr(body, "IN_MEMORY", 100)
+    parse = ActiveSync.parse
+
+    def parsed(self, method, query, headers, content):
+        seen.append(content)
+        return parse(self, method, query, headers, content)
+
+    monkeypatch.setattr(ActiveSync, "parse", parsed)
+    data = b"x" * 70_000
+    more = {"headers": {"Transfer-Encoding": "chunked"}, "extras": {"CONTENT_LENGTH": ""}} if chunked else {}
+    front.command("SendMail", body=data, **more)
+    (content,) = seen
+    assert not isinstance(content, bytes)
+    assert bytes(content) == data
 
 
 def test_a_body_that_ends_early_is_malformed(front):
