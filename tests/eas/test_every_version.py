@@ -319,6 +319,8 @@ def test_waiting(phone: Phone) -> None:
     assert reply.text("Ping:Folder") == phone.number(INBOX)
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 53)
+@pytest.mark.requirement("MS-ASCON", 188)
 @pytest.mark.requirement("MS-ASCMD", 942, 945, 6299, 9945)
 def test_rounds(phone: Phone) -> None:
     """Every option of a Sync, and every command in it."""

@@ -146,6 +146,7 @@ def test_options_are_for_the_class_of_the_folder(phone: Phone) -> None:
     assert known(phone.sync(CONTACTS, ("Options", ("Class", "Contacts")))) == ["Add"]
 
 
+@pytest.mark.requirement("MS-ASCON", 229)
 def test_a_filter_begins_with_its_day() -> None:
     now = datetime(2026, 3, 1, 17, 30, tzinfo=UTC)
     assert Options(filter=2).since(ContentType.MAIL, now) == datetime(2026, 2, 26, tzinfo=UTC)

@@ -28,6 +28,7 @@ def test_the_first_message_names_the_conversation(message_id, references, answer
     assert conversation.name(message_id, references, answers) == name
 
 
+@pytest.mark.requirement("MS-ASCON", 90, 97)
 @pytest.mark.requirement("MS-ASCON", 81, 93, 95, 304, 308, 309)
 def test_an_index_is_the_time_of_the_message():
     data = conversation.index(None, SENT)

@@ -298,10 +298,13 @@ def test_empty_containers_from_a_device_clear() -> None:
     assert (fields["children"], fields["categories"]) == (None, None)
 
 
+@pytest.mark.requirement("MS-ASCNTC", 194)
 @pytest.mark.requirement("MS-ASCNTC", 183, 507)
-def test_no_more_than_300_categories_are_sent(ready: Phone) -> None:
-    ready.world.source.put(CONTACTS, {"last_name": "A", "categories": tuple(map(str, range(400)))})
-    assert len(ready.sync(CONTACTS).all("Contacts:Category")) == 300
+def test_no_more_than_300_categories_and_children_are_sent(ready: Phone) -> None:
+    many = tuple(map(str, range(400)))
+    ready.world.source.put(CONTACTS, {"last_name": "A", "categories": many, "children": many})
+    reply = ready.sync(CONTACTS)
+    assert len(reply.all("Contacts:Category")) == len(reply.all("Contacts:Child")) == 300
 
 
 @pytest.mark.parametrize(

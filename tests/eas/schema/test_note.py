@@ -90,3 +90,17 @@ def test_html_of_a_note_stays_html() -> None:
 def test_what_belongs_to_something_else_is_refused() -> None:
     with pytest.raises(ConversionError):
         note.read_new(data(("Tasks:Subject", "x")))
+
+
+@pytest.mark.requirement("MS-ASNOTE", 38, 39, 43)
+@pytest.mark.parametrize("version", [version for version in ADVERTISED if version >= Version.V14_0])
+@pytest.mark.parametrize(("kind", "text"), [(1, "x"), (2, "<html><body>x</body></html>")])
+def test_a_note_is_text_or_html_as_the_device_wants(
+    kind: int, text: str, version: Version, world: World
+) -> None:
+    phone = Phone(world, version).start(NOTES)
+    world.source.put(NOTES, {"subject": "S", "body": Body(BodyKind.TEXT, "x")})
+    body = phone.sync(NOTES, ("Options", ("AirSyncBase:BodyPreference", ("Type", kind)))).one(
+        "AirSyncBase:Body"
+    )
+    assert (body.text_of("AirSyncBase:Type"), body.text_of("AirSyncBase:Data")) == (str(kind), text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -93,6 +94,7 @@ def test_a_task_with_every_field_comes_and_goes_unchanged(version: Version, rule
     assert copies == [fields, fields]
 
 
+@pytest.mark.requirement("MS-ASTASK", 264)
 def test_a_task_of_nothing_has_what_devices_insist_on(ready: Phone) -> None:
     ready.world.source.put(TASKS, {})
     reply = ready.sync(TASKS)
@@ -151,6 +153,7 @@ def test_a_copy_of_what_is_done_is_no_series() -> None:
     assert read_new(("Subject", "Copy"), ("Complete", 1), rule) == {"subject": "Copy", "complete": True}
 
 
+@pytest.mark.requirement("MS-ASTASK", 158)
 def test_a_series_begins_where_its_rule_says_if_nothing_else_does() -> None:
     rule = ("Recurrence", ("Type", 0), ("Start", "2024-02-29T00:00:00Z"))
     assert read_new(rule) == {"recurrence": Recurrence(Pattern.DAILY), "start": DAY}
@@ -209,6 +212,7 @@ def test_empty_numbers_say_nothing() -> None:
     assert not {"importance", "sensitivity", "complete"} & set(task.read_change(empty, None))
 
 
+@pytest.mark.requirement("MS-ASTASK", 252)
 @pytest.mark.parametrize(
     "child",
     [
@@ -236,3 +240,80 @@ def test_the_filter_for_what_is_to_be_done_means_completion() -> None:
     assert Options(filter=0).since(ContentType.TASKS, now) is None
     assert Options(filter=2).since(ContentType.TASKS, now) is None
     assert Options(filter=8).since(ContentType.CALENDAR, now) is None
+
+
+BEGIN = ("Start", "2024-02-29T00:00:00.000Z")
+QUALIFIED = {
+    0: (),
+    1: (("DayOfWeek", 2),),
+    2: (("DayOfMonth", 2),),
+    3: (("DayOfWeek", 2), ("WeekOfMonth", 2)),
+    5: (("DayOfMonth", 2), ("MonthOfYear", 2)),
+    6: (("DayOfWeek", 2), ("WeekOfMonth", 2), ("MonthOfYear", 2)),
+}
+"""Type of a rule → what it must have."""
+FOREIGN = [
+    *((kind, ("CalendarType", 1)) for kind in (0, 1)),
+    *((kind, ("DayOfMonth", 2)) for kind in (0, 1, 3, 6)),
+    *((kind, ("DayOfWeek", 2)) for kind in (2, 5)),
+    *((kind, ("WeekOfMonth", 2)) for kind in (0, 1, 2, 5)),
+]
+
+
+def add(phone: Phone, *children: object) -> tuple[str, dict[str, object] | None]:
+    """Status of an Add, and what is kept then."""
+    sent = Element("AirSync:ApplicationData", children=data(*children))
+    reply = phone.commands(TASKS, ("Add", ("ClientId", "c"), sent))
+    stored = [each.fields for each in phone.world.source.items[TASKS].values()]
+    [answer] = reply.one("AirSync:Responses")
+    return answer.text_of("AirSync:Status") or "", stored[0] if stored else None
+
+
+@pytest.mark.requirement("MS-ASTASK", 81, 132, 320, 532, 533)
+@pytest.mark.parametrize(("kind", "foreign"), FOREIGN)
+def test_a_rule_with_something_of_another_type_is_status_6(
+    kind: int, foreign: tuple[str, int], ready: Phone
+) -> None:
+    rule = ("Recurrence", ("Type", kind), BEGIN, *QUALIFIED[kind])
+    assert add(ready, (*rule, foreign)) == ("6", None)
+    assert add(ready, rule)[0] == "1"
+
+
+@pytest.mark.requirement("MS-ASTASK", 135, 404, 406, 530, 531, 191, 192, 225, 226, 238, 304)
+@pytest.mark.parametrize("version", ADVERTISED)
+@pytest.mark.parametrize("interval", [1, 999, 5000])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_goes_out_with_all_that_its_type_must_have(
+    rule: Recurrence, interval: int, version: Version
+) -> None:
+    there = world()
+    until = date(2031, 5, 5) if rule.count is None else None
+    there.source.put(TASKS, {"start": DAY, "recurrence": replace(rule, interval=interval, until=until)})
+    found = _Tasks(there, version).start(TASKS).sync(TASKS).one("Tasks:Recurrence")
+    told = {child.name.partition(":")[2]: child.text for child in found}
+    assert {name for name, _ in QUALIFIED[int(told["Type"])]} <= told.keys()
+    assert told["Start"] == BEGIN[1]
+    assert told["Interval"] == str(min(interval, 999))
+    assert ("FirstDayOfWeek" in told) is (told["Type"] == "1" and version >= Version.V14_1)
+    assert told.get("Until") == (None if until is None else "2031-05-05T00:00:00.000Z")
+
+
+@pytest.mark.requirement("MS-ASTASK", 187)
+@pytest.mark.parametrize("importance", range(7))
+def test_an_importance_beyond_those_there_are_is_no_error(importance: int, ready: Phone) -> None:
+    status, fields = add(ready, ("Subject", "S"), ("Importance", importance))
+    assert status == "1"
+    assert fields is not None
+    assert fields["importance"] == min(importance, 2)
+
+
+@pytest.mark.requirement("MS-ASTASK", 204)
+@pytest.mark.parametrize("version", ADVERTISED)
+def test_what_has_no_place_in_a_task_hurts_nobody(version: Version) -> None:
+    phone = _Tasks(world(), version).start(TASKS)
+    young = (("CalendarType", 1), ("IsLeapMonth", 0)) if version >= Version.V14_0 else ()
+    rule = ("Recurrence", ("Type", 2), BEGIN, ("DayOfMonth", 2), ("DeadOccur", 0), ("Regenerate", 0), *young)
+    order = (("OrdinalDate", "2024-02-29T00:00:00.000Z"), ("SubOrdinalDate", "5555555"))
+    status, fields = add(phone, ("Subject", "S"), rule, *(order if version >= Version.V12_1 else ()))
+    expected = Recurrence(Pattern.MONTHLY_BY_DAY, day=2)
+    assert (status, fields) == ("1", {"subject": "S", "start": DAY, "recurrence": expected})

@@ -241,6 +241,7 @@ def test_a_switch_on_a_date_holds_on_that_date() -> None:
     assert Switch(2, 0, 31, 0, 2026).moment(2026) == datetime(2026, 2, 28, tzinfo=UTC)
 
 
+@pytest.mark.requirement("MS-ASDTYPE", 95)
 @pytest.mark.parametrize(
     "text",
     [

@@ -65,6 +65,7 @@ def test_a_calendar_is_synchronised_in_every_version(phone: Phone) -> None:
     assert len(reply.all("Calendar:Recurrence")) == 1
 
 
+@pytest.mark.requirement("MS-ASEMAIL", 14)
 def test_an_appointment_is_added_in_every_version(phone: Phone) -> None:
     name = "Calendar:ClientUid" if phone.version >= Version.V16_0 else "Calendar:UID"
     data = ("ApplicationData", *TIMES, ("Calendar:Subject", "New"), (name, "device-uid"))

@@ -86,6 +86,13 @@ def test_it_stays_in_force_until_the_device_says_otherwise(ready: Phone) -> None
     assert subjects(ready.sync(INBOX, WEEK)) == {"new"}
 
 
+@pytest.mark.requirement("MS-ASCON", 116)
+def test_the_mode_without_a_value_is_on(ready: Phone) -> None:
+    put(ready, "new", 1, "a")
+    put(ready, "old", 30, "a")
+    assert subjects(ready.sync(INBOX, ("ConversationMode",), WEEK)) == {"new", "old"}
+
+
 def test_a_wait_and_a_ping_do_not_take_the_old_messages_for_changes(ready: Phone) -> None:
     put(ready, "new", 1, "a")
     put(ready, "old", 30, "a")
