@@ -40,7 +40,19 @@ class Arrival:
     moment: float
 
 
-News = Announcement | Mention | Arrival
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A process (``by``) has looked at folders of a user, at ``moment`` (seconds since 1970). Of each folder: its id,
+    the value of its content type, and what the source said of it, ``None`` where it is gone."""
+
+    context_id: int
+    user_id: int
+    folders: tuple[tuple[str, str, str | None], ...]
+    moment: float
+    by: str
+
+
+News = Announcement | Mention | Arrival | Look
 Receiver = Callable[[News], None]
 
 

@@ -9,6 +9,7 @@ Rules of this file:
   as there are looks at the same time;
 * parking looks at the folders once, so that every later look has something to compare with. That look counts for the
   user's other devices as well;
+* where several processes have parked requests of a user, one of them looks for all, and tells the others what it saw;
 * a look that fails wakes nobody: the watcher waits longer and tries again, and all watchers leave a source alone that
   answers nobody (:mod:`app.notify.breaker`). Only a source that refuses the user ends that user's request, with the
   source's own error;
@@ -20,12 +21,13 @@ from __future__ import annotations
 
 import math
 import random
+import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from app.notify.breaker import Breaker
-from app.notify.bus import Announcement, Arrival, Bus, LocalBus, Mention, News
+from app.notify.bus import Announcement, Arrival, Bus, LocalBus, Look, Mention, News
 from app.notify.place import Place
 from app.notify.pull import PullRule
 from app.notify.timetable import Timetable
@@ -70,6 +72,7 @@ class Hub:
         self._looks = threading.BoundedSemaphore(looks)
         self._parked_changed = parked_changed
         self.random_share = random_share
+        self._name = secrets.token_hex(8)
         self.breaker = Breaker(rule.interval, rule.pause, random_share)
         self._watchers: dict[UserKey, Watcher] = {}
         self._names: dict[str, set[UserKey]] = {}
@@ -168,6 +171,13 @@ class Hub:
             self.breaker.succeeded(self.clock.monotonic() - began)
             return texts
 
+    def tell_look(
+        self, user: UserKey, folders: Sequence[FolderRef], texts: Mapping[str, str], ago: float
+    ) -> None:
+        """Tell other processes what a look saw that began so many seconds ago; the lock is not held."""
+        rows = tuple((folder.id, folder.content.value, texts.get(folder.id)) for folder in folders)
+        self._bus.publish(Look(*user, rows, self.clock.now().timestamp() - ago, self._name))
+
     def count(self, step: int) -> None:
         """So many more requests are parked; the lock is held."""
         self._parked += step
@@ -213,6 +223,9 @@ class Hub:
             watcher.look_done(folders, texts, started, now)
             watcher.add(place, seconds, now)
             self._note_names(watcher, user, place.source)
+            is_shared = watcher.is_shared(now)
+        if is_shared:
+            self.tell_look(user, folders, texts, now - started)
         return watcher
 
     def _note_names(self, watcher: Watcher, user: UserKey, source: DataSource) -> None:
@@ -235,15 +248,31 @@ class Hub:
             self._end_older(news)
         elif isinstance(news, Mention):
             self._wake_named(news)
+        elif isinstance(news, Look):
+            self._take_look(news)
         else:
             self._wake((news.context_id, news.user_id), news.folders, news.by)
 
     def _end_older(self, arrival: Arrival) -> None:
         """The device waits anew, perhaps in another process: it has given up the line of the older request."""
+        session = arrival.session
         with self.guard:
-            place = self._places.get(arrival.session)
+            place = self._places.get(session)
             if place is not None and place.arrived < arrival.moment:
                 place.finish(superseded=True)
+            watcher = self._watchers.get((session.context_id, session.user_id))
+            if watcher is not None and (place is None or place.arrived != arrival.moment):
+                watcher.meet(self.clock.monotonic())
+
+    def _take_look(self, look: Look) -> None:
+        """Another process has looked."""
+        if look.by == self._name:
+            return
+        with self.guard:
+            watcher = self._watchers.get((look.context_id, look.user_id))
+            if watcher is not None:
+                now = self.clock.monotonic()
+                watcher.heard(look, now - (self.clock.now().timestamp() - look.moment), now)
 
     def _wake_named(self, mention: Mention) -> None:
         with self.guard:

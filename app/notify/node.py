@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from app.notify.bus import Announcement, Arrival, LocalBus, Mention, News, Receiver
-from app.usm.model import SessionId
+from app.notify.bus import Announcement, Arrival, LocalBus, Look, Mention, News, Receiver
+from app.usm.model import ContentType, SessionId
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +92,14 @@ def unpack(data: bytes) -> News:
         return Arrival(SessionId(**fields["session"]), float(fields["moment"]))
     if kind == Mention.__name__:
         return Mention(str(fields["name"]), _texts(fields["folders"]))
+    if kind == Look.__name__:
+        return Look(
+            int(fields["context_id"]),
+            int(fields["user_id"]),
+            tuple((str(folder), ContentType(kind).value, text) for folder, kind, text in fields["folders"]),
+            float(fields["moment"]),
+            str(fields["by"]),
+        )
     if kind == Announcement.__name__:
         by = fields["by"]
         return Announcement(

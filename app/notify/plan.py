@@ -19,6 +19,10 @@ from app.usm.model import ContentType, FolderRef
 EARLY: Final = 0.5
 """What is due within this share of the interval comes along."""
 
+BEHIND: Final = 0.1
+"""Who has heard of a look waits longer for the next one than who has made it: by this share of the time at least, and
+twice of it at most."""
+
 
 @dataclass(slots=True)
 class _Wish:
@@ -88,6 +92,11 @@ class Plan:
                 wish.next_mail = now + wish.period * stretch
         if self._next_other is not None and all(wish.other.keys() <= shown for wish in self._wishes.values()):
             self._next_other = now + self._rule.interval * stretch
+
+    def heard(self, folders: Sequence[FolderRef], now: float, stretch: float = 1.0) -> None:
+        """Another process has looked at these. Its next look comes before one from here, which is for the case that
+        there is none."""
+        self.looked(folders, now, stretch * (1 + BEHIND * (1 + self._share())))
 
     def failed(self, now: float) -> float:
         """A look has failed: the seconds until the next one."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from app.notify.bus import Look
 from app.notify.place import Place
 from app.notify.plan import Plan
 from app.notify.timetable import Entry
 from app.usm.errors import AccessDenied, NotEnabled, UsmError
-from app.usm.model import FolderRef
+from app.usm.model import ContentType, FolderRef
 
 if TYPE_CHECKING:
     from app.notify.hub import Hub
@@ -21,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 UserKey = tuple[int, int]
 """Context id and user id."""
+
+MEMORY: Final = 3600.0
+"""Seconds for which other processes count as watching the same user after they were last heard of."""
 
 
 class NotNow(Exception):
@@ -33,9 +38,24 @@ class NotNow(Exception):
 
 class Watcher:
     """Looks at the folders of one user for as long as requests of that user are parked. Between two looks it is an
-    entry in the timetable."""
+    entry in the timetable.
 
-    __slots__ = ("_entry", "_failures", "_hub", "_is_busy", "_plan", "_user", "names", "places")
+    Where other processes watch the same user, one look serves them all: who looks tells what it saw, and looks at the
+    others' folders as well.
+    """
+
+    __slots__ = (
+        "_entry",
+        "_failures",
+        "_hub",
+        "_is_busy",
+        "_plan",
+        "_shared_until",
+        "_theirs",
+        "_user",
+        "names",
+        "places",
+    )
 
     def __init__(self, hub: Hub, user: UserKey) -> None:
         self.places: list[Place] = []
@@ -46,6 +66,8 @@ class Watcher:
         self._entry: Entry | None = None
         self._is_busy = False
         self._failures = 0
+        self._shared_until = -math.inf
+        self._theirs: dict[str, tuple[FolderRef, float]] = {}
 
     def add(self, place: Place, seconds: float, now: float) -> None:
         """A place to look after for so long; the hub's lock is held."""
@@ -72,16 +94,50 @@ class Watcher:
             place.compare(folders, texts, started)
         self._plan.looked(folders, now, self._hub.breaker.stretch)
 
+    def meet(self, now: float) -> None:
+        """A request of the user waits in another process; the hub's lock is held."""
+        self._shared_until = now + MEMORY
+
+    def heard(self, look: Look, started: float, now: float) -> None:
+        """Another process has looked, from ``started`` on; the hub's lock is held."""
+        self.meet(now)
+        folders = [FolderRef(0, folder, ContentType(content)) for folder, content, _ in look.folders]
+        self._theirs.update({folder.id: (folder, now) for folder in folders})
+        # Who has begun to wait since then must not miss what happened in between.
+        if all(place.looked_from is not None and place.looked_from <= started for place in self.places):
+            texts = {folder: text for folder, _, text in look.folders if text is not None}
+            for place in self.places:
+                place.compare(folders, texts, started)
+            self._plan.heard(folders, now, self._hub.breaker.stretch)
+            self._arrange()
+
+    def is_shared(self, now: float) -> bool:
+        """Whether other processes want to know what a look sees; the hub's lock is held."""
+        return now < self._shared_until
+
     def look(self) -> None:
         """Look at what is due; in a thread that may wait for the source."""
         with self._hub.guard:
             now = self._hub.clock.monotonic()
-            task = (self.places[-1], self._plan.folders(now)) if self.places else None
+            task = (self.places[-1], self._with_theirs(self._plan.folders(now), now)) if self.places else None
         if task is not None:
             self._look(*task)
         with self._hub.guard:
             self._is_busy = False
             self._arrange()
+
+    def _with_theirs(self, folders: list[FolderRef], now: float) -> list[FolderRef]:
+        """These folders, and those of the same kinds that other processes look at."""
+        if not self._theirs:
+            return folders
+        self._theirs = {
+            name: (each, then) for name, (each, then) in self._theirs.items() if now - then < MEMORY
+        }
+        due = {folder.content is ContentType.MAIL for folder in folders}
+        found = {
+            each.id: each for each, _ in self._theirs.values() if (each.content is ContentType.MAIL) in due
+        }
+        return list((found | {folder.id: folder for folder in folders}).values())
 
     def _arrange(self) -> None:
         """Have the next look in the timetable."""
@@ -117,8 +173,12 @@ class Watcher:
             _log.exception("looking at %d folders of user %d:%d failed", len(folders), *self._user)
             self._failed(folders, "unexpected error")
             return
+        now = self._hub.clock.monotonic()
         with self._hub.guard:
-            self.look_done(folders, texts, started, self._hub.clock.monotonic())
+            self.look_done(folders, texts, started, now)
+            is_shared = self.is_shared(now)
+        if is_shared:
+            self._hub.tell_look(self._user, folders, texts, now - started)
 
     def _failed(self, folders: Sequence[FolderRef], reason: str) -> None:
         with self._hub.guard:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.notify.bus import Announcement, LocalBus
+from app.notify.bus import Announcement, LocalBus, Look
 from app.notify.hub import Hub
 from app.notify.pull import PullRule
 from app.usm.errors import AccessDenied, SourceUnavailable
@@ -416,3 +416,52 @@ def test_a_source_that_answers_nobody_is_left_alone_by_all_users():
             box.error = None
             box.change(INBOX)
     assert [phone.told for phone in phones] == [frozenset({INBOX.id})] * 30
+
+
+def test_processes_that_watch_the_same_user_look_in_turn_and_not_each_for_itself():
+    rule = PullRule(mail_delay=0.1, mail_min_delay=0.0, interval=0.1)
+    bus = LocalBus()
+    hubs, mailbox = [hub_with(rule, bus=bus) for _ in range(4)], Mailbox(INBOX, SENT, CONTACTS)
+    folders = [(INBOX,), (INBOX, SENT), (SENT, CONTACTS), (INBOX, CONTACTS)]
+    phones = [
+        Phone(hub, mailbox, wanted, f"phone{number}", seconds=60)
+        for number, (hub, wanted) in enumerate(zip(hubs, folders, strict=True))
+    ]
+    with parked(*phones):
+        whole = {INBOX.id, SENT.id, CONTACTS.id}
+        assert wait_until(lambda: mailbox.looks[-3:] == [whole] * 3, 20)
+        began, before = time.monotonic(), len(mailbox.looks)
+        assert wait_until(lambda: len(mailbox.looks) >= before + 12, 60)
+        # Each for itself, four would have looked 48 times.
+        assert len(mailbox.looks) - before <= (time.monotonic() - began) / 0.1 * 1.5 + 4
+        mailbox.change(INBOX)
+        mailbox.change(CONTACTS)
+    assert all(phone.told for phone in phones)
+
+
+def test_who_looks_for_others_as_well_is_followed_by_them_when_it_ends():
+    rule = PullRule(mail_delay=0.1, mail_min_delay=0.0, interval=0.1)
+    bus = LocalBus()
+    one, two, mailbox = hub_with(rule, bus=bus), hub_with(rule, bus=bus), Mailbox(INBOX)
+    stays, goes = (
+        Phone(one, mailbox, device="stays", seconds=60),
+        Phone(two, mailbox, device="goes", seconds=1),
+    )
+    with parked(stays, goes):
+        goes.join()
+        looks = len(mailbox.looks)
+        assert wait_until(lambda: len(mailbox.looks) >= looks + 3)
+        mailbox.change(INBOX)
+    assert stays.told == frozenset({INBOX.id})
+
+
+def test_what_another_process_saw_before_a_phone_came_is_no_news_to_it():
+    hub, mailbox, clock = hub_with(NEVER), Mailbox(INBOX), RealClock()
+    phone = Phone(hub, mailbox, seconds=60)
+    with parked(phone):
+        rows = ((INBOX.id, INBOX.content.value, "other"),)
+        for moment in (clock.now().timestamp() - 100, clock.now().timestamp() + 1):
+            assert phone.told == "nothing"
+            hub._deliver(Look(1, 3, rows, moment, "somebody"))
+            hub._deliver(Look(1, 4, rows, moment, "somebody"))
+    assert phone.told == frozenset({INBOX.id})

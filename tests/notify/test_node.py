@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.notify.bus import Announcement, Arrival, Mention
+from app.notify.bus import Announcement, Arrival, Look, Mention
 from app.notify.node import NodeBus, pack, unpack
 from app.usm.model import SessionId
 
@@ -20,6 +20,7 @@ NEWS = [
     Announcement(1, 3, ("default0/Entwürfe",), SESSION),
     Arrival(SESSION, 1234.5),
     Mention("anton@example.org", ("default0/INBOX",)),
+    Look(1, 3, (("default0/INBOX", "mail", "1.2"), ("31", "contacts", None)), 1234.5, "somebody"),
 ]
 
 
@@ -47,13 +48,16 @@ def _other_worker(folder: Path, heard: multiprocessing.Queue, say: multiprocessi
     time.sleep(20)
 
 
+UNKNOWN = pack(NEWS[-1]).replace(b"contacts", b"dreams")
+
+
 @pytest.mark.parametrize("news", NEWS)
 def test_news_survives_its_way(news):
     assert unpack(pack(news)) == news
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b"{}", b'{"kind": "Rumour"}', b'{"kind": "Arrival"}', b"\xff"]
+    "data", [b"", b"{", b"[]", b"{}", b'{"kind": "Rumour"}', b'{"kind": "Arrival"}', b"\xff", UNKNOWN]
 )
 def test_what_is_no_news_is_refused(data):
     with pytest.raises((ValueError, TypeError, KeyError)):

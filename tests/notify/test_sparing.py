@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import pytest
 
+from app.notify.plan import Plan
 from app.notify.pull import PullRule
 from tests.notify.sparing import FOLDERS, Node
 
@@ -25,6 +27,23 @@ def test_a_user_costs_one_call_an_interval_whatever_the_phones_and_folders(phone
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("processes", [2, 4, 16])
+def test_a_user_costs_no_more_where_the_phones_wait_in_several_processes(processes):
+    share = random.Random(processes).random
+    plans = [Plan(RULE, share) for _ in range(processes)]
+    for plan in plans:
+        plan.add("phone", FOLDERS, 1770.0, 0.0)
+    looks: list[float] = []
+    while True:
+        now, first = min((plan.due() or 0.0, number) for number, plan in enumerate(plans))
+        if now > HOUR:
+            break
+        looks.append(now)
+        for number, plan in enumerate(plans):
+            (plan.looked if number == first else plan.heard)(FOLDERS, now)
+    assert len(looks) in (120, 121)
+
+
 def test_no_wait_is_longer_than_the_interval_and_none_much_shorter(seed):
     node = Node(RULE, seed=seed)
     node.park([3], 3)
