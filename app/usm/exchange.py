@@ -145,7 +145,7 @@ class Exchange:
         self._done.update(left)
         if intents:
             created = self._source.find_created(self._folder, [entry.uid for entry in intents.values()])
-            missing = {}
+            missing: dict[str, tuple[Entry, ClientChange]] = {}
             for name, entry in intents.items():
                 if (item := created.get(entry.uid)) is not None:
                     # Somebody may have changed it since: the device gets it back as it is now.
@@ -153,7 +153,7 @@ class Exchange:
                 elif (change := self._repeats(name)) is not None:
                     self._wait_out(entry)
                     if entry.asked and not self._says_more(change, entry):
-                        missing[name] = entry
+                        missing[name] = entry, change
             self._look_elsewhere(missing)
 
     def _repeats(self, name: str) -> ClientChange | None:
@@ -165,17 +165,16 @@ class Exchange:
         """Whether a device wrote on since it asked first: words that must not be lost, wherever the first ones are."""
         return self._folder.content is ContentType.MAIL and digest_of(change) != entry.digest
 
-    def _look_elsewhere(self, missing: Mapping[str, Entry]) -> None:
+    def _look_elsewhere(self, missing: Mapping[str, tuple[Entry, ClientChange]]) -> None:
         """What was made, and moved to another folder before anybody knew, is not made again. It is told to the device
         under a name that no item of this folder has, and taken from it at once as all that was moved away; the other
         folder tells of it by itself."""
-        if missing:
-            moved = self._source.find_elsewhere(self._folder, [entry.uid for entry in missing.values()])
-            for name, entry in missing.items():
-                if entry.uid in moved:
-                    change = self._repeats(name)
-                    is_sent = change is not None and bool(change.fields.get("send"))
-                    self._done[name] = found(entry, "" if is_sent else entry.uid, held.WRONG)
+        if not missing:
+            return
+        moved = self._source.find_elsewhere(self._folder, [entry.uid for entry, _ in missing.values()])
+        for name, (entry, change) in missing.items():
+            if entry.uid in moved:
+                self._done[name] = found(entry, "" if change.fields.get("send") else entry.uid, held.WRONG)
 
     def _wait_out(self, entry: Entry) -> None:
         """The source was asked to make this item and has not made it, yet: asking again now could make it twice."""

@@ -12,7 +12,7 @@ that is no longer where it was is looked for in the target by its trace. If the 
 either folder meanwhile, the rounds tell it the rest, and for this move the item is gone.
 
 An item that was moved, while the device lost that answer and moves it to yet another folder, is moved on from where it
-is.
+is. If the device lost the folder it was in besides, it has the item no more, and gets it anew where it is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from app.usm import held
 from app.usm.decide import MERGED
 from app.usm.deeds import Deed, Deeds
 from app.usm.errors import Busy, FolderGone, ItemError, ItemFailed, ItemGone, SourceUnavailable, UsmError
-from app.usm.model import FolderRef, Move, MoveOutcome, MoveResult, SessionId, UsmSettings, Written
+from app.usm.model import HIERARCHY, FolderRef, Move, MoveOutcome, MoveResult, SessionId, UsmSettings, Written
 from app.usm.ports import DataSource, StateStore
 
 _log = logging.getLogger(__name__)
@@ -149,10 +149,27 @@ class Mover:
         if self._holds(move.folder, move.item_id):  # it came back since
             return _Task(move, move.folder, move.item_id)
         folder, _, item_id = deed.result.partition(":")
+        if not self._has_folder(move.folder):
+            self._give_back(move, int(folder), item_id)
+            return None
         if int(folder) == move.target:
             self._answer_again(move, item_id, deed)
             return None
         return _Task(move, int(folder), item_id)
+
+    def _has_folder(self, folder: int) -> bool:
+        """Whether the device has a folder, as far as it was told."""
+        heads = self._store.heads(self._session, HIERARCHY)
+        return heads is None or str(folder) in self._store.stamps(
+            self._session, HIERARCHY, heads.newest.counter
+        )
+
+    def _give_back(self, move: Move, folder: int, item_id: str) -> None:
+        """The device lost the item together with the folder it was in, before it heard that it was moved: it gets it
+        where it is now."""
+        with self._locked(folder):
+            self._deeds.note_with({_name(move.folder, move.item_id): None}, {folder: {item_id: None}})
+        self._answer(move, MoveOutcome.GONE)
 
     def _answer_again(self, move: Move, item_id: str, deed: Deed) -> None:
         """Between the lost answer and this one the device may have been told of the item in the target, which it

@@ -8,9 +8,11 @@ from mmap import ACCESS_READ, mmap
 
 import pytest
 
+from app.eas import itip
 from app.eas.versions import Version
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
+from app.usm.pieces import Pieces
 from app.wbxml import encode
 from tests.eas.phone import Phone, Reply, World, tree
 from tests.ox.canned import BASE, standard
@@ -94,3 +96,7 @@ def test_a_large_body_of_another_command_is_read_as_any_other() -> None:
     phone = World().phone(Version.V14_1)
     root = tree("Settings:Settings", ("DeviceInformation", ("Set", ("Model", b"x" * 200_000))))
     assert phone.raw("Settings", in_a_file(encode(root))).status == 200
+
+
+def test_a_large_message_is_no_mere_reply_to_an_invitation() -> None:
+    assert itip.state_of(Pieces((b"To: a@example.org\r\n\r\n",))) is None

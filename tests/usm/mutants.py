@@ -47,6 +47,14 @@ def an_item_left_behind_by_a_crash_is_not_looked_for(patch: pytest.MonkeyPatch) 
     patch.setattr(Exchange, "_recover", lambda self: None)
 
 
+def an_item_moved_after_a_crash_is_not_looked_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Exchange, "_look_elsewhere", lambda self, missing: None)
+
+
+def a_device_that_lost_a_folder_has_what_was_moved_out_of_it(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Mover, "_has_folder", lambda self, folder: True)
+
+
 def items_begun_are_not_noted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Exchange, "_note_intents", lambda self: None)
 
@@ -304,6 +312,14 @@ FOUND_BY_TESTS: Mapping[Plant, tuple[Callable[..., None], Mapping[str, str]]] = 
     an_item_left_behind_by_a_crash_is_not_looked_for: (
         test_exchange.test_a_crash_after_creating_does_not_create_twice,
         {},
+    ),
+    an_item_moved_after_a_crash_is_not_looked_for: (
+        test_exchange.test_what_was_made_before_a_crash_and_moved_since_is_not_made_again,
+        {"place": "default0/Trash"},
+    ),
+    a_device_that_lost_a_folder_has_what_was_moved_out_of_it: (
+        test_once.test_an_item_lost_with_its_folder_before_the_move_was_heard_of_comes_anew,
+        {"target": INBOX},
     ),
     items_begun_are_not_noted: (test_exchange.test_a_crash_after_creating_does_not_create_twice, {}),
     a_move_changes_the_newest_key_only: (

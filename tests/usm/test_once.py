@@ -409,6 +409,23 @@ def test_an_item_that_cannot_move_on_is_told_where_it_is(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize("target", [INBOX, TRASH])
+def test_an_item_lost_with_its_folder_before_the_move_was_heard_of_comes_anew(
+    world: World, target: str
+) -> None:
+    key = world.session().folders("0").key
+    item = world.source.put(TRIPS, {"subject": "a"})
+    keys = in_sync(world, TRIPS, INBOX, TRASH)
+    wanted = [Move(item, world.number(TRIPS), world.number(folder)) for folder in (INBOX, target)]
+    [heard] = world.session().move(wanted[:1])  # nobody heard
+    world.source.remove(TRIPS)
+    world.session().folders(key)
+    [result] = world.session().move(wanted[1:])
+    assert (result.outcome, result.item_id) == (MoveOutcome.GONE, "")
+    told = ask(world, INBOX, keys[INBOX]).changes
+    assert [(each.kind, each.item_id) for each in told] == [(ChangeKind.ADD, heard.item_id)]
+
+
 def test_after_a_crash_an_item_moves_on_to_where_it_is_wanted_now(world: World) -> None:
     item = world.source.put(INBOX, {"subject": "a"})
     world.number(INBOX)
