@@ -96,13 +96,12 @@ class Hub:
     ) -> Iterator[Place]:
         """See :class:`app.usm.ports.Waiter`. Raises what the source's first look raises."""
         place = self._take_place(session, source, folders, seconds)
-        watcher: Watcher | None = None
         try:
             self._bus.publish(Arrival(session, place.arrived))
-            watcher = self._first_look(place, seconds)
+            self._first_look(place, seconds)
             yield place
         finally:
-            self._leave(place, watcher)
+            self._leave(place)
 
     def announce(
         self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None
@@ -205,20 +204,28 @@ class Hub:
             if older is not None:
                 older.finish(superseded=True)
             self._places[session] = place
+            # It is there before anybody hears of the arrival, so as to meet those who arrive at the same time.
+            self._watcher_of(session)
             if self._closed:
                 place.finish()
         return place
 
-    def _first_look(self, place: Place, seconds: float) -> Watcher:
+    def _watcher_of(self, session: SessionId) -> Watcher:
+        """The user's watcher, a new one if there is none; the lock is held."""
+        user = (session.context_id, session.user_id)
+        watcher = self._watchers.get(user)
+        if watcher is None:
+            watcher = self._watchers[user] = Watcher(self, user)
+        return watcher
+
+    def _first_look(self, place: Place, seconds: float) -> None:
         folders = list(place.folders.values())
         started = self.clock.monotonic()
         texts = self.look(place.source, folders, first=True)
         with self.guard:
             place.begin(texts, started)
             user = (place.session.context_id, place.session.user_id)
-            watcher = self._watchers.get(user)
-            if watcher is None:
-                watcher = self._watchers[user] = Watcher(self, user)
+            watcher = self._watcher_of(place.session)
             now = self.clock.monotonic()
             watcher.look_done(folders, texts, started, now)
             watcher.add(place, seconds, now)
@@ -226,7 +233,6 @@ class Hub:
             is_shared = watcher.is_shared(now)
         if is_shared:
             self.tell_look(user, folders, texts, now - started)
-        return watcher
 
     def _note_names(self, watcher: Watcher, user: UserKey, source: DataSource) -> None:
         """Whoever mentions the user may use any of them; the lock is held."""
@@ -235,11 +241,12 @@ class Hub:
                 watcher.names.add(known)
                 self._names.setdefault(known, set()).add(user)
 
-    def _leave(self, place: Place, watcher: Watcher | None) -> None:
+    def _leave(self, place: Place) -> None:
         with self.guard:
             if self._places.get(place.session) is place:
                 del self._places[place.session]
             place.leave()
+            watcher = self._watchers.get((place.session.context_id, place.session.user_id))
             if watcher is not None:
                 watcher.remove(place)
 

@@ -77,11 +77,10 @@ class Watcher:
 
     def remove(self, place: Place) -> None:
         """The place's request goes on, or was refused; the hub's lock is held."""
-        if place not in self.places:
-            return
-        self.places.remove(place)
-        self._plan.remove(place)
-        self._arrange()
+        if place in self.places:
+            self.places.remove(place)
+            self._plan.remove(place)
+            self._arrange()
         if not self.places:
             self._hub.forget(self._user, self)
 

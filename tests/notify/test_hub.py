@@ -465,3 +465,34 @@ def test_what_another_process_saw_before_a_phone_came_is_no_news_to_it():
             hub._deliver(Look(1, 3, rows, moment, "somebody"))
             hub._deliver(Look(1, 4, rows, moment, "somebody"))
     assert phone.told == frozenset({INBOX.id})
+
+
+def test_processes_at_which_phones_arrive_at_the_same_moment_know_of_each_other():
+    bus, mailbox = LocalBus(), Mailbox(INBOX)
+    rule = PullRule(mail_delay=0.1, mail_min_delay=0.0, interval=0.1)
+    hubs = [hub_with(rule, bus=bus), hub_with(rule, bus=bus)]
+    both = threading.Barrier(2)
+
+    class Slow(Mailbox):
+        def probe(self, folders):
+            if not self.looks:
+                self.looks.append(set())
+                both.wait(10)
+            return mailbox.probe(folders)
+
+    boxes = [Slow(INBOX), Slow(INBOX)]
+    phones = [
+        Phone(hub, box, device=f"{n}", seconds=60)
+        for n, (hub, box) in enumerate(zip(hubs, boxes, strict=True))
+    ]
+    for phone in phones:
+        phone.start()
+    assert wait_until(lambda: all(phone.parked.is_set() for phone in phones))
+    assert wait_until(lambda: len(mailbox.looks) >= 4)
+    began, before = time.monotonic(), len(mailbox.looks)
+    assert wait_until(lambda: len(mailbox.looks) >= before + 12, 60)
+    assert len(mailbox.looks) - before <= (time.monotonic() - began) / 0.1 * 1.5 + 2
+    mailbox.change(INBOX)
+    for phone in phones:
+        phone.join(20)
+    assert [phone.told for phone in phones] == [frozenset({INBOX.id})] * 2

@@ -26,7 +26,6 @@ def test_a_user_costs_one_call_an_interval_whatever_the_phones_and_folders(phone
     assert {count for *_, count in node.calls.made} == {len(folders)}
 
 
-@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("processes", [2, 4, 16])
 def test_a_user_costs_no_more_where_the_phones_wait_in_several_processes(processes):
     share = random.Random(processes).random
@@ -44,6 +43,7 @@ def test_a_user_costs_no_more_where_the_phones_wait_in_several_processes(process
     assert len(looks) in (120, 121)
 
 
+@pytest.mark.parametrize("seed", range(5))
 def test_no_wait_is_longer_than_the_interval_and_none_much_shorter(seed):
     node = Node(RULE, seed=seed)
     node.park([3], 3)
