@@ -47,6 +47,9 @@ class AttendeeRole(StrEnum):
     REQUIRED = "required"
     OPTIONAL = "optional"
     RESOURCE = "resource"
+    UNSAID = "unsaid"
+    """Of one whom a device names without a role: he stays what he was, and is required if he is new. No source has
+    such."""
 
 
 class Reply(StrEnum):

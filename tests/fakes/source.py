@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from app.usm.content import Occurrence, Reply
+from app.usm.content import AttendeeRole, Occurrence, Reply
 from app.usm.errors import (
     AccessDenied,
     FolderGone,
@@ -233,6 +233,7 @@ class MemorySource(Searchable):
             self.after("create")
             return Written("", "")
         item_id, stamp = str(self._tick()), f"v{self._last}"
+        fields = _with_roles(fields, {})
         stored[item_id] = _Stored(fields, stamp, uid, None)
         self.versions[stamp] = dict(fields)
         self.after("create")
@@ -262,6 +263,7 @@ class MemorySource(Searchable):
     ) -> Written:
         self._called("update")
         item = self._writable(folder, item_id, stamp)
+        fields = _with_roles(fields, item.fields)
         if occurrence is not None:
             self._except(item, Occurrence(occurrence, fields=dict(fields)))
             written = Written(item_id, item.stamp)
@@ -455,6 +457,19 @@ class MemorySource(Searchable):
             for folder in folders
             if folder.id in self.items
         }
+
+
+def _with_roles(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Those whom a device names without a role are what they were, and have answered what they had."""
+    if not fields.get("attendees"):
+        return dict(fields)
+    known = {each.mail: each for each in before.get("attendees") or ()}
+    unsaid = AttendeeRole.UNSAID
+    invited = (
+        known.get(each.mail, replace(each, role=AttendeeRole.REQUIRED)) if each.role is unsaid else each
+        for each in fields["attendees"]
+    )
+    return {**fields, "attendees": tuple(invited)}
 
 
 def _path(parent: str | None, title: str) -> str:

@@ -631,6 +631,20 @@ def test_guests_come_and_go_and_those_who_stay_keep_their_replies(provider, sour
     assert "attendees" not in fields_of(source, folder, written.id)
 
 
+def test_a_guest_whose_role_is_not_said_stays_what_he_was(provider, source, folder):
+    optional = Attendee("frei@example.com", "Frei", AttendeeRole.OPTIONAL)
+    written = created(source, folder, plain(attendees=(*GUESTS, optional)))
+    before = fields_of(source, folder, written.id)["attendees"]
+    named = tuple(Attendee(each.mail, "", AttendeeRole.UNSAID) for each in before)
+    source.update(folder, written.id, {"attendees": named, "subject": "B"}, None)
+    assert fields_of(source, folder, written.id)["attendees"] == before
+    more = (*named, Attendee("neu@example.com", "Neu", AttendeeRole.UNSAID))
+    source.update(folder, written.id, {"attendees": more}, None)
+    now = fields_of(source, folder, written.id)["attendees"]
+    assert set(before) < set(now)
+    assert {each.role for each in set(now) - set(before)} == {AttendeeRole.REQUIRED}
+
+
 def test_who_is_invited_changes_the_reminder_but_not_the_guests(provider, source, folder):
     written = created(source, folder, plain(attendees=GUESTS))
     berta = opened(provider, BERTA)

@@ -350,6 +350,13 @@ def test_a_new_meeting_includes_its_owner():
     ]
 
 
+def test_a_guest_from_outside_keeps_his_name_if_none_is_said():
+    before = {"220": [{"type": 5, "mail": "X@example.com", "display_name": "X"}], "20": ME}
+    for name, kept in (("", "X"), ("Y", "Y")):
+        (guest, _) = legacy.participants_of([Attendee("x@example.com", name)], before, PEOPLE, {})
+        assert guest == {"type": 5, "mail": "x@example.com", "display_name": kept}
+
+
 def test_times_that_are_not_known_are_not_written():
     assert legacy.times_of({}, {}) == {"full_time": False}
     assert chronos.times_of({}, {}, "UTC") == {}

@@ -10,7 +10,7 @@ What no row can say:
   when the appointment begins is not the whole item, and clears nothing; if it says when it ends, it is none. Nor is
   ever cleared what every appointment has (times, zone, sensitivity, busy state), what a device may hold in part (the
   body) and what is not a device's to say (organizer, UID). Attendees go when the device says that it is no meeting any
-  more.
+  more; one whose role it leaves out, as all do up to 2.5, stays what he was.
 * From 16.0 nothing is cleared but by an empty tag (MS-ASCMD 2.2.3.24).
 * Up to 14.1 Exceptions is the whole set of them, and absent where nothing changed. From 16.0 a device sends a Change or
   Delete with an InstanceId for each (:func:`read_occurrence`); the server still sends the whole set.
@@ -155,14 +155,19 @@ def _read_attendee(element: Element) -> Attendee | None:
         return None  # Outlook sends such (quirk 11)
     name = line(element.text_of("Calendar:Name") or "")
     kind, status = element.find("Calendar:AttendeeType"), element.find("Calendar:AttendeeStatus")
-    roles = {number: role for role, number in ROLES.items()}
     replies = {number: reply for reply, number in REPLIES.items()}
     return Attendee(
         mail,
         "" if name == mail else name,
-        roles.get((kind is not None and _number(kind)) or 0, AttendeeRole.REQUIRED),
+        _role(None if kind is None else _number(kind)),
         replies.get((status is not None and _number(status)) or 0, Reply.NONE),
     )
+
+
+def _role(number: int | None) -> AttendeeRole:
+    if number is None:
+        return AttendeeRole.UNSAID
+    return next((role for role, named in ROLES.items() if named == number), AttendeeRole.REQUIRED)
 
 
 def _mail(text: str | None) -> str:

@@ -347,19 +347,20 @@ def participants_of(
     appointment; ``found``: mail address in small letters → the user or resource who has it.
 
     The owner stays. So does a group whose members are all still invited; of another one those who are become
-    participants of their own.
+    participants of their own. Whoever comes from outside keeps his name if none is said.
     """
     rows = entries(before.get(str(PARTICIPANTS)))
     users = [each.get("id") for each in entries(before.get(str(USERS)))]
     named = {each.get("id") for each in rows if each.get("type") == USER}
+    names = {str(each.get("mail")).casefold(): each.get("display_name") for each in rows}
     by_group = {number for number in users if number not in named}
     wanted: dict[tuple[int, Any], dict[str, Any]] = {}
     for attendee in attendees:
         person = found.get(attendee.mail.casefold())
         if person is None:
             entry: dict[str, Any] = {"type": EXTERNAL, "mail": attendee.mail}
-            if attendee.name:
-                entry["display_name"] = attendee.name
+            if name := attendee.name or names.get(attendee.mail.casefold()):
+                entry["display_name"] = name
             wanted[EXTERNAL, attendee.mail.casefold()] = entry
         else:
             wanted[person.kind, person.id] = {"type": person.kind, "id": person.id}

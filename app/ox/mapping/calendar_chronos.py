@@ -450,7 +450,7 @@ def _from_attendee(attendee: Attendee, before: Mapping[str, Any] | None) -> Mapp
     role = "OPT-PARTICIPANT" if attendee.role is AttendeeRole.OPTIONAL else "REQ-PARTICIPANT"
     if before is not None:
         now = _attendee(before, attendee.mail).role
-        return before if now is attendee.role else {**before, "role": role}
+        return before if attendee.role in (now, AttendeeRole.UNSAID) else {**before, "role": role}
     made = {
         "uri": f"mailto:{attendee.mail}",
         "cuType": "RESOURCE" if attendee.role is AttendeeRole.RESOURCE else "INDIVIDUAL",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.ox.mapping import time_zone
 from app.ox.mapping.time_zone import Clock
-from app.usm.content import Attachment, Attendee, Occurrence
+from app.usm.content import Attachment, Attendee, AttendeeRole, Occurrence
 
 DAY: Final = timedelta(days=1)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -178,10 +178,14 @@ def ends(start: datetime, end: datetime, last_day: Any, clock: Clock) -> datetim
     return end if last_day is None else clock.on(last_day) + (end - start)
 
 
-def same_attendees(one: Sequence[Attendee] | None, other: Sequence[Attendee] | None) -> bool:
-    """Whether the same are invited as the same; their replies are their own."""
-    return _invited(one) == _invited(other)
+def same_attendees(wanted: Sequence[Attendee] | None, present: Sequence[Attendee] | None) -> bool:
+    """Whether those whom a device wants are invited as what it wants; their replies are their own."""
+    roles = {each.mail.casefold(): each.role for each in present or ()}
+    return {each.mail.casefold(): role_of(each, roles) for each in wanted or ()} == roles
 
 
-def _invited(attendees: Sequence[Attendee] | None) -> set[tuple[str, str]]:
-    return {(each.mail.casefold(), each.role) for each in attendees or ()}
+def role_of(attendee: Attendee, before: Mapping[str, AttendeeRole]) -> AttendeeRole:
+    """The role of one whom a device wants. ``before``: mail address in small letters → role."""
+    if attendee.role is not AttendeeRole.UNSAID:
+        return attendee.role
+    return before.get(attendee.mail.casefold(), AttendeeRole.REQUIRED)

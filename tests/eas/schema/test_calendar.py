@@ -103,7 +103,8 @@ def test_every_field_is_known() -> None:
 def test_a_meeting_comes_and_goes_unchanged(version: Version) -> None:
     expected = {name: value for name, value in MEETING.items() if name not in NEVER_BACK}
     if version < Version.V12_0:  # who comes as what, and who has answered, is not told yet
-        expected["attendees"] = tuple(Attendee(each.mail, each.name) for each in MEETING["attendees"])
+        unsaid = AttendeeRole.UNSAID
+        expected["attendees"] = tuple(Attendee(each.mail, each.name, unsaid) for each in MEETING["attendees"])
     found = returned(MEETING, version)
     assert {name: value for name, value in found.items() if value is not None} == expected
     assert all(name == "recurrence" for name, value in found.items() if value is None)
@@ -223,7 +224,7 @@ def test_attendees_without_an_address_are_left_out_both_ways() -> None:
         ("Attendee", ("Email", "b@example.org"), ("AttendeeType", 9), ("AttendeeStatus",)),
     )
     assert changed(attendees)["attendees"] == (
-        Attendee("anton@example.org"),
+        Attendee("anton@example.org", role=AttendeeRole.UNSAID),
         Attendee("b@example.org", "", AttendeeRole.REQUIRED, Reply.NONE),
     )
 
@@ -415,7 +416,9 @@ def test_uids_of_300_characters_and_no_more() -> None:
 )
 def test_an_address_is_found_in_what_a_device_calls_one(mail: str, expected: str) -> None:
     attendee = ("Attendee", ("Email", mail), ("Name", "B."), ("AttendeeStatus", 0))
-    assert changed(("Attendees", attendee))["attendees"] == (Attendee(expected, "B.", reply=Reply.NONE),)
+    assert changed(("Attendees", attendee))["attendees"] == (
+        Attendee(expected, "B.", AttendeeRole.UNSAID, Reply.NONE),
+    )
 
 
 @pytest.mark.requirement("MS-ASCAL", 508)

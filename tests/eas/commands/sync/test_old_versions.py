@@ -198,6 +198,21 @@ def test_attendees_have_neither_answers_nor_roles_in_2_5(old: OldPhone) -> None:
     assert attendee == {"Email": "a@example.org", "Name": "A", **more}
 
 
+def test_what_a_device_does_not_say_of_attendees_stays(ready: OldPhone) -> None:
+    attendees = (
+        Attendee("a@example.org", "A", AttendeeRole.OPTIONAL, Reply.ACCEPTED),
+        Attendee("r@example.org", "R", AttendeeRole.RESOURCE, Reply.ACCEPTED),
+        Attendee("gone@example.org"),
+    )
+    item_id = ready.world.source.put(CALENDAR, {**PIM[CALENDAR][0], "attendees": attendees})
+    ready.sync(CALENDAR)
+    mails = ("r@example.org", "a@example.org", "new@example.org")
+    told = [("Attendee", ("Email", mail), ("Name", mail)) for mail in mails]
+    ready.change(CALENDAR, item_id, ("Calendar:Subject", "B"), ("Calendar:Attendees", *told))
+    now = ready.fields(CALENDAR, item_id)["attendees"]
+    assert now == (attendees[1], attendees[0], Attendee("new@example.org"))
+
+
 def test_12_0_has_the_common_page_and_flags() -> None:
     old = phone_of(Version.V12_0)
     old.world.source.put(INBOX, MAIL | {"flagged": True, "categories": ("Red",)})
