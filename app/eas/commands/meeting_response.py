@@ -6,6 +6,8 @@
   mail that a device up to 14.1 sends of itself is swallowed (:mod:`app.eas.replies`). If it does not, the server sends
   the mail if the device asks for it (SendResponse, from 16.0), and for clients that never send one (quirk 38).
 * An accepted meeting is named by its ServerId in the calendar; of a declined one there is no CalendarId.
+* Where the mail that invites forbids it (DisallowNewTimeProposal), an answer that proposes another time is refused as a
+  whole. An appointment does not tell: OX keeps no such mark.
 * The mail that invites stays where it is: to move it away is the device's business.
 """
 
@@ -145,7 +147,7 @@ def _answer(call: Call, request: Request) -> Result:
     told = call.session.tells_organizers
     try:
         folder, item = _named(call, request)
-        objection = _objection(call, folder, item, occurrence)
+        objection = _objection(call, folder, item, occurrence, request.proposed is not None)
         if objection is not None:
             return Result(request, objection)
         uid = _uid(call, folder, item) if told and call.version < SERVER_SENDS else ""
@@ -176,16 +178,25 @@ def _named(call: Call, request: Request) -> tuple[FolderRef, str]:
     return folder, item
 
 
-def _objection(call: Call, folder: FolderRef, item: str, occurrence: datetime | None) -> IntEnum | None:
-    """Why an item that is there cannot be answered (MS-ASCMD 2.2.3.87.1, 2.2.3.177.9)."""
+def _objection(
+    call: Call, folder: FolderRef, item: str, occurrence: datetime | None, proposes: bool
+) -> IntEnum | None:
+    """Why an item that is there cannot be answered so (MS-ASCMD 2.2.3.87.1, 2.2.3.177.9, MS-ASEMAIL 2.2.2.27)."""
     if folder.content is ContentType.MAIL:
-        return None if occurrence is None else MeetingStatus.INVALID_REQUEST
+        wrong = occurrence is not None or (proposes and _is_fixed(call, folder, item))
+        return MeetingStatus.INVALID_REQUEST if wrong else None
     fields = _fields(call, folder, item)
     if fields.get("organized") and fields.get("attendees"):
         return MeetingStatus.INVALID_REQUEST
     if occurrence is not None and fields and fields.get("recurrence") is None:
         return Common.NO_SERIES
     return None
+
+
+def _is_fixed(call: Call, folder: FolderRef, item: str) -> bool:
+    """Whether who invites wants no other time proposed."""
+    meeting = _fields(call, folder, item).get("meeting")
+    return isinstance(meeting, Meeting) and meeting.fixed
 
 
 def _fields(call: Call, folder: FolderRef, item: str) -> Mapping[str, Any]:

@@ -66,11 +66,11 @@ def phone(request: pytest.FixtureRequest) -> Phone:
     return calendar_phone(Version(request.param))
 
 
-def put_mail(phone: Phone, mime: bytes = b"") -> str:
+def put_mail(phone: Phone, mime: bytes = b"", fixed: bool = False) -> str:
     """An invitation in the inbox; its ServerId."""
     fields = {
         "mime": mime or mail(),
-        "meeting": Meeting(MeetingMessage.REQUEST, UID, MEETING),
+        "meeting": Meeting(MeetingMessage.REQUEST, UID, MEETING, fixed=fixed),
     }
     return f"{phone.number(INBOX)}:{phone.world.source.put(INBOX, fields)}"
 
@@ -227,6 +227,18 @@ def test_another_time_is_proposed(modern: Phone) -> None:
     event = event_of(message)
     assert event["DTSTART"].dt == datetime(2026, 3, 3, 9, tzinfo=UTC)
     assert event["DTEND"].dt == datetime(2026, 3, 3, 10, tzinfo=UTC)
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 389, 390)
+def test_where_no_other_time_is_wanted_none_is_proposed(modern: Phone) -> None:
+    times = ("ProposedStartTime", "20260303T090000Z"), ("ProposedEndTime", "20260303T100000Z")
+    fixed = put_mail(modern, fixed=True)
+    assert respond(modern, fixed, 2, ("SendResponse", *times))["Status"] == "2"
+    assert modern.world.source.replies == sent(modern) == []
+    assert respond(modern, fixed, 2, SEND)["Status"] == "1"
+    assert calendar_of(sent(modern)[0])["METHOD"] == "REPLY"
+    appointment = put_appointment(modern)
+    assert respond(modern, appointment, 2, ("SendResponse", *times))["Status"] == "1"
 
 
 @pytest.mark.parametrize(
