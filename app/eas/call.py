@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.eas.certificates import Checker
@@ -30,6 +30,10 @@ class Call:
     clock: Clock
     tokens: Tokens
     checker: Checker | None = None
+
+    def waiting(self) -> Call:
+        """The same for a command that may wait: without the document, which it has read already."""
+        return replace(self, document=None)
 
     @property
     def version(self) -> Version:

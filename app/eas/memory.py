@@ -71,6 +71,11 @@ class Memory:
             self._fields = dict(self._session.fields())
         return self._fields
 
+    def let_go(self) -> None:
+        """Hold nothing until somebody asks again: for a request that waits, while others write."""
+        if self._lasting:
+            self._fields = None
+
     def get(self, name: str) -> str:
         """The field, ``""`` where there is none."""
         return self._loaded().get(name, "")

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Final
 
 from app.eas import admission, answer, policy, quarantine
 from app.eas.admission_rules import Access, Subject, fits_any
-from app.eas.answer import SHORT_TYPE, WBXML_TYPE, Answer, EasResponse
+from app.eas.answer import SHORT_TYPE, WBXML_TYPE, Answer, EasResponse, Outcome
 from app.eas.call import Call
 from app.eas.certificates import Checker
-from app.eas.dispatch import ENTRIES
+from app.eas.dispatch import ENTRIES, Entry
 from app.eas.errors import DeviceRefused, EasError, Malformed, StatusError, Throttled, Why
 from app.eas.memory import Memory
 from app.eas.request import Command, device_in, parse
@@ -121,6 +121,15 @@ class ActiveSync:
             raise StatusError(Common.COMMAND_UNSUPPORTED, f"{rule.name} is not served")
         if entry.needs_policy:
             self._check_policy(command, who, remembered)
+        outcome = self._begun(session, command, remembered, entry, access)
+        result = outcome if isinstance(outcome, Answer) else (yield from outcome)
+        more = _offer() | {"X-MS-RP": _versions()} if result.starts_over else None
+        return answer.whole(result, more)
+
+    def _begun(
+        self, session: Session, command: Command, remembered: Memory, entry: Entry, access: Access
+    ) -> Outcome:
+        """What is needed for it is held here, and not by who waits for the outcome."""
         call = Call(
             command,
             _document(command),
@@ -132,10 +141,7 @@ class ActiveSync:
             self._checker,
         )
         in_part = access is Access.QUARANTINE
-        outcome = quarantine.handle(call, entry.handle) if in_part else entry.handle(call)
-        result = outcome if isinstance(outcome, Answer) else (yield from outcome)
-        more = _offer() | {"X-MS-RP": _versions()} if result.starts_over else None
-        return answer.whole(result, more)
+        return quarantine.handle(call, entry.handle) if in_part else entry.handle(call)
 
     def _check_policy(self, command: Command, who: Subject, remembered: Memory) -> None:
         if command.transient and command.policy_key:

@@ -237,6 +237,7 @@ class Session:
             since,
             conversations,
         )
+        self._refs = None  # not to be held while waiting
         return waiting.run(refs, seconds, told)
 
     # -- single items ------------------------------------------------------------------------------------------

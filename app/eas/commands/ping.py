@@ -81,6 +81,7 @@ def do(call: Call, request: Request) -> Steps[WatchResult]:
     }
     whole = [number for number, kept in known.items() if kept.conversations]
     told = ping_guard.silenced(call, known)
+    call.memory.let_go()
     result = yield from call.session.watch(list(known), interval, since, told=told, conversations=whole)
     ping_guard.note(call, result.folders)
     return result
@@ -138,4 +139,8 @@ def write(result: WatchResult) -> Element:
 
 def handle(call: Call, document: Element | None) -> Steps[Answer]:
     """Answer one Ping, after as long as it takes."""
-    return Answer(write((yield from do(call, read(document)))))
+    return _answer(call.waiting(), read(document))
+
+
+def _answer(call: Call, request: Request) -> Steps[Answer]:
+    return Answer(write((yield from do(call, request))))

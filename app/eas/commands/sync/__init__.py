@@ -31,5 +31,9 @@ def handle(call: Call, document: Element | None) -> Steps[Answer]:
     prepare.check_size(wanted, call)
     jobs = prepare.jobs(wanted, call)
     cache.keep(wanted, call.memory)
+    return _answer(call.waiting(), wanted, jobs, seconds)
+
+
+def _answer(call: Call, wanted: request.Request, jobs: list[prepare.Job], seconds: int) -> Steps[Answer]:
     replies = yield from collect.collect(call, wanted, jobs, seconds)
     return Answer(response.write(replies, call.version))

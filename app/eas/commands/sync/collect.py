@@ -77,6 +77,7 @@ def _is_changed(call: Call, jobs: list[Job], seconds: float) -> Steps[bool]:
     now = call.clock.now()
     since = {job.folder.number: job.view.options.since(job.folder.content, now) for job in jobs}
     whole = [job.folder.number for job in jobs if job.conversations]
+    call.memory.let_go()
     result = yield from call.session.watch(list(since), seconds, since, conversations=whole)
     if result.outcome is WatchOutcome.HIERARCHY:
         raise StatusError(SyncStatus.HIERARCHY_CHANGED, "a folder disappeared while waiting")
