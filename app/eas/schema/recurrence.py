@@ -8,7 +8,9 @@ Until, and where CalendarType and FirstDayOfWeek live.
   calendar only if it goes by months.
 * Occurrences counts more than Until, and never both are sent.
 * Only the Gregorian calendar, under its many names, is understood; a rule of another one would fall on other days.
-* ``Interval`` 0 is 1. A daily rule with days of the week is a weekly one.
+* ``Interval`` 0 is 1. A daily rule with days of the week is a weekly one. Of an appointment every day is told with all
+  of them (MS-ASCAL 2.2.2.15), from 14.0 on; every second day without, or it would be every day of every second week
+  (MS-ASCAL 2.2.2.37.1).
 * A weekly rule always tells when its weeks begin; where nobody says, that is Monday, as in iCalendar.
 """
 
@@ -72,12 +74,14 @@ RANGES: Final[Mapping[str, tuple[int, int]]] = {
 @dataclass(frozen=True, slots=True)
 class Page:
     """Where the elements of a rule live: the page of most of them, and that of the younger ones. ``exact``: a rule has
-    what belongs to its type and nothing else; ``leap``: it says that no month is a leap month (MS-ASEMAIL 2.2.2.43)."""
+    what belongs to its type and nothing else; ``leap``: it says that no month is a leap month (MS-ASEMAIL 2.2.2.43);
+    ``all_days``: every day is told with all days of the week."""
 
     name: str
     extensions: str
     exact: bool = False
     leap: bool = False
+    all_days: bool = False
 
     def tag(self, name: str) -> str:
         """The full name of a tag."""
@@ -85,7 +89,7 @@ class Page:
         return f"{page}:{name}"
 
 
-CALENDAR: Final = Page("Calendar", "Calendar", exact=True)
+CALENDAR: Final = Page("Calendar", "Calendar", exact=True, all_days=True)
 EMAIL: Final = Page("Email", "Email2", leap=True)
 TASKS: Final = Page("Tasks", "Tasks", exact=True)
 
@@ -119,6 +123,8 @@ def write(rule: Recurrence, page: Page, version: Version, until: Callable[[date]
     elif rule.until is not None:
         children.append(Element(page.tag("Until"), until(rule.until)))
     children += [Element(page.tag(name), str(values[name])) for name in QUALIFIERS[rule.pattern]]
+    if page.all_days and version >= Version.V14_0 and rule.pattern is Pattern.DAILY and rule.interval <= 1:
+        children.append(Element(page.tag("DayOfWeek"), str(EVERY_DAY)))
     if version >= Version.V14_0 and rule.pattern not in _OF_DAYS:
         children.append(Element(page.tag("CalendarType"), GREGORIAN))
     if version >= Version.V14_0 and page.leap:
