@@ -26,7 +26,7 @@ class Spool:
     def __del__(self) -> None:
         self._file.close()
 
-    def read(self, start: int, stop: int) -> bytes:
+    def part(self, start: int, stop: int) -> bytes:
         """The bytes from ``start`` up to ``stop``."""
         self._file.seek(start)
         return self._file.read(stop - start)

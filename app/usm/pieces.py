@@ -44,7 +44,7 @@ class Stored(Protocol):
         """How many there are."""
         ...
 
-    def read(self, start: int, stop: int) -> bytes:
+    def part(self, start: int, stop: int) -> bytes:
         """Those from ``start`` up to ``stop``."""
         ...
 
@@ -60,7 +60,7 @@ class InMemory:
         self._data = data
         self.size = len(data)
 
-    def read(self, start: int, stop: int) -> bytes:
+    def part(self, start: int, stop: int) -> bytes:
         """See :class:`Stored`."""
         return self._data[start:stop]
 
@@ -78,9 +78,9 @@ class Slice:
         """See :class:`Stored`."""
         return self.stop - self.start
 
-    def read(self, start: int, stop: int) -> bytes:
+    def part(self, start: int, stop: int) -> bytes:
         """See :class:`Stored`."""
-        return self.of.read(self.start + start, min(self.start + stop, self.stop))
+        return self.of.part(self.start + start, min(self.start + stop, self.stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,10 @@ class Encoded:
         lines = -(-self.of.size // _BYTES_A_LINE)
         return 4 * -(-self.of.size // 3) + 2 * max(lines - 1, 0)
 
-    def read(self, start: int, stop: int) -> bytes:
+    def part(self, start: int, stop: int) -> bytes:
         """See :class:`Stored`."""
         first, last = start // _LINE, -(-stop // _LINE)
-        data = self.of.read(first * _BYTES_A_LINE, min(last * _BYTES_A_LINE, self.of.size))
+        data = self.of.part(first * _BYTES_A_LINE, min(last * _BYTES_A_LINE, self.of.size))
         lines = encodebytes(data).replace(b"\n", b"\r\n")
         return lines[start - first * _LINE : min(stop, self.size) - first * _LINE]
 
@@ -111,14 +111,14 @@ class Pieces:
         self._starts = list(accumulate((piece.size for piece in self._pieces), initial=0))
         self.size = self._starts[-1]
 
-    def read(self, start: int, stop: int) -> bytes:
+    def part(self, start: int, stop: int) -> bytes:
         """See :class:`Stored`."""
         found: list[bytes] = []
         number = bisect_right(self._starts, start) - 1
         while start < min(stop, self.size):
             piece, first = self._pieces[number], self._starts[number]
             end = min(stop, first + piece.size)
-            found.append(piece.read(start - first, end - first))
+            found.append(piece.part(start - first, end - first))
             start = end
             number += 1
         return b"".join(found)
@@ -126,7 +126,7 @@ class Pieces:
     def __iter__(self) -> Iterator[bytes]:
         """All of it, in blocks."""
         for start in range(0, self.size, BLOCK):
-            yield self.read(start, min(start + BLOCK, self.size))
+            yield self.part(start, min(start + BLOCK, self.size))
 
     def __bytes__(self) -> bytes:
         """All of it in memory."""
@@ -147,7 +147,7 @@ def stored(data: bytes | Stored) -> Stored:
 
 def beginning(text: Text) -> bytes:
     """As much of a message from its beginning as any header takes, and more."""
-    return text if isinstance(text, bytes) else text.read(0, HEADER)
+    return text if isinstance(text, bytes) else text.part(0, HEADER)
 
 
 def with_beginning(text: Text, beginning: bytes, without: int = 0) -> Text:
@@ -182,18 +182,18 @@ def lighten(mime: bytes | Stored) -> tuple[bytes, Held]:
     """The message without its large files, and these."""
     whole = stored(mime)
     if whole.size < LEAST:
-        return whole.read(0, whole.size), {}
+        return whole.part(0, whole.size), {}
     runs, marked = _runs(whole)
     held: dict[bytes, Stored] = {}
     light: list[bytes] = []
     end = 0
     for start, stop in runs:
-        stop -= 2 if whole.read(stop - 2, stop) == b"\r\n" else 1
+        stop -= 2 if whole.part(stop - 2, stop) == b"\r\n" else 1
         line = _line(marked, len(held))
         held[line] = Slice(whole, start, stop)
-        light += (whole.read(end, start), line)
+        light += (whole.part(end, start), line)
         end = stop
-    return b"".join((*light, whole.read(end, whole.size))), held
+    return b"".join((*light, whole.part(end, whole.size))), held
 
 
 def _runs(whole: Stored) -> tuple[list[tuple[int, int]], bytes]:
@@ -204,7 +204,7 @@ def _runs(whole: Stored) -> tuple[list[tuple[int, int]], bytes]:
     place = 0
     at_line = True
     while place < whole.size:
-        region = whole.read(place, min(place + _REGION, whole.size))
+        region = whole.part(place, min(place + _REGION, whole.size))
         cut = region.rfind(b"\n") + 1
         region = region[:cut] if cut else region
         marked.update(region)

@@ -32,9 +32,9 @@ class Block:
 
     def __bytes__(self) -> bytes:
         """All of it in memory."""
-        return self.read(0, self.size)
+        return self.part(0, self.size)
 
-    def read(self, start: int, stop: int) -> bytes:
+    def part(self, start: int, stop: int) -> bytes:
         """The bytes from ``start`` up to ``stop``."""
         return self._data[self._start + start : self._start + min(stop, self.size)]
 

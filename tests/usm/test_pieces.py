@@ -70,7 +70,7 @@ def test_what_is_encoded_is_base64(size: int) -> None:
     made = bytes(Pieces((encoded,)))
     assert made == base64.encodebytes(data).replace(b"\n", b"\r\n").removesuffix(b"\r\n")
     assert encoded.size == len(made)
-    assert encoded.read(70, 90) == made[70:90]
+    assert encoded.part(70, 90) == made[70:90]
 
 
 def test_any_part_can_be_read() -> None:
@@ -79,7 +79,7 @@ def test_any_part_can_be_read() -> None:
     assert (text.size, bytes(text), repr(text)) == (10, whole, "<10 bytes in 3 pieces>")
     for start in range(12):
         for stop in range(start, 13):
-            assert text.read(start, stop) == whole[start:stop]
+            assert text.part(start, stop) == whole[start:stop]
 
 
 def test_a_message_gets_another_beginning() -> None:
@@ -105,7 +105,7 @@ def test_a_file_that_is_set_aside_stands_for_itself() -> None:
     file = InMemory(b"a" * LEAST)
     one, two = pieces.set_aside(file, held), pieces.set_aside(Encoded(file), held)
     made = pieces.restore(f"({one}|{two})".encode(), held)
-    assert bytes(made) == b"(" + file.read(0, LEAST) + b"|" + Encoded(file).read(0, 2 * LEAST) + b")"
+    assert bytes(made) == b"(" + file.part(0, LEAST) + b"|" + Encoded(file).part(0, 2 * LEAST) + b")"
 
 
 def test_a_part_that_is_to_be_read_is_in_memory() -> None:

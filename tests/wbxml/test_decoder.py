@@ -239,8 +239,8 @@ def test_a_large_block_of_a_file_stays_there() -> None:
     whole = document("4B") + opaque(data) + b"\x01"
     block = decode(in_a_file(whole)).value
     assert isinstance(block, Block)
-    assert (block.size, bytes(block), block.read(10, 20)) == (len(data), data, data[10:20])
-    assert block.read(len(data) - 1, len(data) + 5) == data[-1:]
+    assert (block.size, bytes(block), block.part(10, 20)) == (len(data), data, data[10:20])
+    assert block.part(len(data) - 1, len(data) + 5) == data[-1:]
     assert decode(whole).value == data
 
 
