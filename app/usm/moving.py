@@ -150,7 +150,9 @@ class Mover:
             return _Task(move, move.folder, move.item_id)
         folder, _, item_id = deed.result.partition(":")
         if not self._has_folder(move.folder):
-            self._give_back(move, int(folder), item_id)
+            # It lost the item with the folder before it heard; both tell it the truth, should it still have the folder.
+            self._own_up(_Task(move, int(folder), item_id))
+            self._answer(move, MoveOutcome.GONE)
             return None
         if int(folder) == move.target:
             self._answer_again(move, item_id, deed)
@@ -163,13 +165,6 @@ class Mover:
         return heads is None or str(folder) in self._store.stamps(
             self._session, HIERARCHY, heads.newest.counter
         )
-
-    def _give_back(self, move: Move, folder: int, item_id: str) -> None:
-        """The device lost the item together with the folder it was in, before it heard that it was moved: it gets it
-        where it is now."""
-        with self._locked(folder):
-            self._deeds.note_with({_name(move.folder, move.item_id): None}, {folder: {item_id: None}})
-        self._answer(move, MoveOutcome.GONE)
 
     def _answer_again(self, move: Move, item_id: str, deed: Deed) -> None:
         """Between the lost answer and this one the device may have been told of the item in the target, which it
@@ -339,7 +334,7 @@ class Mover:
         self._deeds.note_with(notes, {folder.number: dict.fromkeys(moved), target.number: arrived})
 
     def _own_up(self, task: _Task) -> None:
-        """An item that had gone further than its device knows stays where it is: now both folders tell the device."""
+        """An item that had gone further than its device knows stays where it is: both folders tell the device."""
         with self._locked(task.move.folder, task.folder):
             self._deeds.note_with(
                 {_name(task.move.folder, task.move.item_id): None},

@@ -426,6 +426,23 @@ def test_an_item_lost_with_its_folder_before_the_move_was_heard_of_comes_anew(
     assert [(each.kind, each.item_id) for each in told] == [(ChangeKind.ADD, heard.item_id)]
 
 
+def test_a_hierarchy_that_was_only_begun_costs_no_item(world: World) -> None:
+    world.session().folders("0")
+    item = world.source.put(INBOX, {"subject": "a"})
+    keys = in_sync(world, INBOX, TRIPS)
+    _, moved = move(world, item, INBOX, TRIPS)  # nobody heard
+    world.source.before = at("folders")
+    with pytest.raises(Crash):
+        world.session().folders("0")
+    world.source.before = never
+    assert move(world, item, INBOX, TRIPS) == (MoveOutcome.GONE, "")
+    told = [ask(world, folder, key).changes for folder, key in keys.items()]
+    assert [[(each.kind, each.item_id) for each in changes] for changes in told] == [
+        [(ChangeKind.DELETE, item)],
+        [(ChangeKind.ADD, moved)],
+    ]
+
+
 def test_after_a_crash_an_item_moves_on_to_where_it_is_wanted_now(world: World) -> None:
     item = world.source.put(INBOX, {"subject": "a"})
     world.number(INBOX)
