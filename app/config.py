@@ -119,11 +119,6 @@ def database_url(value: str) -> str:
     return value
 
 
-def host(value: str) -> str:
-    """A host name or address without a port; ``*`` is every address."""
-    if value == "*":
-        return "0.0.0.0"  # noqa: S104  (only when the administrator says so)
-    if not re.fullmatch(r"[0-9A-Za-z._-]+|\[?[0-9A-Fa-f:]+\]?", value):
 def redis_url(value: str) -> str:
     """The address of a Redis server."""
     parts = urlsplit(value)
@@ -136,6 +131,11 @@ def redis_url(value: str) -> str:
     return value
 
 
+def host(value: str) -> str:
+    """A host name or address without a port; ``*`` is every address."""
+    if value == "*":
+        return "0.0.0.0"  # noqa: S104  (only when the administrator says so)
+    if not re.fullmatch(r"[0-9A-Za-z._-]+|\[?[0-9A-Fa-f:]+\]?", value):
         raise ValueError("expected a host name or an IP address")
     return value.strip("[]")
 
@@ -364,6 +364,25 @@ class Settings:
         "30000",
         "Milliseconds between two looks at all other folders that the devices of one user wait for.",
     )
+    redis_url: str = setting(
+        "com.openexchange.usm.notify.redis_url",
+        redis_url,
+        "",
+        "Redis through which the nodes tell each other at once of what changed, as redis://:password@host:6379/0;"
+        " empty: changes made by another node are found by looking.",
+    )
+    notify_login: str = setting(
+        "com.openexchange.usm.notify.login",
+        text,
+        "dovecot",
+        "Name by which Dovecot may tell of new mail (its push driver ox, PUT /preliminary/http-notify/v1/notify).",
+    )
+    notify_secret: str = setting(
+        "com.openexchange.usm.notify.secret",
+        text,
+        "",
+        "The password for that; empty: nobody can tell of new mail.",
+    )
     session_cache_check_interval: int = setting(
         "com.openexchange.usm.session_cache_check_interval",
         whole(1),
@@ -395,25 +414,6 @@ class Settings:
         "true: every Sync answer has a new key, also when nothing changed.",
     )
     max_objects_per_folder: int = setting(
-    redis_url: str = setting(
-        "com.openexchange.usm.notify.redis_url",
-        redis_url,
-        "",
-        "Redis through which the nodes tell each other at once of what changed, as redis://:password@host:6379/0;"
-        " empty: changes made by another node are found by looking.",
-    )
-    notify_login: str = setting(
-        "com.openexchange.usm.notify.login",
-        text,
-        "dovecot",
-        "Name by which Dovecot may tell of new mail (its push driver ox, PUT /preliminary/http-notify/v1/notify).",
-    )
-    notify_secret: str = setting(
-        "com.openexchange.usm.notify.secret",
-        text,
-        "",
-        "The password for that; empty: nobody can tell of new mail.",
-    )
         "com.openexchange.usm.max_objects_per_folder",
         whole(1, 1_000_000),
         "65535",
