@@ -63,7 +63,7 @@ def _recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     def recording(self: ActiveSync, session: Any, command: Any) -> Any:
         global _command
         _command = command.name
-        answer = handle(self, session, command)
+        answer = yield from handle(self, session, command)
         if answer.status == 200:
             _seen_now.update(_sights(command.content, command.name, "request", command.version.text))
             _now.update((command.name, *_tags(command.content), *_tags(answer.body)))

@@ -73,7 +73,8 @@ TESTED, DONE, NOT_DONE, OPEN = "tested", "done without test", "not done", "not l
 @dataclass(frozen=True, slots=True)
 class Fact:
     """Requirements that say the same kind of thing of one element. ``commands``: those in which it stands, none for
-    any; ``direction``: ``request``, ``response`` or ``""``; ``value``: a version or a number."""
+    any; ``tag``: without its page, but where two pages have it and one is meant; ``direction``: ``request``,
+    ``response`` or ``""``; ``value``: a version or a number."""
 
     document: str
     kind: str
@@ -146,6 +147,7 @@ def sheets() -> Mapping[str, Sheet]:
     return found
 
 
+@cache
 def markers(folder: Path = PROJECT / "tests") -> dict[str, dict[int, list[str]]]:
     """Document → number → the tests that carry it in a ``requirement`` marker, read from the source."""
     found: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -192,7 +194,7 @@ class Seen:
                     continue
                 for name, (versions, values) in tags.items():
                     page, _, tag = name.partition(":")
-                    if tag == fact.tag:
+                    if fact.tag in (tag, name):
                         hits.append((page, versions, values))
         own = [hit for hit in hits if hit[0] in pages]
         return own or hits

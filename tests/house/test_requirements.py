@@ -51,6 +51,8 @@ def test_numbers_are_written_short_and_read_again(text: str) -> None:
         ("never", {"value": "12.1"}, False),
         ("never", {"value": "12.1", "tag": "Importance"}, True),
         ("never", {"value": "16.0", "tag": "Flag"}, True),
+        ("never", {"value": "12.1", "tag": "Email:Read"}, False),
+        ("never", {"value": "12.1", "tag": "Tasks:Read"}, True),
         ("value", {"value": "1"}, True),
         ("value", {"value": "2"}, False),
         ("ghost", {}, True),
