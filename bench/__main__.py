@@ -14,6 +14,7 @@ BENCHMARKS = {
     "requests": "what a request costs the worker: Sync, FolderSync, Ping, first Syncs",
     "rollout": "a new version under the load of 200 phones",
     "scale": "one, two and four nodes on one MariaDB and one Redis",
+    "sizing": "what phones need, from a thousand to ten million",
     "state": "one change in a folder of 65,535 items, and among 1,000 folders",
     "wbxml": "WBXML read and written: MB a second",
 }

@@ -203,17 +203,30 @@ class Cluster:
             (port,) = free_ports(1)
             self.ox_url = f"http://127.0.0.1:{port}/ajax/"
             self._serve_ox(folder, port, stack)
-            shared = {
+            self._folder = folder
+            self._shared = {
                 "ox.url": self.ox_url,
                 "database.url": database,
                 "notify.redis_url": self.redis.url,
                 **self._settings,
             }
-            self.nodes = [Node(folder / f"node{number}", shared) for number in range(1, self._count + 1)]
-            for node in self.nodes:
-                stack.callback(node.process.stop)
-                node.start()
+            self._stack = stack
+            for _ in range(self._count):
+                self.add_node()
             yield
+
+    def add_node(self, **settings: object) -> Node:
+        """One node more, with settings of its own."""
+        node = Node(self._folder / f"node{len(self.nodes) + 1}", {**self._shared, **settings})
+        self._stack.callback(node.process.stop)
+        node.start()
+        self.nodes.append(node)
+        return node
+
+    def ox_calls(self) -> int:
+        """Calls that OX has answered so far; one that holds several counts as one."""
+        calls = requests.get(self.ox_url.replace("/ajax/", "/lab/calls"), timeout=20).json()
+        return sum(row["count"] for row in calls if not row["within"])
 
     @property
     def urls(self) -> list[str]:
