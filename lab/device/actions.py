@@ -1,6 +1,6 @@
 """What a phone does when a person asks it to on the command line, and what it tells of it.
 
-A folder is named by its ServerId, its name or its kind (``Inbox``), an item by the ServerId that ``sync`` shows.
+A folder is named by its ServerId, its kind (``Inbox``) or its name, an item by the ServerId that ``sync`` shows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lab.device import calendar, certificates, folders, mail, recipients, search
 from lab.device.mail import File
 from lab.device.phone import PING_MARGIN, Phone
 from lab.device.reading import files_of, text_of
-from lab.device.state import Change, Folder, SyncResult, elements
+from lab.device.state import Change, SyncResult, elements
 from lab.device.story import folder_table
 from lab.device.trace import in_words, meaning
 
@@ -28,6 +28,8 @@ KINDS = {
     "contacts": folders.CONTACTS,
     "tasks": folders.TASKS,
 }
+DEFAULTS = range(2, 11)
+"""Types of which each user has one folder at most (MS-ASCMD 2.2.3.186.3)."""
 REPLIES = {"accept": calendar.ACCEPT, "tentative": calendar.TENTATIVE, "decline": calendar.DECLINE}
 TITLES = ("Email:Subject", "Calendar:Subject", "Tasks:Subject", "Notes:Subject", "Contacts:FileAs")
 PEM = b"-----BEGIN"
@@ -37,18 +39,17 @@ PEM = b"-----BEGIN"
 
 
 def folder(phone: Phone, name: str) -> str:
-    """The ServerId of a folder. ``ValueError`` where none or more than one is meant."""
+    """The ServerId of a folder; a default folder before others of its name. ``ValueError`` where none or more than one
+    is meant."""
     if name in phone.folders:
         return name
     wanted = name.casefold()
-
-    def found(of: Callable[[Folder], str]) -> list[str]:
-        return [each.server_id for each in phone.folders.values() if of(each).casefold() == wanted]
-
-    meant = found(lambda each: each.name) or found(lambda each: each.type_name)
+    every = phone.folders.values()
+    defaults = [each for each in every if each.type in DEFAULTS and each.type_name.casefold() == wanted]
+    meant = defaults or [each for each in every if each.name.casefold() == wanted]
     if len(meant) != 1:
         raise ValueError(f"{len(meant)} folders are called {name!r}; folder-sync lists them")
-    return meant[0]
+    return meant[0].server_id
 
 
 def fields(words: Sequence[str]) -> tuple[Element, ...]:

@@ -13,11 +13,11 @@ import pytest
 
 from app.eas.dispatch import ENTRIES
 from app.eas.versions import BY_TEXT, COMMANDS
-from app.usm.model import FolderRole
+from app.usm.model import ContentType, Folder, FolderRole
 from app.wbxml import encode
 from lab.device.__main__ import VERSIONS, main
 from lab.device.subcommands import SUBCOMMANDS, TABLE
-from tests.eas.phone import tree
+from tests.eas.phone import INBOX, tree
 from tests.eas.recording import Scene
 
 LOGIN = "anton@example.org"
@@ -184,6 +184,12 @@ def test_certificates_and_bytes_come_from_files(line: Line, tmp_path: Path) -> N
     assert said.startswith("HTTP 449")
 
 
+def test_a_default_folder_is_meant_before_others_of_its_name(line: Line, scene: Scene) -> None:
+    scene.world.source.create_folder(None, "Calendar", ContentType.MAIL)
+    _, said, _ = line("sync", "calendar")
+    assert "Meeting" in said
+
+
 def test_files_and_messages(line: Line, scene: Scene, tmp_path: Path) -> None:
     saved, message = tmp_path / "saved", tmp_path / "message.eml"
     line("get-attachment", f"{MAIL}:1", "--save", str(saved), version="2.5")
@@ -197,7 +203,7 @@ def test_files_and_messages(line: Line, scene: Scene, tmp_path: Path) -> None:
     ("words", "told"),
     [
         (("sync", "Nowhere"), "0 folders are called 'Nowhere'"),
-        (("sync", "mail"), "2 folders are called 'mail'"),
+        (("sync", "Twice"), "2 folders are called 'Twice'"),
         (("sync", "Contacts", "--add", "FirstName"), "'FirstName' is not Page:Tag=value"),
         (("send-mail",), "neither somebody to send to"),
         (("get-attachment", "1:1:1"), "status 400"),
@@ -209,7 +215,9 @@ def test_files_and_messages(line: Line, scene: Scene, tmp_path: Path) -> None:
 def test_why_it_did_not_go_well_is_one_line(
     line: Line, scene: Scene, words: tuple[str, ...], told: str
 ) -> None:
-    scene.world.source.create_folder(None, "More", scene.world.source.tree[0].content)
+    for parent in (None, INBOX):
+        scene.world.source.tree.append(Folder(f"{parent}/Twice", parent, "Twice", ContentType.MAIL))
+        scene.world.source.items[f"{parent}/Twice"] = {}
     status, _, errors = line(*words)
     assert status == 1
     assert told in errors
