@@ -236,6 +236,7 @@ MAIL_FIELDS: Final[Mapping[str, type]] = {
     "to": tuple,
     "cc": tuple,
     "bcc": tuple,
+    "hidden": bool,
     "reply_to": tuple,
     "received": datetime,
     "importance": int,
@@ -260,7 +261,8 @@ MAIL_FIELDS: Final[Mapping[str, type]] = {
 }
 """A message. Address fields hold ``tuple[Address]``; ``importance`` is 0 low, 1 normal, 2 high; ``size`` is in
 bytes. ``conversation`` is the same text for all messages of a conversation, and for no other; ``conversation_index``
-tells its place in it, 5 bytes of its time and 5 more for each answer (MS-ASCON 2.2.2.4). A device may change ``read``,
+tells its place in it, 5 bytes of its time and 5 more for each answer (MS-ASCON 2.2.2.4). ``hidden``: it came to the
+user without naming him among those whom all see. A device may change ``read``,
 ``flagged`` and ``categories``; of a draft also ``to``, ``cc``, ``bcc``, ``reply_to``, ``subject``, ``importance`` and
 ``body``. ``add_attachments`` (``tuple[Upload]``), ``remove_attachments`` (ids) and ``send`` (the draft goes out now,
 and is none any more) are only ever written."""

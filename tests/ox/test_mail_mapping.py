@@ -86,6 +86,33 @@ def test_all_fields_of_an_ordinary_message():
     }
 
 
+TO, CC = ("to", "cc")
+BERTA = {"X-Original-To": "<Berta@Example.org>"}
+OTHERS = [["Anton", "anton@example.org"]]
+
+
+@pytest.mark.parametrize(
+    ("headers", "more", "expected"),
+    [
+        ({}, {}, None),
+        (BERTA, {}, True),
+        ({"Envelope-To": "berta@example.org"}, {TO: OTHERS, CC: OTHERS}, True),
+        ({"X-Envelope-To": "Berta <berta@example.org>"}, {TO: OTHERS}, True),
+        (BERTA, {TO: [*OTHERS, [None, "berta@EXAMPLE.org"]]}, None),
+        (BERTA, {TO: OTHERS, CC: [["Berta", "berta@example.org"]]}, None),
+        (BERTA | {"List-Id": "<list.example.org>"}, {TO: OTHERS}, None),
+        (BERTA | {"Resent-To": "berta@example.org"}, {TO: OTHERS}, None),
+        (BERTA | {"Precedence": " Bulk"}, {TO: OTHERS}, None),
+        (BERTA | {"Precedence": "first-class"}, {TO: OTHERS}, True),
+        (BERTA, {TO: OTHERS, "flags": 4}, None),
+        ({"X-Original-To": "postmaster"}, {TO: OTHERS}, None),
+        ({"X-Original-To": ","}, {TO: OTHERS}, None),
+    ],
+)
+def test_who_is_named_nowhere_came_as_a_hidden_recipient(headers, more, expected):
+    assert fields_of({"headers": headers, **more}, (TEXT,), 100).get("hidden") is expected
+
+
 @pytest.mark.parametrize(
     ("priority", "importance"), [(1, 2), (2, 2), (3, 1), (0, 1), (None, 1), (4, 0), (5, 0)]
 )

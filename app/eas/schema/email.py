@@ -156,6 +156,7 @@ _LINE: Final = Kind(_write_line, _never)
 _NUMBER: Final = Kind(lambda tag, value: Element(tag, str(value)), _never)
 _MOMENT: Final = Kind(lambda tag, value: Element(tag, table.moment_text(value)), _never)
 _BOOLEAN: Final = Kind(_write_boolean, _never)
+_TRUE: Final = Kind(lambda tag, value: _write_boolean(tag, True) if value else None, _never)
 
 ROWS: Final[Sequence[Row]] = (
     Row("Email:To", "to", _addresses(MAX_ADDRESSES)),
@@ -171,6 +172,7 @@ ROWS: Final[Sequence[Row]] = (
     Row("Email:Flag", "flagged", Kind(_write_flag, _read_flag), since=Version.V12_0),
     Row("Email:Categories", "categories", Kind(_CATEGORIES.write, _read_categories), since=Version.V14_0),
     Row("Email2:Sender", "sender", _addresses(MAX_ADDRESSES), since=Version.V14_0),
+    Row("Email2:ReceivedAsBcc", "hidden", _TRUE, since=Version.V14_0),
     Row("Email2:IsDraft", "draft", _BOOLEAN, since=Version.V16_0),
 )
 BY_TAG: Final = table.by_tag(ROWS)

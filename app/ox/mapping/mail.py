@@ -55,6 +55,11 @@ _NUMBERS: Final[Mapping[str, int]] = {
 _CATEGORY: Final = re.compile(r"\s+category$", re.IGNORECASE)
 """Outlook calls its own colours "Red Category" and so on."""
 
+_RECIPIENT: Final = ("x-original-to", "envelope-to", "x-envelope-to")
+"""Where mail servers (Postfix, Exim, Sendmail) note for whom a message came, before aliases are resolved."""
+_SHARED: Final = frozenset(("list-id", "list-post", "list-unsubscribe", "resent-to", "resent-from"))
+_PRECEDENCES: Final = ("list", "bulk", "junk")
+
 _FLAG_FIELDS: Final[Mapping[str, int]] = {
     **WRITABLE,
     "answered": ANSWERED,
@@ -123,6 +128,7 @@ def fields_of(
         **{field: bool(flags & bit) for field, bit in _FLAG_FIELDS.items()},
         **_protection(message, headers),
     }
+    found["hidden"] = _is_hidden(found, headers) or None
     return {field: value for field, value in found.items() if value is not None}
 
 
@@ -145,6 +151,18 @@ def _headers(message: Mapping[str, Any]) -> dict[str, str]:
         (name, value[0] if isinstance(value, list) else value) for name, value in headers.items() if value
     )
     return {str(name).lower(): str(value) for name, value in firsts if value}
+
+
+def _is_hidden(found: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+    """Whether the message names its recipient, as the mail server has noted him, neither in To nor in Cc. What lists
+    and redirections bring is no hidden copy, and where nothing is noted nobody knows."""
+    noted = next((headers[name] for name in _RECIPIENT if name in headers), "")
+    mail = getaddresses([noted])[0][1].casefold() if noted else ""
+    shared = _SHARED & headers.keys() or headers.get("precedence", "").strip().lower() in _PRECEDENCES
+    if "@" not in mail or shared or found["draft"]:
+        return False
+    named = (*(found["to"] or ()), *(found["cc"] or ()))
+    return mail not in {address.mail.casefold() for address in named}
 
 
 def _importance(priority: Any) -> int:

@@ -39,6 +39,7 @@ FULL = {
     "to": (Address("anton@example.org", "Anton"), Address("x@example.org")),
     "cc": (Address("cc@example.org"),),
     "bcc": (Address("bcc@example.org"),),
+    "hidden": True,
     "reply_to": (Address("reply@example.org"),),
     "received": datetime(2026, 1, 10, 8, 30, 59, 999999, tzinfo=timezone(timedelta(hours=1))),
     "importance": 2,
@@ -98,6 +99,7 @@ def test_a_mail_with_every_field(version: Version) -> None:
     newer = {
         "Email:Categories",
         "Email2:Sender",
+        "Email2:ReceivedAsBcc",
         "Email2:LastVerbExecuted",
         "Email2:ConversationId",
         "Email2:ConversationIndex",
@@ -116,6 +118,21 @@ def test_a_mail_of_nothing_has_what_devices_cannot_do_without(ready: Phone) -> N
     assert plain(reply.one("Email:Flag")) == ""
     assert reply.text("AirSyncBase:NativeBodyType") == "1"
     assert not {"Email:To", "Email:Subject", "AirSyncBase:Attachments"} & tags(reply)
+
+
+@pytest.mark.requirement("MS-ASEMAIL", 646, 648, 649, 1342, 1343, 1344, 1345, 13450)
+@pytest.mark.parametrize("version", ADVERTISED)
+def test_a_hidden_recipient_is_told_so_and_cannot_deny_it(version: Version) -> None:
+    phone = World().phone(version).start(INBOX)
+    told = show(phone, hidden=True)
+    if version < Version.V14_0:
+        assert not told.all("Email2:ReceivedAsBcc")
+        return
+    assert told.text("Email2:ReceivedAsBcc") == "1"
+    name = told.text("AirSync:ServerId")
+    change = ("Change", ("ServerId", name), ("ApplicationData", ("Email2:ReceivedAsBcc", "0")))
+    assert phone.commands(INBOX, change).one("AirSync:Change").text_of("AirSync:Status") == "6"
+    assert not show(phone, subject="x").all("Email2:ReceivedAsBcc")
 
 
 def test_the_sender_stands_in_for_a_missing_from(ready: Phone) -> None:
