@@ -165,13 +165,14 @@ class MeetingMessage(StrEnum):
 class Meeting:
     """What a message tells of a meeting. ``fields``: some of :data:`CALENDAR_FIELDS`. ``occurrence``: when the series
     lets the one occurrence begin that it is about, ``None`` for a whole series or a single meeting. ``fixed``: the
-    organizer wants no other time proposed."""
+    organizer wants no other time proposed; ``updated``: it is not the first that he sends of this meeting."""
 
     message: MeetingMessage
     uid: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     occurrence: datetime | None = None
     fixed: bool = False
+    updated: bool = False
 
 
 ADDRESS_PARTS: Final = ("street", "city", "state", "postal_code", "country")

@@ -91,6 +91,12 @@ def test_an_organizer_may_want_no_other_time(word, fixed):
     assert meeting_of(calendar(*TIMED)).fixed is False
 
 
+@pytest.mark.parametrize(("number", "updated"), [("0", False), ("", False), ("1", True), ("10", True)])
+def test_a_meeting_that_was_sent_before_is_an_update(number, updated):
+    assert meeting_of(calendar(*TIMED, f"SEQUENCE:{number}")).updated is updated
+    assert meeting_of(calendar(*TIMED)).updated is False
+
+
 @pytest.mark.parametrize(
     ("lines", "start", "end", "all_day"),
     [

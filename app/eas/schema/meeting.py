@@ -34,7 +34,7 @@ CONTENT_CLASS: Final = "urn:content-classes:calendarmessage"
 TOLD: Final = (MeetingMessage.REQUEST, MeetingMessage.CANCELLATION)
 SINGLE, MASTER, EXCEPTION = "0", "1", "3"
 """InstanceType (MS-ASEMAIL 2.2.2.40)."""
-UNSPECIFIED, INITIAL = "0", "1"
+UNSPECIFIED, INITIAL, FULL_UPDATE = "0", "1", "2"
 """MeetingMessageType (MS-ASEMAIL 2.2.2.47)."""
 MAX_REMINDER: Final = 65535
 """Longest Reminder that the schema takes, in seconds."""
@@ -125,7 +125,8 @@ def _recurrences(rule: Recurrence | None, times: calendar.Times, version: Versio
 
 
 def _identity(meeting: Meeting, version: Version) -> list[Element]:
-    kind = INITIAL if meeting.message is MeetingMessage.REQUEST else UNSPECIFIED
+    asked = FULL_UPDATE if meeting.updated else INITIAL
+    kind = asked if meeting.message is MeetingMessage.REQUEST else UNSPECIFIED
     later = (
         [Element("Email:DisallowNewTimeProposal", "1")] if meeting.fixed and version >= Version.V14_0 else []
     )

@@ -82,7 +82,8 @@ def meeting_of(data: bytes) -> Meeting | None:
     if event is None or not uid or not method or method == "PUBLISH":
         return None
     fixed = _word(event, "X-MICROSOFT-DISALLOW-COUNTER") == "TRUE"
-    return Meeting(_message(method, event), uid, _fields(event), _occurrence(event), fixed)
+    updated = bool(_word(event, "SEQUENCE").strip("0"))
+    return Meeting(_message(method, event), uid, _fields(event), _occurrence(event), fixed, updated)
 
 
 def _message(method: str, event: Any) -> MeetingMessage:

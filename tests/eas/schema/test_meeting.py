@@ -194,11 +194,13 @@ def test_a_rule_is_of_the_gregorian_calendar_and_of_no_leap_month(pattern: Patte
     assert datetime.strptime(told["Until"], "%Y%m%dT%H%M%SZ")
 
 
-@pytest.mark.requirement("MS-ASEMAIL", 911, 530, 533, 896, 898)
+@pytest.mark.requirement("MS-ASEMAIL", 911, 530, 533, 535, 896, 898)
 @pytest.mark.parametrize("version", [version for version in ADVERTISED if version >= Version.V14_1])
-def test_a_request_says_what_kind_it_is(version: Version) -> None:
-    for message, kind in ((MeetingMessage.REQUEST, "1"), (MeetingMessage.CANCELLATION, "0")):
-        told = request(replace(REQUEST, message=message), version)
+@pytest.mark.parametrize("updated", [False, True])
+def test_a_request_says_what_kind_it_is(updated: bool, version: Version) -> None:
+    asked = "2" if updated else "1"
+    for message, kind in ((MeetingMessage.REQUEST, asked), (MeetingMessage.CANCELLATION, "0")):
+        told = request(replace(REQUEST, message=message, updated=updated), version)
         assert told["MeetingMessageType"] == kind
         assert {"StartTime", "EndTime"} <= told.keys()
 
