@@ -371,13 +371,13 @@ class Settings:
         "Redis through which the nodes tell each other at once of what changed, as redis://:password@host:6379/0;"
         " empty: changes made by another node are found by looking.",
     )
-    notify_login: str = setting(
+    dovecot_push_login: str = setting(
         "com.openexchange.usm.notify.login",
         text,
         "dovecot",
         "Name by which Dovecot may tell of new mail (its push driver ox, PUT /preliminary/http-notify/v1/notify).",
     )
-    notify_secret: str = setting(
+    dovecot_push_password: str = setting(
         "com.openexchange.usm.notify.secret",
         text,
         "",

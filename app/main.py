@@ -41,8 +41,8 @@ from app.usm.model import UsmSettings
 from app.web import admin, application, metrics, release
 from app.web.auth import Schemes
 from app.web.autodiscover import Addresses, Autodiscover
-from app.web.places import Places, Rule
 from app.web.notification import Entrance, Notification
+from app.web.places import Places, Rule
 from app.web.resource import Door, Gateway, WebSettings
 from app.web.server import worker_count
 
@@ -139,9 +139,9 @@ def checker(settings: Settings) -> OpenSsl:
 
 def notification(settings: Settings, hub: Hub) -> tuple[str, Notification] | None:
     """Where Dovecot tells of new mail, if it may."""
-    if not settings.notify_secret:
+    if not settings.dovecot_push_password:
         return None
-    entrance = Entrance(settings.notify_login, settings.notify_secret)
+    entrance = Entrance(settings.dovecot_push_login, settings.dovecot_push_password)
 
     def tell(body: bytes) -> bool:
         told = notice.read(body)

@@ -124,10 +124,10 @@ lock_timeout = 10000
 email_pull_delay = "50%"
 email_pull_min_delay = 60000
 pull_interval = 30000
-session_cache_check_interval = 60000
-session_cache_check_interval_log_info = 300000
 # Holds a password: if it is needed, set the secret USM_REDIS_URL instead.
 redis_url = ""
+session_cache_check_interval = 60000
+session_cache_check_interval_log_info = 300000
 cache_session_timeout = 43200
 cache_syncstate_timeout = 3600
 force_new_sync_key_on_empty_sync = False
@@ -239,9 +239,9 @@ restore_timeout = 20
 # password is the secret USM_PUSH_PASSWORD; the application listens to Dovecot only where it has that.
 dovecot_push = False
 dovecot_push_login = "dovecot"
+dovecot_push_password = ""
 # Port of the nodes; None is the port that the application listens on.
 dovecot_push_port = None
-dovecot_push_password = ""
 # By which protocols mail comes in.
 dovecot_push_protocols = ["lmtp", "lda"]
 
