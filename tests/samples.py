@@ -106,7 +106,7 @@ _MAIL: Final[Mapping[str, Sequence[Any]]] = {
     "received": (START,),
     "importance": (0, 1, 2),
     **dict.fromkeys(
-        ("read", "flagged", "answered", "forwarded", "draft", "signed", "encrypted"), (True, False)
+        ("hidden", "read", "flagged", "answered", "forwarded", "draft", "signed", "encrypted"), (True, False)
     ),
     "message_id": ("<1@example.org>",),
     "conversation": ("<1@example.org>", "<größe@example.org>"),

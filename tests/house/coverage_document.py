@@ -117,6 +117,7 @@ COMPOSED: Final[Mapping[tuple[ContentType, str], Mapping[str, str]]] = {
         "to": "to",
         "cc": "cc",
         "bcc": "bcc",
+        "hidden": "headers (X-Original-To, Envelope-To, X-Envelope-To)",
         "reply_to": "headers (Reply-To)",
         "received": "received_date",
         "importance": "priority",
