@@ -96,6 +96,7 @@ class Autodiscover:
             address = xml.read(b"" if is_question else bytes(body.read(request, MAX_BODY)))
         except AutodiscoverError as error:
             return self._failed(work, error)
+        self._door.admit(work)
         elsewhere = self._places.of_login(credentials.login, asked)
         if elsewhere is not None:
             return _document(

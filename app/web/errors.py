@@ -21,6 +21,7 @@ from app.usm.errors import (
     SourceUnavailable,
     StoreUnavailable,
 )
+from app.web.admission import Overloaded
 from app.web.auth import Unauthenticated
 from app.web.body import BodyError
 from app.web.places import Elsewhere
@@ -48,6 +49,7 @@ STATUS: Final[Mapping[type[Exception], int]] = {
     SourceUnavailable: 503,
     StoreUnavailable: 503,
     Busy: 503,
+    Overloaded: 503,
 }
 """Error → HTTP status, the narrower error first. A ``BodyError`` brings its own; everything else is a defect: 500."""
 

@@ -48,6 +48,7 @@ REDIS: Final = Gauge(
 NOTICES: Final = Counter(
     "usm_notifications", "Notifications of new mail by the mail server, by what became of them.", ["outcome"]
 )
+OVERLOADED: Final = Counter("usm_overload_refusals", "Requests refused because there were too many.")
 ERRORS: Final = Counter("usm_unexpected_errors", "Requests that ended in an error nobody foresaw.")
 
 

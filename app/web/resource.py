@@ -27,6 +27,7 @@ from app.usm.model import Cost, Credentials, Device
 from app.usm.ports import Clock, Steps, Ticket, Tokens
 from app.usm.session import Session
 from app.web import auth, body, compression, errors, log, metrics, parking
+from app.web.admission import Admission, Limits, Overloaded, Turn
 from app.web.places import Elsewhere, Places
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,10 @@ class Work:
     version: str = NO_COMMAND
     session: Session | None = None
     reason: str = ""
+    turn: Turn | None = None
+    """Its turn to be carried out, once it has come."""
+    is_overload: bool = False
+    """Whether it was refused for what others ask; that is told of many such requests together."""
     sticky: bool = False
     """Whether the device has to return cookies (MS-ASHTTP 2.2.1.1.2.4)."""
 
@@ -74,6 +79,7 @@ class WebSettings:
     max_body: int = 36_700_160
     credential_url: str = ""
     node: str = ""
+    limits: Limits = field(default_factory=Limits)
 
 
 Asker = Callable[[falcon.Request, Work], EasResponse | Steps[EasResponse]]
@@ -109,6 +115,7 @@ class Door:
         self._manager = manager
         self._clock = clock
         self._tokens = tokens
+        self._admission = Admission(settings.limits, clock, metrics.OVERLOADED.inc)
 
     def answer(self, req: falcon.Request, resp: falcon.Response, carry_out: Asker) -> None:
         """Answer one request, whatever happens on the way; or park it, if it waits and the server can do that."""
@@ -117,13 +124,28 @@ class Door:
         work = parked.work if parked else Work(self._tokens.text(), self._clock.monotonic(), _client(req))
         log.current_request.set(work.id)
         park: Callable[[Waiting], object] | None = req.env.get(parking.PARK)
-        answer = self._answer(req, work, carry_out, steps, park is not None)
+        try:
+            if steps is not None:
+                self.admit(work, is_certain=True)
+            answer = self._answer(req, work, carry_out, steps, park is not None)
+        finally:
+            self._make_room(work)
         if isinstance(answer, Waiting):
             if park is not None:
                 park(answer)
             return
         self._send(req, resp, answer, work)
         self._report(work, resp.status_code)
+
+    def admit(self, work: Work, is_certain: bool = False) -> None:
+        """Wait until the request may be carried out, once it is read. Raises ``Overloaded``."""
+        work.turn = self._admission.enter(work.subject.login.casefold() or work.client, is_certain)
+
+    def _make_room(self, work: Work) -> None:
+        """The request is carried out, or waits for changes: it is the next one's turn."""
+        if work.turn is not None:
+            self._admission.leave(work.turn)
+            work.turn = None
 
     def credentials(self, request: falcon.Request, work: Work) -> Credentials:
         """Who says to ask. Raises ``Unauthenticated``, ``Elsewhere``."""
@@ -184,6 +206,7 @@ class Door:
             return error.response
         except Exception as error:  # noqa: BLE001  (the edge)
             refusal = errors.refusal(error)
+            work.is_overload = isinstance(error, Overloaded)
             work.reason = str(error)
             if not refusal.foreseen:
                 _log.exception("%s ended in an error nobody foresaw", work.command)
@@ -199,6 +222,7 @@ class Door:
         try:
             ticket = next(answer)
             while not can_park:
+                self._make_room(work)
                 ticket = next(answer)
         except StopIteration as end:
             whole: EasResponse = end.value
@@ -244,6 +268,8 @@ class Door:
     def _report(self, work: Work, status: int) -> None:
         seconds = self._clock.monotonic() - work.started
         metrics.count(work.command, work.version, status, seconds, work.cost)
+        if work.is_overload:
+            return
         if status == 200 and not work.reason:
             log.executed(work.subject, work.command, seconds, work.cost)
         else:
@@ -266,6 +292,7 @@ class Gateway:
         door = self._door
         credentials = door.credentials(request, work)
         content = body.read(request, door.settings.max_body)
+        door.admit(work)
         if request.method == OPTIONS:
             work.command = OPTIONS
             door.open(request, work, credentials, self._eas.device(request.query_string))

@@ -56,6 +56,15 @@ within that time that the node takes no connections, and uses none of the old on
 LAST_WORDS: Final = 4.0
 """Seconds that the application may take to close what it holds."""
 
+ACCEPTS: Final = 16
+"""Connections that a worker takes at a time. With fewer, a busy worker would leave others unheard; with more, it would
+take what another one has time for."""
+
+FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+)
+"""What is said to a connection above the limit."""
+
 _TICK: Final = 0.02
 
 
@@ -115,6 +124,11 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection; in place of ``GeventWorker.handle``, which waits for ever."""
         client.settimeout(SILENCE)
+        if len(self._idle) + len(self._requests) + len(self._lot) >= self.worker_connections:
+            with suppress(OSError):
+                client.sendall(FULL)
+            util.close(client)
+            return
         self._idle[client] = time.monotonic()
         try:
             AsyncWorker.handle(self, listener, client, addr)
@@ -184,7 +198,7 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         handle = partial(self.handle, _Address(listener.getsockname()))
         server = StreamServer(listener, handle=handle, spawn=Pool(self.worker_connections))
         if self.cfg.workers > 1:
-            server.max_accept = 1
+            server.max_accept = ACCEPTS
         server.start()
         return server
 

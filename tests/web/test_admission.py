@@ -1,0 +1,125 @@
+"""Who is served, who waits and who is refused when there is more than a worker can do: no clock, no threads but one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from app.web.admission import Admission, Limits, Lines, Overloaded, Turn
+from tests.fakes.clock import ManualClock
+
+FEW = Limits(at_once=2, own_at_once=1, waiting=4, own_waiting=3, patience=0.01)
+
+
+def joined(lines: Lines, *names: str, certain: bool = False) -> list[Turn]:
+    turns = [Turn(name, certain) for name in names]
+    for turn in turns:
+        lines.join(turn)
+    return turns
+
+
+def served(turns: list[Turn]) -> list[bool]:
+    return [turn.called.is_set() and not turn.is_refused for turn in turns]
+
+
+def refused(turns: list[Turn]) -> list[bool]:
+    return [turn.is_refused for turn in turns]
+
+
+def test_as_many_are_served_as_there_is_room_for_and_the_next_when_one_goes():
+    lines = Lines(FEW)
+    turns = joined(lines, "anton", "berta", "clara")
+    assert served(turns) == [True, True, False]
+    lines.leave(turns[0])
+    assert served(turns) == [True, True, True]
+    assert (lines.busy, lines.waiting) == (2, 0)
+
+
+def test_one_user_never_takes_all_the_room():
+    lines = Lines(FEW)
+    storm = joined(lines, "anton", "anton", "anton")
+    assert served(storm) == [True, False, False]
+    assert served(joined(lines, "berta")) == [True]
+
+
+def test_lines_are_served_in_turn_whoever_has_the_longest():
+    lines = Lines(Limits(at_once=1, own_at_once=1, waiting=100, own_waiting=100))
+    turns = joined(lines, *["anton"] * 50, "berta", "clara")
+    order = []
+    for _ in range(4):
+        now = next(turn for turn in turns if served([turn]) == [True] and turn not in order)
+        order.append(now)
+        lines.leave(now)
+    assert sorted(turn.who for turn in order[1:4]) == ["anton", "berta", "clara"]
+
+
+def test_a_user_whose_own_line_is_full_is_refused_at_once_and_nobody_else():
+    lines = Lines(FEW)
+    storm = joined(lines, *["anton"] * 10)
+    assert refused(storm) == [False] * 4 + [True] * 6
+    assert refused(joined(lines, "berta", "berta")) == [False, False]
+
+
+def test_when_all_lines_are_full_the_end_of_the_longest_is_refused():
+    lines = Lines(FEW)
+    storm = joined(lines, *["anton"] * 4)
+    others = joined(lines, "berta", "clara", "dora")
+    assert served(others) == [True, False, False]
+    assert refused([*storm, *others]) == [False, False, False, True, False, False, False]
+    assert lines.waiting == 4
+
+
+def test_what_was_parked_waits_but_is_never_refused():
+    lines = Lines(FEW)
+    joined(lines, "anton", "berta")
+    back = joined(lines, *["clara"] * 6, certain=True)
+    assert refused(back) == [False] * 6
+    newcomer = joined(lines, "clara")
+    assert refused(newcomer) == [True]
+
+
+def test_everything_is_as_before_when_the_storm_is_over():
+    lines = Lines(FEW)
+    turns = joined(lines, *["anton", "berta", "clara"] * 20)
+    while waiting := [turn for turn in turns if served([turn]) == [True]]:
+        for turn in waiting:
+            lines.leave(turn)
+            turns.remove(turn)
+    assert all(refused(turns))
+    assert (lines.busy, lines.waiting) == (0, 0)
+    assert served(joined(lines, "anton", "berta")) == [True, True]
+
+
+def test_who_waited_too_long_is_refused_and_told_when_to_come_again(caplog):
+    count: list[int] = []
+    admission = Admission(FEW, ManualClock(), lambda: count.append(1), share=lambda: 0.5)
+    first, second = admission.enter("anton"), admission.enter("berta")
+    for _ in range(3):
+        with pytest.raises(Overloaded) as refusal:
+            admission.enter("clara")
+        assert refusal.value.retry_after == 35
+    assert len(count) == 3
+    assert len([record for record in caplog.records if "overload" in record.message]) == 1
+    admission.leave(first)
+    admission.leave(admission.enter("clara"))
+    admission.leave(second)
+
+
+def test_whoever_is_refused_by_a_full_line_does_not_wait_for_it():
+    admission = Admission(Limits(at_once=1, own_at_once=1, waiting=0, patience=600), ManualClock())
+    turn = admission.enter("anton")
+    with pytest.raises(Overloaded):
+        admission.enter("berta")
+    admission.leave(turn)
+    admission.leave(admission.enter("berta"))
+
+
+def test_the_next_in_line_goes_on_as_soon_as_there_is_room():
+    admission = Admission(Limits(at_once=1, own_at_once=1, patience=60), ManualClock())
+    turn, got = admission.enter("anton"), []
+    waiting = threading.Thread(target=lambda: got.append(admission.enter("berta")))
+    waiting.start()
+    admission.leave(turn)
+    waiting.join(30)
+    assert [each.who for each in got] == ["berta"]
