@@ -29,7 +29,7 @@ from email.utils import format_datetime, formataddr, getaddresses
 from hashlib import blake2b
 from typing import Any, Final
 
-from app.eas import original
+from app.eas import original, thread_index
 from app.eas.errors import ConversionError
 from app.eas.original import Original
 from app.eas.schema.text import line
@@ -215,6 +215,12 @@ def _thread(message: Message, to: Original, is_answer: bool) -> None:
         if "References" not in message:
             before = to.references if to.references.isascii() else ""
             message["References"] = f"{before} {to.message_id}".strip()
+    if thread_index.NAME not in message:
+        place = thread_index.answer(
+            to.thread_index, to.header.get("Date", ""), to.message_id, str(message.get("Date") or "")
+        )
+        if place is not None:
+            message[thread_index.NAME] = place
 
 
 def _quote(message: Message, to: Original, held: Held) -> None:

@@ -13,6 +13,7 @@ from email.policy import compat32
 from email.utils import format_datetime
 from typing import Any, Final
 
+from app.eas import thread_index
 from app.eas.schema import html
 from app.eas.schema.email import mailbox
 from app.eas.schema.text import line, safe, with_lf
@@ -39,6 +40,7 @@ class Original:
     sealed: bool = False
     message_id: str = ""
     references: str = ""
+    thread_index: str = ""
     raw: Stored | None = field(default=None, repr=False)
     held: Held = field(default_factory=dict, repr=False)
 
@@ -123,6 +125,7 @@ def of_mime(mime: bytes | Stored) -> Original:
         is_sealed(message),
         "".join(str(message.get("Message-ID") or "").split()),
         " ".join(str(message.get("References") or "").split()),
+        str(message.get(thread_index.NAME) or ""),
         whole,
         held,
     )
