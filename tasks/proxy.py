@@ -42,6 +42,9 @@ BROWSERS = 150
 ANY_ADDRESS = ("*", "_default_", "0.0.0.0", "[::]")  # noqa: S104 (what Apache calls it, nothing is bound)
 """What a virtual host stands for that answers at every address."""
 
+STICKY = "usm-node"
+"""The cookie by which the application names its node (``app/web/resource.py``)."""
+
 SPARE = 1.25
 MANY = 4000
 
@@ -162,6 +165,7 @@ def _values(home: str, given: Certificate) -> dict[str, Any]:
     return {
         **data.dict(),  # type: ignore[no-untyped-call]
         "nodes": members,
+        "sticky": STICKY if any(map(_is_named, nodes.all_nodes())) else "",
         "home": home,
         "direct": direct,
         "limits": limits(),
@@ -170,6 +174,11 @@ def _values(home: str, given: Certificate) -> dict[str, Any]:
         "tls": given.paths,
         "version": "0",
     }
+
+
+def _is_named(node: Any) -> bool:
+    """Whether the cookie of a node names it as the balancer does."""
+    return bool(node.data.balancer_node == balancer.member_name(node) and node.data.proxy_scheme == "http")
 
 
 def _version(wanted: dict[str, bytes]) -> str:

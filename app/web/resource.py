@@ -38,7 +38,8 @@ NO_COMMAND: Final = "-"
 OPTIONS: Final = "OPTIONS"
 ROUTE: Final = "usm-node"
 """The cookie by which a balancer finds the node that knows the device; what follows its dot is the node's name."""
-ROUTE_LIFE: Final = timedelta(days=30)
+ROUTE_LIFE: Final = timedelta(hours=12)
+"""Not for ever: phones that fled from a node that was changed spread again."""
 
 HUNG_UP: Final = 499
 """What log and metrics say of a request whose device did not wait for the answer; nobody is sent that."""

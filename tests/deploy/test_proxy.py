@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from app.web.resource import ROUTE
 from tasks import apache, certificate, proxy, report, run
 from tasks.certificate import Certificate
 from tasks.nodes import Node, NodeState
@@ -63,6 +64,29 @@ def test_the_balancer_has_every_node_and_waits_longer_than_a_phone() -> None:
         'ProxyPass "/Microsoft-Server-ActiveSync" "balancer://usm_cluster/Microsoft-Server-ActiveSync"'
         in text
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "changed", "sticks"),
+    [
+        (("", ""), {}, False),
+        (("ox1", "ox2"), {}, True),
+        (("", "ox2"), {}, True),
+        (("a", "b"), {}, False),
+        (("ox1", "ox2"), {"proxy_scheme": "ajp"}, False),
+    ],
+)
+def test_phones_stay_on_their_node_where_its_cookie_names_it(
+    names: tuple[str, str], changed: dict[str, Any], sticks: bool
+) -> None:
+    members = nodes()
+    for each, name in zip(members, names, strict=True):
+        each.data.update(balancer_node=name, **changed)
+    web = FakeHost("web1", ["web"], defaults(**changed))
+    with on(web, [web, *members]):
+        text = proxy.files(HOME)["conf"].decode()
+    assert (f"ProxySet stickysession={ROUTE}\n" in text) is sticks
+    assert re.findall(r" route=(\S+) ", text) == ["ox1", "ox2"]
 
 
 def test_health_and_metrics_are_excluded_before_anything_is_forwarded() -> None:
