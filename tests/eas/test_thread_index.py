@@ -88,7 +88,7 @@ def test_no_conversation_is_endless() -> None:
 def test_a_phone_that_names_the_place_itself_is_believed() -> None:
     what = original.of_mime(f"Date: {DATE}\r\nMessage-ID: <a@x>\r\n\r\nHello\r\n".encode())
     made = compose.answered(b"To: b@example.org\r\nThread-Index: mine\r\n\r\nYes\r\n", what)
-    assert original.parsed(made).get_all("Thread-Index") == ["mine"]
+    assert original.parsed(bytes(made)).get_all("Thread-Index") == ["mine"]
 
 
 @pytest.mark.parametrize("odd", ["no base64!", "AAAA", base64.b64encode(HEADER + b"12").decode()])
