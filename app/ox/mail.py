@@ -144,9 +144,11 @@ class Mail:
         return found
 
     def find_created(self, folder: str, uids: Sequence[str]) -> dict[str, Written]:
-        """Drafts by their Message-ID, and those that went out at once among the sent messages."""
+        """Drafts by their Message-ID, or by their mark if somebody wrote on them since, and those that went out at once
+        among the sent messages."""
         found = tracing.find_moved(self._client, folder, [mark(uid) for uid in uids])
         created = {uid: found[mark(uid)] for uid in uids if mark(uid) in found}
+        created |= self._drafts.find_changed(folder, [uid for uid in uids if uid not in created])
         return created | self._drafts.find_sent([uid for uid in uids if uid not in created])
 
     def find_anywhere(self, folders: Sequence[str], uids: Sequence[str]) -> set[str]:

@@ -2,8 +2,9 @@
 
 OX changes no message. A draft that changes is stored as a new one, and the old one is deleted; it has another id then.
 That this happens once, whatever gets lost on the way, is written into the drafts themselves: a new draft's Message-ID
-is the mark of what it was made for. So one look at the folder tells whether a change was made before and only its
-answer was lost; and one look at the sent messages whether a draft went out.
+is the mark of what it was made for, and what it was created for stays in a header field of its own while people write
+on it. So one look at the folder tells whether a change was made before and only its answer was lost; and one look at
+the sent messages whether a draft went out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _DOMAIN: Final = "usm.invalid"
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A draft as a look at its folder tells of it. ``name``: its Message-ID."""
+    """A draft as a look at its folder tells of it. ``name``: its Message-ID, or another header field."""
 
     flags: int
     color: int
@@ -63,7 +64,7 @@ class Drafts:
             self._send(Outgoing(mail_draft.compose(None, fields, self._sender(), name, self._now())))
             return Written("", "")
         flags, color = _marks(_Found(mapping.SEEN, mapping.NO_COLOR, ""), fields)
-        text = mail_draft.compose(None, fields, self._sender(), mark(uid), self._now())
+        text = mail_draft.compose(None, fields, self._sender(), mark(uid), self._now(), uid)
         made = self._store(folder, text, flags)
         self._color(folder, made, color)
         # Of files the device must learn the names, and of a whole message what it says.
@@ -74,6 +75,12 @@ class Drafts:
     def names(self, uid: str) -> tuple[str, str]:
         """The Message-IDs of a draft that was created with this mark, and of one that went out at once."""
         return mark(uid), mark(f"s.{uid}", self._user.mail)
+
+    def find_changed(self, folder: str, uids: Sequence[str]) -> dict[str, Written]:
+        """Which of these were created here, and somebody wrote on them since; one call."""
+        found = self._look(folder, mail_draft.MARK_HEADER) if uids else {}
+        drafts = ((each.name, item_id, each) for item_id, each in found.items() if each.name in uids)
+        return {uid: Written(item_id, mapping.stamp(each.flags, each.color)) for uid, item_id, each in drafts}
 
     def find_sent(self, uids: Sequence[str]) -> dict[str, Written]:
         """Which of these went out at once, and are among the sent messages: uid → an item that is there no more."""
@@ -121,8 +128,8 @@ class Drafts:
     def _folder(self) -> str:
         return next((str(path) for path in (leaf(self._client, name) for name in _FOLDER) if path), "")
 
-    def _look(self, folder: str) -> dict[str, _Found]:
-        columns = ",".join((*map(str, _COLUMNS), "Message-ID"))
+    def _look(self, folder: str, header: str = "Message-ID") -> dict[str, _Found]:
+        columns = ",".join((*map(str, _COLUMNS), header))
         answer = self._client.get(
             "mail", "all", {"folder": folder, "columns": columns, "sort": "610", "order": "desc"}
         )

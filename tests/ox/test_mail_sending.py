@@ -158,9 +158,15 @@ def test_a_draft_of_which_ox_tells_no_id_may_be_there(canned, canned_source):
 
 def test_a_created_draft_is_found_by_its_mark(canned, canned_source):
     source = canned_source()
+    drafts(canned, ["21", 36, 1, "mark3"], ["22", 36, 0, ""])
     found = {"data": {"id": "20", "flags": 36}}
     canned.on("mail?get", lambda seen: found if "mark1" in seen.params["message_id"] else error("MSG-0032"))
-    assert source.find_created(DRAFTS, ["mark1", "mark2"]) == {"mark1": Written("20", "36")}
+    assert source.find_created(DRAFTS, ["mark1"]) == {"mark1": Written("20", "36")}
+    assert canned.made("mail?all") == []
+    # Somebody wrote on the third one meanwhile, which makes another message of it.
+    made = {"mark1": Written("20", "36"), "mark3": Written("21", "36.1")}
+    assert source.find_created(DRAFTS, ["mark1", "mark2", "mark3"]) == made
+    assert canned.made("mail?all")[0].params["columns"] == "600,611,102,X-USM-Created"
 
 
 def test_a_changed_draft_takes_the_place_of_the_old_one(canned, canned_source):
@@ -235,7 +241,7 @@ def test_a_new_draft_may_go_out_at_once(canned, canned_source):
 
 def test_what_went_out_at_once_is_found_among_the_sent_messages(canned, canned_source):
     source = canned_source()
-    ready(canned)
+    drafts(canned)
     found = {"data": {"id": "30"}}
     canned.on(
         "mail?get", lambda seen: found if "s.mark1@" in seen.params["message_id"] else error("MSG-0032")

@@ -271,6 +271,20 @@ def test_what_was_created_is_found_in_the_folder_it_was_moved_to(source, content
     source.delete_folder(other)
 
 
+def test_a_draft_is_found_by_its_mark_although_somebody_wrote_on_it(source):
+    drafts, mark = ref(source, FolderRole.DRAFTS, ContentType.MAIL), str(uuid.uuid4())
+    created = source.create(drafts, {"subject": "X", "to": (Address(ANTON, ""),)}, mark)
+    changed = source.update(drafts, created.id, {"subject": "Y"}, None)
+    assert changed.id != created.id
+    assert source.find_created(drafts, [mark, "never"]) == {mark: changed}
+    source.update(drafts, changed.id, {"send": True}, None)
+    assert source.find_created(drafts, [mark]) == {}
+    inbox = ref(source, FolderRole.INBOX, ContentType.MAIL)
+    newest = next(iter(source.listing(inbox, None).stamps))
+    assert b"\r\nsubject: y\r\n" in source.mime(inbox, newest).lower()
+    assert b"x-usm-created" not in source.mime(inbox, newest).lower()
+
+
 def test_a_note_in_the_trash_is_found(source):
     notes, mark = ref(source, FolderRole.DEFAULT, ContentType.NOTES), str(uuid.uuid4())
     written = source.create(notes, {"subject": "X"}, mark)

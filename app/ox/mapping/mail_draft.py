@@ -56,6 +56,9 @@ FIELDS: Final = frozenset(
 )
 """What a device may change of a draft, besides the marks that any message has."""
 
+MARK_HEADER: Final = "X-USM-Created"
+"""What a draft was created for: it stays while others write on it, when its Message-ID becomes another one."""
+
 _ADDRESSES: Final[Mapping[str, str]] = {
     "from": "From",
     "to": "To",
@@ -97,16 +100,26 @@ def numbered(message: Message, prefix: str = "") -> Iterator[tuple[str, Message]
 
 
 def compose(
-    old: bytes | Stored | None, fields: Mapping[str, Any], sender: Address | None, name: str, now: datetime
+    old: bytes | Stored | None,
+    fields: Mapping[str, Any],
+    sender: Address | None,
+    name: str,
+    now: datetime,
+    mark: str = "",
 ) -> Text:
     """The draft. ``old``: as it was, ``None`` for a new one; ``name``: its Message-ID; ``sender``: who wrote it, where
-    nothing says so. Large files stay where they lie (:mod:`app.usm.pieces`)."""
+    nothing says so; ``mark``: what it is created for. A draft that goes out has no mark. Large files stay where they
+    lie (:mod:`app.usm.pieces`)."""
     body = fields.get("body")
     whole = body.mime if isinstance(body, Body) and body.kind is BodyKind.MIME else None
     light, files = lighten(whole if whole is not None else old or b"")
     held = dict(files)
     base = parsed(light)
     header = list(_headers(base, fields, sender, name, now))
+    if mark:
+        header.append((MARK_HEADER, mark))
+    if fields.get("send"):
+        header = [(title, value) for title, value in header if title.lower() != MARK_HEADER.lower()]
     parts = _taken_apart(base, frozenset(fields.get("remove_attachments") or ()))
     if isinstance(body, Body) and whole is None:
         parts.texts = [_text(body)]
