@@ -10,7 +10,8 @@ with the app password itself, which is kept nowhere:
 * So a copy of the database opens nothing, the row of one user cannot be put in another's place, and whoever forgets the
   row has taken back the app password for good.
 * When the user's password at OX changes, what is sealed is an old one, OX refuses it, and a new app password is due.
-* Rows of the first version were sealed otherwise (:func:`_unsealed_before`); each is sealed anew when it is used.
+* Rows of the first version were sealed otherwise (:func:`_unsealed_before`). They are read and left as they are: during
+  a rollout, and after a rollback, there are nodes that know no other form.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,7 +101,7 @@ class AppPasswords:
         except sealed.Unreadable as error:
             raise AccessDenied(f"app password {named.id}: {error}") from error
         with suppress(StoreUnavailable):
-            self._touch(named, {} if is_new else _secrets(named, row.login, password))
+            self._touch(named)
         return Credentials(row.login, password)
 
     def is_valid(self, credentials: Credentials) -> bool:
@@ -170,11 +171,10 @@ class AppPasswords:
             return None
         return database.read(lambda db: db.execute(query).first())
 
-    def _touch(self, named: _Named, changed: Mapping[str, bytes]) -> None:
-        """Note that it was used, and what else of its row changes by that."""
-        values = {"last_used": _milliseconds(self._clock.now()), **changed}
+    def _touch(self, named: _Named) -> None:
+        now = _milliseconds(self._clock.now())
         statement = (
-            update(table).where(table.c.cid == named.context_id, table.c.id == named.id).values(**values)
+            update(table).where(table.c.cid == named.context_id, table.c.id == named.id).values(last_used=now)
         )
         self._databases.database(named.context_id).write(lambda db: db.execute(statement))
 

@@ -173,17 +173,26 @@ def make_before(databases: SingleDatabase) -> str:
     return password
 
 
-def test_what_the_first_version_kept_opens_and_is_sealed_anew(
+def test_what_the_first_version_kept_opens_and_stays_as_it_is(
     databases: SingleDatabase, keys: AppPasswords
 ) -> None:
     credentials = Credentials(ANTON.login, make_before(databases))
     assert keys.resolve(credentials).password == SECRET
     with databases.engine(1).connect() as connection:
         (row,) = connection.execute(table.select())
-    assert row.salt != BEFORE["salt"]
-    assert row.verifier != BEFORE["verifier"]
+    assert (row.salt, row.verifier, row.sealed) == (BEFORE["salt"], BEFORE["verifier"], BEFORE["sealed"])
+    assert row.last_used is not None
+    with pytest.raises(AccessDenied, match="wrong"):
+        keys.resolve(Credentials(ANTON.login, credentials.password[:-1] + "z"))
+
+
+def test_what_is_made_now_is_in_the_form_of_all_secrets(
+    databases: SingleDatabase, keys: AppPasswords
+) -> None:
+    keys.add(ANTON, SECRET, "phone")
+    with databases.engine(1).connect() as connection:
+        (row,) = connection.execute(table.select())
     assert (len(row.sealed), row.sealed[0]) == (64 + 29, 1)
-    assert keys.resolve(credentials).password == SECRET
 
 
 def test_what_the_first_version_kept_cannot_be_put_in_anothers_place(
@@ -214,7 +223,7 @@ def test_a_database_that_cannot_note_the_use_lets_the_user_in(
 ) -> None:
     made = keys.add(ANTON, SECRET, "phone")
 
-    def fail(named: object, changed: object) -> None:
+    def fail(named: object) -> None:
         raise StoreUnavailable("read only")
 
     monkeypatch.setattr(keys, "_touch", fail)
