@@ -64,6 +64,7 @@ def page_of(content: ContentType) -> str:
     return OWN[content].partition(":")[0]
 
 
+@pytest.mark.requirement("MS-ASCAL", 525, 528, 529, 530, 531)
 @pytest.mark.requirement("MS-ASCNTC", 485)
 @pytest.mark.requirement("MS-ASNOTE", 100, 101, 103, 104)
 @pytest.mark.requirement("MS-ASTASK", 353, 356, 358, 359)
@@ -82,6 +83,7 @@ def test_an_item_is_fetched_whole_or_by_the_elements_that_are_named(
         assert [child for child in whole if child.name in wanted] == list(named)
 
 
+@pytest.mark.requirement("MS-ASCMD", 7527, 7528, 7529, 7530, 7531)
 @pytest.mark.requirement("MS-ASNOTE", 98, 106, 108)
 @pytest.mark.requirement("MS-ASTASK", 351, 361, 363)
 @pytest.mark.parametrize(("content", "version"), PAIRS)
@@ -182,3 +184,14 @@ def test_no_notes_before_14_0(version: Version) -> None:
     assert phone.number("f") not in {
         each.text for each in phone.folder_sync().all("FolderHierarchy:ServerId")
     }
+
+
+@pytest.mark.requirement("MS-ASCNTC", 415, 2262)
+@pytest.mark.parametrize("version", ADVERTISED)
+def test_a_contact_has_no_rank_and_old_versions_no_cache_of_recipients(version: Version) -> None:
+    phone = device(ContentType.CONTACTS, version)
+    phone.world.source.put("f", dict(BASE[ContentType.CONTACTS]))
+    assert not phone.sync("f").all("Contacts:WeightedRank")
+    if version < Version.V14_0:
+        assert "19" not in {each.text for each in phone.folder_sync().all("FolderHierarchy:Type")}
+        assert phone.sync("RI", key="0").status == "12"
