@@ -31,7 +31,7 @@ from lab.device import (
     search,
     settings,
 )
-from lab.device.calendar_items import Change
+from lab.device.calendar_items import Change, meeting_request
 from lab.device.reading import files_of, open_file, text_of
 from lab.device.tasks import task
 from tests.end_to_end.mail_world import MailWorld, before, eventually
@@ -127,6 +127,7 @@ def test_a_life(owner: Owner) -> None:
         mail_is_moved_and_deleted,
         contacts_come_and_go,
         appointments_come_and_go,
+        invitations_are_answered,
         tasks_are_done,
         news_wake_it,
         things_are_found,
@@ -148,6 +149,25 @@ def it_takes_the_policy(owner: Owner) -> None:
     if not owner.since("14.0"):
         told = {each.name for each in folders.list_mail_folders(phone)}
         assert told == {each.name for each in phone.folders.values() if each.content_class == "Email"}
+
+
+INVITATION = """\
+BEGIN:VCALENDAR
+PRODID:-//Other//Calendar//EN
+VERSION:2.0
+METHOD:REQUEST
+BEGIN:VEVENT
+UID:{uid}
+DTSTAMP:20270105T083000Z
+DTSTART:20270310T090000Z
+DTEND:20270310T100000Z
+SUMMARY:{subject}
+ORGANIZER;CN=Zoe:mailto:zoe@example.com
+ATTENDEE;CN=Zoe;PARTSTAT=ACCEPTED:mailto:zoe@example.com
+ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:anton@example.org
+END:VEVENT
+END:VCALENDAR
+"""
 
 
 def incoming(subject: str) -> bytes:
@@ -256,6 +276,28 @@ def appointments_come_and_go(owner: Owner) -> None:
     assert owner.seen(CALENDAR, "Calendar:Subject", subject) == []
 
 
+def invitations_are_answered(owner: Owner) -> None:
+    if owner.world.ox.generation == "6":
+        return  # it reads no invitations out of mail
+    phone, subject = owner.phone, f"Come {owner.version}"
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = "zoe@example.com", "anton@example.org", subject
+    message.set_content("Please come.")
+    message.add_alternative(
+        INVITATION.format(uid=f"{owner.version}@elsewhere.example", subject=subject).replace("\n", "\r\n"),
+        subtype="calendar",
+        params={"method": "REQUEST"},
+    )
+    owner.world.deliver(message.as_bytes())
+    item = owner.one(INBOX, "Email:Subject", subject)
+    assert meeting_request(phone.items(owner.folder(INBOX))[item])["StartTime"] == "2027-03-10T09:00:00.000Z"
+    entry = calendar.answer(phone, item, calendar.ACCEPT)
+    assert owner.one(CALENDAR, "Calendar:Subject", subject) == entry
+    (seen,) = owner.seen(CALENDAR, "Calendar:Subject", subject)
+    assert seen.text_of("Calendar:ResponseType") == "3"
+    phone.delete_item(owner.folder(CALENDAR), entry)
+
+
 def tasks_are_done(owner: Owner) -> None:
     phone, todo = owner.phone, owner.folder(TASKS)
     subject, due = f"Milk {owner.version}", START.date()
@@ -302,9 +344,11 @@ def things_are_found(owner: Owner) -> None:
 
 
 def it_is_wiped(owner: Owner) -> None:
-    owner.world.decide(owner.phone, Standing.WIPE)
-    with pytest.raises(Wiped, match="the device was wiped"):
+    what, standing = ("account", Standing.WIPE_ACCOUNT) if owner.since("16.1") else ("device", Standing.WIPE)
+    owner.world.decide(owner.phone, standing)
+    with pytest.raises(Wiped, match=f"the {what} was wiped"):
         owner.phone.sync(owner.folder(INBOX))
+    assert not owner.phone.policy_key
 
 
 # -- absences ------------------------------------------------------------------------------------------------
