@@ -144,6 +144,9 @@ class MariaDbServer:
         """Let the server hang: it takes connections and does not answer."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        threads = list(Path(f"/proc/{self._process.pid}/task").iterdir())
+        while not all(") T " in (each / "stat").read_text() for each in threads):
+            time.sleep(0.005)
 
     def resume(self) -> None:
         """The end of :meth:`pause`."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
@@ -23,6 +23,7 @@ from app.store.engines import WRITING, is_memory, lock_engine, make_engine, pars
 from app.store.errors import DatabaseSettingsError, SchemaUnusable, retried, translated
 from app.store.locks import FileLocker, Locker, MariaDbLocker, MemoryLocker
 from app.store.migrations import migrate, status
+from app.store.reading import Query
 from app.usm.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -90,15 +91,24 @@ class Database:
 
         return retried(f"database {self.name}", transaction)
 
+    def rows(self, query: Query, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows of one statement that only reads. Raises ``StoreUnavailable``."""
+        return retried(f"database {self.name}", lambda: query.rows(self.engine, values))
+
     def write(self, work: Callable[[Connection], T]) -> T:
         """The result of ``work`` in one transaction, which is kept whole or not at all; ``work`` is called again
         after a deadlock. Raises ``StoreUnavailable``."""
+        in_doubt = False
 
         def transaction() -> T:
+            nonlocal in_doubt
+            in_doubt = False
             with self.engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
-                return work(connection)
+                result = work(connection)
+                in_doubt = True  # until the server has said that it is kept
+                return result
 
-        return retried(f"database {self.name}", transaction)
+        return retried(f"database {self.name}", transaction, repeatable=lambda: not in_doubt)
 
     @contextmanager
     def lock(self, name: str, seconds: float) -> Iterator[None]:

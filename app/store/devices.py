@@ -5,7 +5,7 @@ A standing lies in the row of its session. Whoever reads a session's fields read
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -17,11 +17,11 @@ from app.usm.model import SessionId
 from app.usm.ports import STANDING, Remembered
 
 
-def fields_of(rows: Sequence[Row[Any]]) -> dict[str, str]:
-    """The fields of one session, and its standing; ``rows`` have ``standing``, ``field`` and ``value``."""
-    found = {row.field: row.value for row in rows if row.field is not None}
-    if rows and rows[0].standing is not None:
-        found[STANDING] = rows[0].standing
+def fields_of(standing: str | None, fields: Iterable[tuple[str | None, str]]) -> dict[str, str]:
+    """The fields of one session, and its standing."""
+    found = {name: value for name, value in fields if name is not None}
+    if standing is not None:
+        found[STANDING] = standing
     return found
 
 
@@ -53,7 +53,7 @@ def _remembered(rows: Sequence[Row[Any]]) -> Remembered:
         _moment(row.created),
         _moment(row.last_used),
         None if row.decided is None else _moment(row.decided),
-        fields_of(rows),
+        fields_of(row.standing, ((each.field, each.value) for each in rows)),
     )
 
 

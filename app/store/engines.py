@@ -3,8 +3,11 @@
 Rules:
 
 * Pools are bounded and short-tempered: a request waits ten seconds for a connection at most, a server that does not
-  answer costs thirty. Connections are tested before use and renewed before a server or firewall ends them.
+  answer costs thirty. Connections that were idle are tested before use, all are renewed before a server or firewall
+  ends them.
 * No connection is held between two calls of the store; locks have connections of their own (:mod:`app.store.locks`).
+* Outside of transactions each statement stands for itself (:mod:`app.store.reading`); a transaction says where it
+  begins, and whatever is left of it is undone when its connection goes back.
 * On SQLite a writing transaction takes the write lock at its beginning (``BEGIN IMMEDIATE``): a transaction that reads
   first and writes later could be refused in the middle.
 * Parameters never reach an error message or a log.
@@ -13,13 +16,15 @@ Rules:
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+import pymysql
+from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolResetState, QueuePool
 
 from app.store.errors import DatabaseSettingsError
 
@@ -36,6 +41,7 @@ LOCK_POOL: Final[Mapping[str, Any]] = {
 
 MARIADB: Final[Mapping[str, Any]] = {
     "charset": "utf8mb4",
+    "autocommit": True,
     "connect_timeout": 5,
     "read_timeout": 30,
     "write_timeout": 30,
@@ -45,6 +51,11 @@ MARIADB: Final[Mapping[str, Any]] = {
     "init_command": "SET SESSION innodb_lock_wait_timeout = 5",
 }
 """What PyMySQL is told unless the URL says otherwise; times in seconds."""
+
+IDLE: Final = 1.0
+"""Seconds without use after which a connection is tested."""
+_USED: Final = "usm_used"
+_BEGUN: Final = "usm_begun"
 
 _SQLITE_WAIT: Final = 0.1
 """Seconds that SQLite itself waits for a busy file; it blocks the whole process, so the rest is done by retrying."""
@@ -82,7 +93,7 @@ def make_engine(url: URL, pool: Mapping[str, Any] = POOL) -> Engine:
 
 def lock_engine(url: URL) -> Engine:
     """An engine for connections that each hold one named lock and have no transaction."""
-    return _mariadb(url, {**LOCK_POOL, "isolation_level": "AUTOCOMMIT"})
+    return _mariadb(url, dict(LOCK_POOL))
 
 
 def single_use_engine(url: URL) -> Engine:
@@ -91,15 +102,45 @@ def single_use_engine(url: URL) -> Engine:
 
 
 def _mariadb(url: URL, options: dict[str, Any], **arguments: Any) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         connect_args={
             name: value for name, value in {**MARIADB, **arguments}.items() if name not in url.query
         },
         hide_parameters=True,
-        pool_pre_ping=True,
+        pool_reset_on_return=None,
         **options,
     )
+    event.listen(engine, "begin", _begin_mariadb)
+    event.listen(engine, "reset", _end_mariadb)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _test_idle)
+    return engine
+
+
+def _begin_mariadb(connection: Connection) -> None:
+    connection.info[_BEGUN] = True
+    connection.exec_driver_sql("START TRANSACTION")
+
+
+def _end_mariadb(connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:
+    if record.info.pop(_BEGUN, False) and not state.terminate_only:
+        connection.rollback()
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _test_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """One that was in use a moment ago is believed to be there; if it is not, its statement is repeated."""
+    used = record.info.get(_USED)
+    if used is None or time.monotonic() - used < IDLE:
+        return
+    try:
+        connection.ping(reconnect=False)
+    except (pymysql.Error, OSError) as error:
+        raise exc.InvalidatePoolError from error
 
 
 def _sqlite(url: URL, pool: Mapping[str, Any]) -> Engine:

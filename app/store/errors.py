@@ -3,6 +3,8 @@
 Rules:
 
 * What another try may cure at once (deadlock, lock wait, a SQLite file that is busy) is tried again, a few times.
+* A connection that turns out to be gone (the server was started anew, or another one took over) is replaced, and what
+  was asked is asked once more, unless it may have been carried out.
 * What an administrator must cure, or time (no connection, no rights, read-only, disk full, ...), becomes
   ``StoreUnavailable``. Its message holds the server's words and number, never a password or a parameter.
 * What only a mistake of ours can cause (a constraint, a value that does not fit) stays as it is, to be seen and mended.
@@ -53,6 +55,8 @@ UNAVAILABLE_MARIADB: Final[frozenset[int]] = frozenset(
 
 ATTEMPTS: Final = 8
 _PAUSE: Final = 0.02
+_AT_ONCE: Final = 1.0
+"""Seconds: a server that is silent for longer is not asked twice."""
 
 
 class DatabaseSettingsError(ValueError):
@@ -114,17 +118,24 @@ def translated(what: str) -> Iterator[None]:
         raise StoreUnavailable(f"{what}: {_words(error)}") from error
 
 
-def retried(what: str, work: Callable[[], T], seconds: float = 10.0) -> T:
+def retried(
+    what: str, work: Callable[[], T], seconds: float = 10.0, repeatable: Callable[[], bool] = lambda: True
+) -> T:
     """Call ``work``, a whole transaction, again after passing errors: at most ``ATTEMPTS`` times after lost
-    deadlocks and the like, and for ``seconds`` while a SQLite file is busy. Raises ``StoreUnavailable``."""
+    deadlocks and the like, and for ``seconds`` while a SQLite file is busy. Once when its connection turned out at once
+    to be gone, if it is still ``repeatable``. Raises ``StoreUnavailable``."""
     deadline = time.monotonic() + seconds
     attempt = 0
     with translated(what):
         while True:
             attempt += 1
+            begun = time.monotonic()
             try:
                 return work()
             except exc.DBAPIError as error:
+                is_gone = error.connection_invalidated and time.monotonic() - begun < _AT_ONCE
+                if is_gone and attempt == 1 and repeatable():
+                    continue
                 if not is_passing(error) or time.monotonic() > deadline:
                     raise
                 if attempt >= ATTEMPTS and not isinstance(error.orig, sqlite3.Error):

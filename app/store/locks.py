@@ -21,13 +21,15 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from app.store.errors import translated
+from app.store.reading import connected, execute
 from app.usm.errors import Busy, StoreUnavailable
 
 _PAUSES: Final = (0.002, 0.005, 0.01, 0.02)
@@ -142,7 +144,7 @@ class MariaDbLocker:
         """See :class:`Locker`."""
         lock = f"usm:{digest(name)[:56]}"
         with translated("lock"):
-            connection = self._engine.connect()
+            connection = connected(self._engine)
         try:
             self._take(connection, lock, seconds)
             try:
@@ -152,29 +154,19 @@ class MariaDbLocker:
         finally:
             connection.close()
 
-    def _take(self, connection: Connection, lock: str, seconds: float) -> None:
-        query = text("SELECT GET_LOCK(:lock, :seconds)")
-        try:
-            with translated("lock"):
-                taken = connection.scalar(query, {"lock": lock, "seconds": seconds})
-        except BaseException:
-            # It may still be waiting over there: only closing it makes sure that it never gets the lock.
-            connection.invalidate()
-            raise
+    def _take(self, connection: PoolProxiedConnection, lock: str, seconds: float) -> None:
+        # Whatever goes wrong, the connection goes too: it may still be waiting over there, and get the lock later.
+        with translated("lock"):
+            taken = execute(self._engine, connection, "SELECT GET_LOCK(%s, %s)", (lock, seconds))[0][0]
         if taken is None:
             raise StoreUnavailable("lock: the server ended the wait for it")
         if not taken:
             raise _busy(seconds)
 
-    def _release(self, connection: Connection, lock: str) -> None:
-        try:
-            with translated("lock"):
-                connection.execute(text("DO RELEASE_LOCK(:lock)"), {"lock": lock})
-        except StoreUnavailable:
-            # A lost connection has let go of the lock already; what was done under it is done.
-            connection.invalidate()
-        finally:
-            connection.close()
+    def _release(self, connection: PoolProxiedConnection, lock: str) -> None:
+        # A lost connection has let go of the lock already; what was done under it is done.
+        with suppress(StoreUnavailable), translated("lock"):
+            execute(self._engine, connection, "DO RELEASE_LOCK(%s)", (lock,))
 
     def close(self) -> None:
         """Close the connections that hold no lock."""

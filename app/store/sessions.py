@@ -25,6 +25,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -78,15 +79,30 @@ def owner(session: SessionId, field: str) -> bytes:
     return "\0".join(names).encode()
 
 
-def joined(session: SessionId, table: Table, *columns: Any, where: Sequence[Any] = ()) -> Select[Any]:
-    """``id``, ``last_used`` and these columns of the session's rows in ``table``. One row with nothing but the first
-    two if there are no rows; none if there is no session."""
+def joined(table: Table, *columns: Any, where: Sequence[Any] = ()) -> Select[Any]:
+    """``id``, ``last_used`` and these columns of the rows in ``table`` of the session that :func:`named` names. One row
+    with nothing but the first two if there are no rows; none if there is no session."""
     rows = and_(table.c.cid == sessions.c.cid, table.c.session == sessions.c.id, *where)
     return (
         select(sessions.c.id, sessions.c.last_used, *columns)
         .select_from(sessions.outerjoin(table, rows))
-        .where(is_session(session))
+        .where(
+            sessions.c.cid == bindparam("cid"),
+            sessions.c.user == bindparam("user"),
+            sessions.c.protocol == bindparam("protocol"),
+            sessions.c.device == bindparam("device"),
+        )
     )
+
+
+def named(session: SessionId) -> dict[str, Any]:
+    """The parameters of :func:`joined`."""
+    return {
+        "cid": session.context_id,
+        "user": session.user_id,
+        "protocol": session.protocol,
+        "device": session.device_id,
+    }
 
 
 def locked(connection: Connection, session: SessionId, now: int) -> int | None:

@@ -23,12 +23,25 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from app.store import devices, layers
 from app.store import sessions as session_rows
 from app.store.database import Database, Databases
 from app.store.locks import digest
+from app.store.reading import Query
 from app.store.sessions import StoredSession
 from app.store.tables import FIELD_LENGTH, HEAD_BLOCK, JOURNAL_BLOCK, fields, folders, sessions, storage
 from app.usm.errors import Busy, StoreUnavailable, UnknownSyncKey
@@ -82,6 +95,14 @@ class _Hold:
 
     key: tuple[int, SessionId, int]
     marks: tuple[str, ...] | None = None
+    rows: list[tuple[Any, ...]] | None = None
+    """Counter, block and data of all that is kept of the folder, as they were read under the lock. Whoever holds it and
+    writes forgets them."""
+
+    def wrote(self, marks: tuple[str, ...] | None) -> None:
+        """The holder has changed what is kept."""
+        self.marks = marks
+        self.rows = None
 
 
 _holds: ContextVar[tuple[_Hold, ...]] = ContextVar("holds", default=())
@@ -98,6 +119,48 @@ def _fresh(counter: int, generation: str, record: str) -> _Kept:
 
 # A layer's size without its data: bytes that need not travel.
 _HEAD_DATA: Final = case((storage.c.block == HEAD_BLOCK, storage.c.data), else_=null()).label("head")
+
+
+_FIELDS: Final = Query(
+    session_rows.joined(fields, sessions.c.standing, fields.c.field, fields.c.value),
+)
+_REFS: Final = Query(
+    session_rows.joined(folders, folders.c.number, folders.c.folder, folders.c.content).order_by(
+        folders.c.number
+    )
+)
+_ALL: Final = Query(
+    session_rows.joined(
+        storage,
+        storage.c.counter,
+        storage.c.block,
+        storage.c.data,
+        where=(storage.c.folder == bindparam("folder"),),
+    ).order_by(storage.c.counter, storage.c.block)
+)
+"""All that is kept of a folder."""
+_HEADS: Final = Query(
+    session_rows.joined(
+        storage,
+        storage.c.counter,
+        storage.c.block,
+        storage.c.data,
+        where=(storage.c.folder == bindparam("folder"), storage.c.block == HEAD_BLOCK),
+    )
+)
+_JOURNAL: Final = Query(
+    session_rows.joined(
+        storage,
+        storage.c.counter,
+        storage.c.block,
+        storage.c.data,
+        where=(
+            storage.c.folder == bindparam("folder"),
+            storage.c.counter == 0,
+            storage.c.block == JOURNAL_BLOCK,
+        ),
+    )
+)
 
 
 class SqlStateStore:
@@ -145,15 +208,9 @@ class SqlStateStore:
 
     def heads(self, session: SessionId, folder: int) -> Heads | None:
         """The keys kept for a folder, ``None`` when it has never been begun."""
-        query = session_rows.joined(
-            session,
-            storage,
-            storage.c.counter,
-            storage.c.data,
-            where=(storage.c.folder == folder, storage.c.block == HEAD_BLOCK),
-        ).order_by(storage.c.counter.desc())
-        rows = self._read(session, query)
-        kept = [_kept(row.counter, row.data) for row in rows if row.data is not None]
+        rows = self._of_folder(session, folder, _HEADS)
+        kept = [_kept(counter, data) for counter, block, data in reversed(rows) if block == HEAD_BLOCK]
+        kept.sort(key=lambda head: -head.counter)
         hold = self._hold(session, folder)
         if hold is not None:
             hold.marks = tuple(head.mark for head in kept)
@@ -168,18 +225,23 @@ class SqlStateStore:
 
     def stamps(self, session: SessionId, folder: int, counter: int) -> dict[str, str]:
         """Item id → stamp at one of the kept keys. Raises ``UnknownSyncKey`` for any other."""
-        query = session_rows.joined(
-            session,
-            storage,
-            storage.c.counter,
-            storage.c.block,
-            case((storage.c.block != HEAD_BLOCK, storage.c.data), else_=null()).label("data"),
-            where=(storage.c.folder == folder, storage.c.block >= HEAD_BLOCK, storage.c.counter <= counter),
-        ).order_by(storage.c.counter, storage.c.block)
-        rows = self._read(session, query)
-        if not any(row.block == HEAD_BLOCK and row.counter == counter for row in rows):
+        rows = [row for row in self._of_folder(session, folder, _ALL) if row[0] <= counter]
+        if not any(kept == counter and block == HEAD_BLOCK for kept, block, _ in rows):
             raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
-        return layers.without_removed(layers.from_blocks(row.data for row in rows if row.data is not None))
+        return layers.without_removed(layers.from_blocks(data for _, block, data in rows if block >= 0))
+
+    def _of_folder(self, session: SessionId, folder: int, query: Query) -> list[tuple[Any, ...]]:
+        """Counter, block and data of what is kept of a folder, at least what the query asks for. Under its lock all is
+        read at once, and once: nobody else changes it then, and if somebody does, the marks tell before anything is
+        written."""
+        hold = self._hold(session, folder)
+        if hold is not None and hold.rows is not None:
+            return hold.rows
+        found = self._read(session, query if hold is None else _ALL, folder=folder)
+        rows = [row[2:] for row in found if row[2] is not None]
+        if hold is not None:
+            hold.rows = rows
+        return rows
 
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
         """Drop all keys of the folder and keep counter 1 with nothing in it. Raises ``Busy``."""
@@ -195,7 +257,7 @@ class SqlStateStore:
 
         self._write(session, work)
         if hold is not None:
-            hold.marks = (head.mark,)
+            hold.wrote((head.mark,))
 
     def save(
         self,
@@ -229,7 +291,7 @@ class SqlStateStore:
 
         marks = self._write(session, work)
         if hold is not None:
-            hold.marks = marks
+            hold.wrote(marks)
 
     def amend(self, session: SessionId, changes: Mapping[int, Mapping[str, str | None]]) -> None:
         """Change stamps of these folders at every kept key, ``None`` to remove, all at once; see the port. Raises
@@ -245,19 +307,14 @@ class SqlStateStore:
         marks = self._write(session, work)
         for folder, hold in holds.items():
             if hold is not None:
-                hold.marks = marks[folder]
+                hold.wrote(marks[folder])
 
     # --- the journal
 
     def journal(self, session: SessionId, folder: int) -> str | None:
         """What :meth:`write_journal` left, ``None`` if there is nothing."""
-        query = session_rows.joined(
-            session,
-            storage,
-            storage.c.data,
-            where=(storage.c.folder == folder, storage.c.counter == 0, storage.c.block == JOURNAL_BLOCK),
-        )
-        found = [row.data for row in self._read(session, query) if row.data is not None]
+        rows = self._of_folder(session, folder, _JOURNAL)
+        found = [data for _, block, data in rows if block == JOURNAL_BLOCK]
         return cast(str, layers.unpack(found[0])) if found else None
 
     def write_journal(self, session: SessionId, folder: int, text: str) -> None:
@@ -277,18 +334,17 @@ class SqlStateStore:
             _insert(connection, session, number, folder, [row])
 
         self._write(session, work)
+        if hold is not None:
+            hold.wrote(hold.marks)
 
     # --- folder numbers
 
     def folder_refs(self, session: SessionId) -> Sequence[FolderRef]:
         """All folders that have a number in this session, in the order of their numbers."""
-        query = session_rows.joined(
-            session, folders, folders.c.number, folders.c.folder, folders.c.content
-        ).order_by(folders.c.number)
         return [
-            FolderRef(row.number, row.folder, ContentType(row.content))
-            for row in self._read(session, query)
-            if row.number is not None
+            FolderRef(number, folder, ContentType(content))
+            for _, _, number, folder, content in self._read(session, _REFS)
+            if number is not None
         ]
 
     def number_folders(
@@ -310,8 +366,8 @@ class SqlStateStore:
 
     def fields(self, session: SessionId) -> dict[str, str]:
         """What a protocol remembers of a session, and its standing, by one statement."""
-        query = session_rows.joined(session, fields, sessions.c.standing, fields.c.field, fields.c.value)
-        return devices.fields_of(self._read(session, query))
+        rows = self._read(session, _FIELDS)
+        return devices.fields_of(rows[0][2] if rows else None, (row[3:] for row in rows))
 
     def write_fields(self, session: SessionId, fields: Mapping[str, str | None]) -> None:
         """Set these fields, remove those that are ``None``; the others stay. A name has at most 128 characters."""
@@ -401,12 +457,14 @@ class SqlStateStore:
     def _milliseconds(self) -> int:
         return int(self._now() * 1000)
 
-    def _read(self, session: SessionId, query: Any) -> Sequence[Any]:
+    def _read(self, session: SessionId, query: Query, **values: Any) -> list[tuple[Any, ...]]:
+        """Rows of :func:`app.store.sessions.joined`."""
         database = self._databases.database(session.context_id)
-        rows = database.read(lambda connection: connection.execute(query).all())
-        now = self._milliseconds()
-        if self._touches and rows and session_rows.is_stale(rows[0].last_used, now):
-            self._touch(database, session.context_id, rows[0].id, now)
+        rows = database.rows(query, **session_rows.named(session), **values)
+        if self._touches and rows:
+            (number, last_used), now = rows[0][:2], self._milliseconds()
+            if session_rows.is_stale(last_used, now):
+                self._touch(database, session.context_id, number, now)
         return rows
 
     def _touch(self, database: Database, context_id: int, number: int, now: int) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.pool import PoolProxiedConnection
 
-from app.store import SingleDatabase, SqlStateStore, open_databases
+from app.store import SingleDatabase, SqlStateStore, open_databases, reading
 from app.store.migrations import migrate
 from app.usm.devices import Standing
 from app.usm.model import SessionId
@@ -165,16 +167,23 @@ def test_a_schema_of_the_version_before_is_brought_up(
 
 
 def statements_of(world: World, ask: Callable[[], object]) -> list[str]:
+    """In transactions, and outside of them (:mod:`app.store.reading`)."""
     seen: list[str] = []
+    execute = reading.execute
 
     def note(_c: object, _k: object, statement: str, *_: object) -> None:
         if not statement.startswith(("BEGIN", "COMMIT", "SELECT 1")):
             seen.append(statement)
 
+    def noted(engine: Engine, connection: PoolProxiedConnection, sql: str, arguments: object) -> object:
+        seen.append(sql)
+        return execute(engine, connection, sql, arguments)
+
     engine = world.store._databases.engine(1)  # type: ignore[attr-defined]
     event.listen(engine, "before_cursor_execute", note)
     try:
-        ask()
+        with patch.object(reading, "execute", noted):
+            ask()
     finally:
         event.remove(engine, "before_cursor_execute", note)
     return seen
