@@ -53,6 +53,7 @@ DOCUMENTED = tuple(name for name in SERVED if name in ROOTS and COMMANDS[name].e
 NOT_SERVED = tuple(name for name in COMMANDS if name not in SERVED)
 
 
+@pytest.mark.requirement("MS-ASCMD", 49)
 def test_options_offers_what_is_served_and_nothing_else(world: World) -> None:
     response = world.eas.options()
     assert response.status == 200

@@ -281,6 +281,7 @@ def own_reply(uid: str, state: str, subject: str) -> EmailMessage:
     return message
 
 
+@pytest.mark.requirement("MS-ASCMD", 5094, 7478, 7480, 7481)
 @pytest.mark.requirement("MS-ASEMAIL", 16, 17, 1074)
 def test_a_meeting_among_users_is_proposed_and_answered_from_the_mail(place: tuple[MailWorld, str]) -> None:
     world, version = place

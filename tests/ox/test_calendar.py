@@ -171,6 +171,7 @@ def test_all_that_is_listed_can_be_read_under_the_stamps_that_are_listed(source,
     assert order.index(several["goes on"]) < order.index(several["future"]) < order.index(several["past"])
 
 
+@pytest.mark.requirement("MS-ASCMD", 2971, 5877, 5878)
 def test_what_ended_before_lies_outside_and_a_series_that_goes_on_does_not(source, folder, several):
     everything, some = source.listing(folder, None), source.listing(folder, datetime.now(UTC) - DAY)
     assert some.stamps.keys() | some.outside == everything.stamps.keys()

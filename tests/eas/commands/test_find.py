@@ -207,6 +207,13 @@ def test_people_with_pictures(ready: Phone) -> None:
     assert reply.text("Find:Total") == "2"
 
 
+@pytest.mark.requirement("MS-ASCMD", 6865101723)
+def test_people_with_their_offices(ready: Phone) -> None:
+    fields = {"display_name": "Anton", "email1": "a@example.org", "office": "Room 7"}
+    ready.world.source.directory = [Person(Origin.DIRECTORY, fields)]
+    assert find_people(ready, "anton").text("Gal:Office") == "Room 7"
+
+
 @pytest.mark.parametrize("version", [Version.V14_1, Version.V16_0])
 def test_there_is_no_find_before_16_1(world: World, version: Version) -> None:
     phone = world.phone(version).start()

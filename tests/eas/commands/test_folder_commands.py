@@ -66,6 +66,7 @@ def fails(phone: Phone, name: str, error: Exception) -> None:
 # -- what works ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("MS-ASCMD", 2804)
 @pytest.mark.requirement("MS-ASCMD", 79, 97, 98, 99, 139, 140, 3903, 3905, 4569, 5783, 5784, 5872)
 @pytest.mark.requirement("MS-ASHTTP", 68, 428, 429, 430, 431, 491, 493, 496)
 def test_a_folder_is_made_renamed_moved_and_deleted_without_an_echo(ready: Phone) -> None:

@@ -167,6 +167,7 @@ def test_item_ids_belong_to_their_folder() -> None:
         assert item_id(5, wrong) is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 4070)
 def test_the_source_is_away(ready: Phone) -> None:
     def fail(name: str) -> None:
         raise SourceUnavailable("OX does not answer", 60)

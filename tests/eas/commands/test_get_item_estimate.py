@@ -53,6 +53,7 @@ def status(reply: Reply) -> object:
     return reply.http.status if reply.http.status != 200 else reply.status
 
 
+@pytest.mark.requirement("MS-ASCMD", 5056)
 @pytest.mark.requirement("MS-ASCMD", 985, 2968, 4131, 5548, 5549, 5869)
 @pytest.mark.requirement("MS-ASCMD", 2970, 4134)
 def test_how_many_changes_there_are(ready: Phone) -> None:
@@ -134,7 +135,7 @@ def test_only_text_messages_are_estimated_beside_mail(ready: Phone) -> None:
 
 
 @pytest.mark.requirement("MS-ASCMD", 3265, 3269)
-@pytest.mark.parametrize("version", [Version.V14_0, Version.V14_1, Version.V16_1])
+@pytest.mark.parametrize("version", [Version.V14_0, Version.V14_1, Version.V16_0, Version.V16_1])
 def test_a_number_of_recipients_is_for_their_cache_alone(ready: Phone) -> None:
     most = ("AirSync:Options", ("MaxItems", 9))
     reply = ask(ready, entry(ready, INBOX, most), entry(ready, "RI", most))
@@ -198,6 +199,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 2984, 5647)
 @pytest.mark.parametrize("document", MALFORMED)
 def test_a_broken_document_is_status_103(document: object, ready: Phone) -> None:
     expected = HTTP_BEFORE_14[103] if ready.version is Version.V12_1 else "103"

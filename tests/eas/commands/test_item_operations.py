@@ -163,6 +163,7 @@ def test_who_wants_the_authors_own_part_gets_that_and_the_body_as_it_is(world: W
     assert "old" in (reply.one("AirSyncBase:Body").text_of("AirSyncBase:Data") or "")
 
 
+@pytest.mark.requirement("MS-ASCMD", 3363)
 @pytest.mark.requirement("MS-ASCMD", 3360, 3364, 3366, 3367, 3368)
 def test_a_message_as_it_came(ready: Phone) -> None:
     raw = b"Subject: x\r\n\r\n\x00\xff"
@@ -387,6 +388,7 @@ def test_answers_come_in_the_order_of_the_standard(ready: Phone) -> None:
     assert names == ["ItemOperations:EmptyFolderContents", "ItemOperations:Fetch"]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4163)
 @pytest.mark.parametrize(
     ("error", "status"),
     [(ItemRefused("no"), "5"), (ItemUnreadable("too large"), "11"), (ItemFailed("for now"), "3")],
@@ -435,6 +437,7 @@ def test_a_source_that_stops_answering_leaves_no_file_open(
     assert opened[0].closed
 
 
+@pytest.mark.requirement("MS-ASCMD", 765)
 @pytest.mark.parametrize(
     "content",
     [

@@ -111,6 +111,7 @@ def event_of(message: Any) -> Any:
     return event
 
 
+@pytest.mark.requirement("MS-ASCMD", 7032)
 @pytest.mark.requirement(
     "MS-ASCMD",
     828,
@@ -142,6 +143,7 @@ def test_an_invitation_by_mail_is_accepted(phone: Phone) -> None:
     assert not sent(phone)
 
 
+@pytest.mark.requirement("MS-ASCMD", 837, 5072, 5708)
 @pytest.mark.parametrize(
     ("number", "reply"), [(1, Reply.ACCEPTED), (2, Reply.TENTATIVE), (3, Reply.DECLINED)]
 )
@@ -202,6 +204,7 @@ def modern() -> Phone:
 BODY = ("AirSyncBase:Body", ("Type", 1), ("Data", "I come läter.\r\nSorry."))
 
 
+@pytest.mark.requirement("MS-ASCMD", 7115)
 def test_what_the_user_says_is_stored_and_told(modern: Phone) -> None:
     respond(modern, put_mail(modern), 1, ("SendResponse", BODY))
     assert modern.world.source.replies[0][3] == "I come läter.\nSorry."
@@ -256,6 +259,13 @@ def test_half_a_proposal_is_none(modern: Phone, times: tuple[object, ...]) -> No
 WEEKLY = Recurrence(Pattern.WEEKLY, weekdays=(0,))
 
 
+@pytest.mark.requirement("MS-ASCMD", 3191)
+def test_who_names_no_occurrence_answers_for_all_of_them(phone: Phone) -> None:
+    name = put_appointment(phone, recurrence=WEEKLY)
+    assert respond(phone, name, 1)["Status"] == "1"
+    assert phone.world.source.replies[0][4] is None
+
+
 @pytest.mark.requirement("MS-ASCMD", 5706, 5709)
 @pytest.mark.requirement("MS-ASCMD", 6712, 6713)
 def test_one_occurrence_is_answered_from_14_1(phone: Phone) -> None:
@@ -290,6 +300,7 @@ def test_who_invites_has_nothing_to_answer(modern: Phone) -> None:
     assert not modern.world.source.replies
 
 
+@pytest.mark.requirement("MS-ASCMD", 4177)
 @pytest.mark.requirement("MS-ASCMD", 4189)
 def test_a_source_that_fails_at_the_answer_is_told_apart(modern: Phone) -> None:
     def fail(name: str) -> None:
@@ -465,6 +476,7 @@ def test_another_element_breaks_the_standard(phone: Phone) -> None:
     assert phone.send("MeetingResponse", root).text("MeetingResponse:Status") == "2"
 
 
+@pytest.mark.requirement("MS-ASCMD", 5650)
 def test_more_than_100_answers_are_too_many(modern: Phone) -> None:
     many = [(("UserResponse", 1), ("RequestId", "1:1"))] * 101
     assert answer(modern, *many).text("MeetingResponse:Status") == "103"
@@ -577,6 +589,7 @@ def test_a_reply_that_names_nobody_is_no_reply() -> None:
     assert itip.state_of(mail(text, "REPLY")) is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 268, 5091)
 def test_the_device_may_still_send_what_is_no_repetition(telling: Phone) -> None:
     respond(telling, put_mail(telling), 1)
     if telling.version < Version.V14_0:

@@ -79,6 +79,7 @@ def test_a_passing_fault_is_told_as_one(ready: Phone) -> None:
     assert move(ready, (f"{inbox}:{item}", inbox, trips)).text("Move:Status") == "3"
 
 
+@pytest.mark.requirement("MS-ASCMD", 5653)
 @pytest.mark.parametrize(
     "content",
     [

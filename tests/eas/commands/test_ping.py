@@ -109,6 +109,7 @@ def test_an_interval_out_of_range_is_told_the_nearest(interval: int, nearest: st
     assert ready.send("Ping").status == "3", "a refused interval is not remembered"
 
 
+@pytest.mark.requirement("MS-ASCMD", 6686)
 @pytest.mark.parametrize("interval", [60, 1770])
 def test_the_limits_themselves_are_taken(interval: int, ready: Phone) -> None:
     assert ping(ready, INBOX, interval=interval).status == "1"
@@ -120,6 +121,7 @@ def test_a_remembered_interval_that_became_too_long_is_told(ready: Phone) -> Non
     assert ready.send("Ping").text("Ping:HeartbeatInterval") == "900"
 
 
+@pytest.mark.requirement("MS-ASCMD", 4231)
 @pytest.mark.requirement("MS-ASCMD", 3259)
 def test_too_many_folders_are_told_the_limit(ready: Phone) -> None:
     ready.world.configure(max_ping_folders=1)
@@ -189,6 +191,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 6699)
 @pytest.mark.requirement("MS-ASCMD", 4244)
 @pytest.mark.parametrize("document", MALFORMED)
 def test_a_broken_document_is_status_4(document: object, ready: Phone) -> None:

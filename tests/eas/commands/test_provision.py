@@ -264,6 +264,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 4989)
 @pytest.mark.requirement("MS-ASPROV", 375, 377)
 @pytest.mark.requirement("MS-ASPROV", 391, 393, 450, 497, 679, 704)
 @pytest.mark.parametrize("document", MALFORMED)

@@ -112,6 +112,7 @@ def test_there_are_no_certificates(ready: Phone, retrieval: int) -> None:
     )
 
 
+@pytest.mark.requirement("MS-ASCMD", 4611, 5873)
 @pytest.mark.requirement("MS-ASCMD", 4270, 4613, 4614, 5656, 3248)
 def test_what_is_out_of_range(ready: Phone) -> None:
     assert resolve(ready).status == "5"
@@ -153,6 +154,7 @@ def test_a_digit_for_every_half_hour(ready: Phone) -> None:
     ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 5411)
 @pytest.mark.requirement("MS-ASCMD", 4298)
 @pytest.mark.parametrize("version", FROM_14)
 def test_somebody_whose_time_nobody_knows(ready: Phone) -> None:

@@ -217,6 +217,17 @@ def test_a_signed_mail_as_a_whole(world: World) -> None:
     reply = search(phone, text("plan"), options=wishes)
     assert reply.text("AirSyncBase:Type") == "4"
     assert reply.one("AirSyncBase:Data").value == b"Subject: x\r\n\r\n"
+    assert reply.text("AirSyncBase:EstimatedDataSize") == "14"
+
+
+@pytest.mark.requirement("MS-ASCMD", 3755, 3757)
+def test_what_was_deleted_is_found_no_more(ready: Phone) -> None:
+    kept, gone = mail(ready, "Plan A"), mail(ready, "Plan B")
+    rebuilt = (("Range", "0-9"), ("RebuildResults",))
+    assert set(found(search(ready, text("plan"), options=rebuilt))) == {kept, gone}
+    ready.world.source.drop(INBOX, gone.partition(":")[2])
+    for options in (rebuilt, rebuilt[:1]):
+        assert found(search(ready, text("plan"), options=options)) == [kept]
 
 
 @pytest.mark.requirement("MS-ASCMD", 431, 3725, 3729, 3733)
@@ -393,6 +404,7 @@ def properties(reply: Reply) -> list[dict[str, object]]:
     return [dict(plain(each)) for each in reply.all("Search:Properties")]  # type: ignore[call-overload]
 
 
+@pytest.mark.requirement("MS-ASCMD", 5337, 5361, 5371)
 @pytest.mark.requirement("MS-ASCMD", 416, 417, 419, 426, 5711, 3691, 3692, 3848, 5286, 5287)
 def test_people_by_their_names_with_all_that_is_known(ready: Phone) -> None:
     ready.world.source.directory = [

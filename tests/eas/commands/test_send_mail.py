@@ -109,6 +109,7 @@ def test_a_document_may_hold_the_message_in_every_version(world: World) -> None:
     assert len(world.source.sent) == 1
 
 
+@pytest.mark.requirement("MS-ASCMD", 6111)
 @pytest.mark.requirement("MS-ASCMD", 5776)
 @pytest.mark.requirement("MS-ASHTTP", 88, 489, 525, 526, 527, 530)
 @pytest.mark.requirement("MS-ASCMD", 569, 580, 605)
@@ -123,6 +124,7 @@ def test_an_answer_quotes_its_original(ready: Phone) -> None:
     assert sent.forwards is None
 
 
+@pytest.mark.requirement("MS-ASCMD", 6106)
 @pytest.mark.requirement("MS-ASCMD", 4407)
 @pytest.mark.requirement("MS-ASHTTP", 116, 117, 120, 488, 524, 532)
 @pytest.mark.requirement("MS-ASCMD", 532, 545, 568)
@@ -165,6 +167,7 @@ def test_what_is_no_message_is_not_quoted(ready: Phone) -> None:
     assert (sent.answers, sent.forwards) == (None, None)
 
 
+@pytest.mark.requirement("MS-ASCMD", 5092)
 @pytest.mark.requirement("MS-ASCMD", 4380, 4408, 4826, 4853, 4855)
 @pytest.mark.parametrize(
     ("mime", "status", "http"),
@@ -233,6 +236,7 @@ def test_the_long_id_of_a_search_names_the_original_too(world: World) -> None:
     assert b"asked" in world.source.sent[0].mime
 
 
+@pytest.mark.requirement("MS-ASCMD", 4860)
 def test_a_message_too_large_to_be_read_is_answered_in_words(world: World) -> None:
     phone = world.phone(Version.V16_1).start(INBOX)
     item = asked(phone, body=Body(BodyKind.TEXT, "words alone"))

@@ -85,6 +85,7 @@ WRONG_IN_COLLECTION: dict[str, tuple[object, ...]] = {
 }
 
 
+@pytest.mark.requirement("MS-ASCMD", 934, 935)
 @pytest.mark.requirement("MS-ASCMD", 930, 2053, 4546)
 @pytest.mark.requirement("MS-ASCMD", 4430, 4431)
 @pytest.mark.parametrize("wrong", list(WRONG_IN_COLLECTION))
@@ -139,6 +140,7 @@ WRONG_REQUESTS = {
 }
 
 
+@pytest.mark.requirement("MS-ASCMD", 2036, 5862)
 @pytest.mark.requirement("MS-ASCMD", 3128, 5838, 3162, 4748, 4545, 5778, 5779, 4415)
 @pytest.mark.parametrize("wrong", list(WRONG_REQUESTS))
 def test_a_broken_request_is_status_4(wrong: str, ready: Phone) -> None:

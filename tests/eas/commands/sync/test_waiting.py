@@ -189,6 +189,16 @@ def test_an_empty_request_is_the_last_one_again(ready: Phone) -> None:
     assert ready.world.clock.monotonic() - began < 480
 
 
+@pytest.mark.requirement("MS-ASCMD", 674)
+def test_a_full_request_takes_the_place_of_the_last_one(ready: Phone) -> None:
+    ready.sync(CONTACTS)
+    ready.sync(INBOX)
+    ready.world.source.put(CONTACTS, {"last_name": "A"})
+    ready.world.source.put(INBOX, {"subject": "x"})
+    reply = ready.send("Sync")
+    assert [element.text for element in reply.all("AirSync:CollectionId")] == [ready.number(INBOX)]
+
+
 def test_an_empty_request_waits_like_the_last_one(ready: Phone) -> None:
     wait(ready, ("HeartbeatInterval", 300))
     began = ready.world.clock.monotonic()

@@ -32,6 +32,7 @@ def sizes(reply: Reply) -> list[tuple[int, bool]]:
     ]
 
 
+@pytest.mark.requirement("MS-ASCMD", 5015)
 @pytest.mark.requirement("MS-ASCMD", 4778, 5041)
 @pytest.mark.requirement("MS-ASCMD", 3451, 3459, 3460, 4764, 4765, 4767, 4771, 5787)
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def test_the_window_of_a_collection(window: int | None, expected: int, phone: Ph
     assert sizes(phone.sync(CONTACTS, chosen)) == [(expected, True)]
 
 
+@pytest.mark.requirement("MS-ASCMD", 5593)
 @pytest.mark.requirement("MS-ASCMD", 749, 3076)
 def test_everything_comes_in_the_end_and_each_item_once(ready: Phone) -> None:
     fill(ready, CONTACTS, 23)
@@ -112,9 +114,7 @@ def test_only_collections_with_news_are_in_the_answer(ready: Phone) -> None:
 
 
 @pytest.mark.requirement("MS-ASCMD", 2987)
-@pytest.mark.parametrize(
-    ("filter_type", "days"), [(0, None), (1, 1), (2, 3), (3, 7), (4, 14), (5, 31)]
-)
+@pytest.mark.parametrize(("filter_type", "days"), [(0, None), (1, 1), (2, 3), (3, 7), (4, 14), (5, 31)])
 def test_a_filter_looks_so_many_days_back(filter_type: int, days: int | None, ready: Phone) -> None:
     now = ready.world.clock.now()
     source = ready.world.source
