@@ -21,7 +21,7 @@ from tests.eas.phone import INBOX, tree
 from tests.eas.recording import Scene
 
 LOGIN = "anton@example.org"
-MAIL, OTHER, CONTACT, MEETING = "1:1", "1:2", "4:3", "6:4"
+MAIL, OTHER, MEETING = "1:1", "1:2", "7:4"
 NOON = ("2026-03-02T08:00:00.000Z", "2026-03-02T12:00:00.000Z")
 
 
@@ -82,9 +82,9 @@ def line(server: Server, scene: Scene, capsys: pytest.CaptureFixture[str]) -> Li
 ROWS = (
     ("options", (), "16.1", "2.5, 12.0, 12.1"),
     ("provision", (), "16.1", "MinDevicePasswordLength = 4"),
-    ("folder-sync", (), "2.5", "7 folders"),
+    ("folder-sync", (), "2.5", "8 folders"),
     ("get-hierarchy", (), "12.1", "Trips"),
-    ("folder-create", ("New", "--parent", "INBOX"), "12.0", "folder 9"),
+    ("folder-create", ("New", "--parent", "INBOX"), "12.0", "folder 10"),
     (
         "folder-update",
         ("Trips", "--name", "Journeys", "--parent", "0"),
@@ -114,7 +114,7 @@ ROWS = (
     ("item-operations", ("--file", f"{MAIL}:1", "--multipart"), "12.1", "10 bytes"),
     ("item-operations", ("--document", "\\\\ox\\infostore\\My files\\a.txt"), "14.0", "10 bytes"),
     ("item-operations", ("--empty", "Trash"), "14.1", "emptied"),
-    ("meeting-response", (MEETING, "accept", "--tell"), "16.1", "in the calendar as 6:"),
+    ("meeting-response", (MEETING, "accept", "--tell"), "16.1", "in the calendar as 7:"),
     ("search", ("Plan", "--folder", "Inbox", "--content", "Email"), "12.0", f"{MAIL}"),
     ("search", ("bert", "--store", "people", "--range", "0-0"), "2.5", "2 in all, here 0-0"),
     ("search", ("\\\\ox\\infostore\\My files", "--store", "documents"), "14.1", "a.txt"),

@@ -59,7 +59,7 @@ IN_BASE64 = ("14.0", "16.0")
 """Versions whose phone writes its queries in that form."""
 ALIAS = "/Microsoft-Server-ActiveSync"
 DEVICE = "recorded000000000000000000000001"
-SENT, CALENDAR, TASKS, NOTES = "default0/Sent", "50", "40", "60"
+SENT, DRAFTS, CALENDAR, TASKS, NOTES = "default0/Sent", "default0/Drafts", "50", "40", "60"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SECONDS = 7
 """Between two requests."""
@@ -149,6 +149,7 @@ def _fill(world: World) -> None:
     source = world.source
     for folder in (
         Folder(SENT, None, "Sent", ContentType.MAIL, FolderRole.SENT),
+        Folder(DRAFTS, None, "Drafts", ContentType.MAIL, FolderRole.DRAFTS),
         Folder(CALENDAR, None, "Calendar", ContentType.CALENDAR, FolderRole.DEFAULT),
         Folder(TASKS, None, "Tasks", ContentType.TASKS, FolderRole.DEFAULT),
         Folder(NOTES, None, "Notes", ContentType.NOTES, FolderRole.DEFAULT),
@@ -310,6 +311,7 @@ def tell(teller: Teller) -> None:
         _synchronise,
         _wait,
         _write_mail,
+        _write_drafts,
         _read_mail,
         _move,
         _answer,
@@ -426,6 +428,17 @@ def _wait(teller: Teller) -> None:
     teller.says("a mail comes; the folders are those of the last time").ping()
     teller.says("and is fetched").sync(inbox, body_type=1, truncation=200)
     teller.says("an interval that is too short").ping([inbox], 1)
+    if _since(teller, "12.1"):
+        teller.says("nothing comes while it waits").sync(inbox, wait=1)
+    if _since(teller, "14.0"):
+        teller.scene.happen("a mail arrives during the next wait")
+        teller.says("a mail comes while it waits").sync(inbox, body_type=1, truncation=200, heartbeat=60)
+    contacts = _id(teller, 9)
+    teller.scene.happen("a mail arrives")
+    teller.says("two folders at once").sync_many([inbox, contacts], get_changes=True)
+    if _since(teller, "12.1"):
+        with teller.refused("a wait that is too long"):
+            teller.phone.sync(inbox, wait=99)
 
 
 def _write_mail(teller: Teller) -> None:
@@ -441,6 +454,24 @@ def _write_mail(teller: Teller) -> None:
     mail.forward(teller.says("a mail is forwarded"), item, message)
     with teller.refused("a mail that is gone"):
         mail.forward(teller.phone, gone, message)
+
+
+def _write_drafts(teller: Teller) -> None:
+    if not _since(teller, "16.0"):
+        return
+    drafts = _id(teller, 3)
+    teller.says("drafts").sync_all(drafts)
+    item = mail.add_draft(
+        teller.says("a draft with a file"),
+        drafts,
+        to="berta@example.org",
+        subject="Draft",
+        text="Wörds",
+        files={"a.txt": b"0123456789"},
+    )
+    mail.change_draft(teller.says("other words"), item, [mail.body("Others")])
+    held = next(iter(teller.phone.items(drafts)))
+    mail.send_draft(teller.says("it is sent"), held)
 
 
 def _read_mail(teller: Teller) -> None:
