@@ -2,10 +2,10 @@
 
 ``python -m bench push``: the stand-in for OX, a Redis, a Dovecot of Debian's that delivers by LMTP, and two nodes of
 two workers each with one state, all on this machine. What is measured is what a person would see: the time between
-the beginning of the request that changes something (of a mail: between Dovecot's word that it has it) and the end of
-the answer to the phone that waits, at a moment that has nothing to do with the server's own. So what the request of
-the other phone takes is part of it, and is told beside it. Each row has at least 40 of them. The way that is measured
-is the only one there is: looks at OX are an hour apart, but where looking is measured.
+the word that a change is made (the other phone's answer, Dovecot's 250) and the end of the answer to the phone that
+waits, at a moment that has nothing to do with the server's own. What the change itself takes, and it needs calls to OX,
+is told beside it. Each row has at least 40 of them. The way that is measured is the only one there is: looks at OX are
+an hour apart, but where looking is measured.
 
 What OX is asked is the stand-in's own count over intervals that are shorter than in earnest, as the calls go by the
 interval: at the 30 seconds of the default, one call an interval is 120 an hour. What news costs a process that it does
@@ -154,7 +154,8 @@ class Waiter(threading.Thread):
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Seconds from a change to the phone's answer, one of each time, and those that the change itself took."""
+    """Seconds from the word that a change is made to the phone's answer, and what the change itself took, one of each
+    time."""
 
     seconds: Sequence[float]
     own: Sequence[float]
@@ -179,12 +180,13 @@ def delays(service: Pair, phone: Phone, folder: str, change: Callable[[], float]
         if not wait_until(lambda: service.all_parked() == 1):
             sys.exit("the phone does not wait")
         time.sleep(random.uniform(0.0, 0.5))
-        began = change()
-        own.append(time.monotonic() - began)
+        began = time.monotonic()
+        made = change()
+        own.append(made - began)
         waiter.join(120)
         if waiter.status != NEWS:
             sys.exit(f"the Ping was answered with status {waiter.status}, not with news")
-        found.append(waiter.answered - began)
+        found.append(max(waiter.answered - made, 0.0))
         phone.sync_all(folder)
     return Delays(found, own)
 
@@ -197,9 +199,8 @@ def by_another_device(service: Pair, url: str, times: int) -> Delays:
 
     def change() -> float:
         busy.close()  # so that another worker may take the next connection
-        began = time.monotonic()
-        busy.add_contact(folder, {"Contacts:FirstName": "Some", "Contacts:LastName": f"Body {began}"})
-        return began
+        busy.add_contact(folder, {"Contacts:FirstName": "Some", "Contacts:LastName": f"Body {time.time()}"})
+        return time.monotonic()
 
     return delays(service, waiting, folder, change, times)
 
@@ -226,9 +227,8 @@ def by_looking(service: Pair, times: int) -> Delays:
     browser = service.browser("anton")
 
     def change() -> float:
-        began = time.monotonic()
-        browser.deliver(message(f"News {began}"))
-        return began
+        browser.deliver(message(f"News {time.time()}"))
+        return time.monotonic()
 
     return delays(service, phone, folder, change, times)
 
