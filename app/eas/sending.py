@@ -100,9 +100,7 @@ def _read_document(root: Element, version: Version) -> Request:
     mime = only(root, f"{page}Mime")
     if mime is None:
         raise Malformed(f"{root.name} without Mime")
-    data: Text = mime.value if isinstance(mime.value, bytes) else mime.text.encode()
-    if isinstance(mime.value, Block):
-        data = Pieces((mime.value,))
+    data: Text = Pieces((mime.value,)) if isinstance(mime.value, Block) else mime.data
     if not beginning(data).strip():
         raise StatusError(Common.INVALID_MIME, "the message is empty")
     return Request(data, client_id, save, only(root, f"{page}ReplaceMime") is not None, source)

@@ -56,6 +56,8 @@ log = logging.getLogger(__name__)
 MAIL_TYPE: Final = "message/rfc822"
 MAIL_COMMANDS: Final = frozenset(("SendMail", "SmartReply", "SmartForward"))
 """Commands whose body is the message itself up to 12.1 (MS-ASHTTP 2.2.1.1.2.3)."""
+LARGE: Final = MAIL_COMMANDS | {"Sync"}
+"""Commands that take large blocks from where they lie; for others all is in memory."""
 
 BUSY_RETRY: Final = 5
 """Seconds after which to come again when another request of the device holds what this one needs."""
@@ -205,7 +207,7 @@ def _document(command: Command) -> Element | None:
     if command.content_type not in ("", WBXML_TYPE, SHORT_TYPE):
         raise StatusError(Common.INVALID_CONTENT, f"content type {command.content_type!r} is not served")
     try:
-        root = decode(command.content if command.name in MAIL_COMMANDS else bytes(command.content))
+        root = decode(command.content if command.name in LARGE else bytes(command.content))
     except WbxmlError as error:
         raise StatusError(Common.INVALID_WBXML, str(error)) from error
     if root.name != f"{ROOTS[command.name]}:{command.name}":

@@ -19,12 +19,14 @@ from email.message import Message
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from urllib3.filepost import encode_multipart_formdata
+
 from app.ox.errors import Scope, SessionExpired, refusal, translate
 from app.ox.spool import Spool
 from app.ox.transport import Cookies, Request, Transport
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
 from app.usm.model import Cost, Download
-from app.usm.pieces import Text
+from app.usm.pieces import Pieces, Stored, Text
 from app.usm.ports import Clock
 
 JSON_TYPE: Final = "application/json; charset=UTF-8"
@@ -172,14 +174,21 @@ class OxClient:
         module: str,
         action: str,
         body: Any,
-        file: tuple[str, bytes, str],
+        file: tuple[str, bytes | Stored, str],
         params: Params = NONE,
         number: str = "",
     ) -> Answer:
         """A ``POST`` of JSON with a file (name, bytes, content type); the answer comes wrapped in HTML. ``number``:
-        what some modules want after the names of the two parts."""
+        what some modules want after the names of the two parts. A file that is not in memory goes out block by
+        block."""
         data = {f"json{number}": _dumps(body).encode("utf-8", "replace")}
-        request = Request("POST", module, _params(action, params), data=data, files={f"file{number}": file})
+        name, content, kind = file
+        if isinstance(content, bytes):
+            files = {f"file{number}": (name, content, kind)}
+            request = Request("POST", module, _params(action, params), data=data, files=files)
+        else:
+            form, boundary = _form(data, f"file{number}", name, content, kind)
+            request = Request("POST", module, _params(action, params), data=form, content_type=boundary)
         return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
 
     def download(self, path: str, params: Params, limit: int) -> bytes:
@@ -272,6 +281,16 @@ class OxClient:
             spool.close()
             raise
         return spool, headers
+
+
+def _form(
+    data: Mapping[str, bytes], field_name: str, name: str, content: Stored, kind: str
+) -> tuple[Pieces, str]:
+    """A form with a file, and its content type (RFC 7578)."""
+    place = uuid.uuid4().hex.encode()
+    whole, form_type = encode_multipart_formdata({**data, field_name: (name, place, kind)})
+    before, _, after = whole.partition(place)
+    return Pieces((before, content, after)), form_type
 
 
 def _download(spool: Spool, headers: Mapping[str, str]) -> Download:

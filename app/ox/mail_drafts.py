@@ -175,8 +175,8 @@ def _digest(*texts: str) -> str:
 def _content(fields: Mapping[str, Any]) -> str:
     """Differs when what a device wants of a draft differs; the bytes of its files count."""
     uploads = [each for each in fields.get("add_attachments") or () if isinstance(each, Upload)]
-    files = [blake2b(each.data, digest_size=12).hexdigest() for each in uploads]
-    return _digest(repr(sorted(fields.items(), key=lambda pair: pair[0])), *files)
+    wanted = repr(sorted(fields.items(), key=lambda pair: pair[0]))
+    return _digest(wanted, *(each.digest for each in uploads))
 
 
 def _marks(draft: _Found, fields: Mapping[str, Any]) -> tuple[int, int]:

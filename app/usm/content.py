@@ -31,6 +31,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.usm.model import Attachment, Body, ContentType
+from app.usm.pieces import Pieces, Stored, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +141,20 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that a device adds to an item. ``client_id``: the device's name for it."""
+    """A file that a device adds to an item. ``client_id``: the device's name for it; ``data``: its bytes, or where a
+    large one lies."""
 
     client_id: str
     name: str
-    data: bytes = field(repr=False)
+    data: bytes | Stored = field(repr=False)
     content_type: str = "application/octet-stream"
     content_id: str | None = None
     inline: bool = False
+
+    @property
+    def digest(self) -> str:
+        """32 hexadecimal digits that differ where the bytes differ."""
+        return digest(Pieces((self.data,)))
 
 
 class MeetingMessage(StrEnum):

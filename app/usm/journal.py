@@ -130,7 +130,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_told, value))
     if isinstance(value, Upload):
-        return value, blake2b(value.data, digest_size=16).hexdigest()
+        return value, value.digest
     return value
 
 

@@ -78,9 +78,14 @@ class Element:
     @property
     def text(self) -> str:
         """The value as text: ``""`` for an empty tag; opaque bytes are read as UTF-8."""
-        if isinstance(self.value, bytes):
-            return self.value.decode("utf-8", "replace")
+        if isinstance(self.value, bytes | Block):
+            return self.data.decode("utf-8", "replace")
         return self.value if isinstance(self.value, str) else ""
+
+    @property
+    def data(self) -> bytes:
+        """The value as bytes, in memory; a text as UTF-8."""
+        return bytes(self.value) if isinstance(self.value, bytes | Block) else self.text.encode()
 
     def find(self, name: str) -> Element | None:
         """The first direct child with this name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from mmap import ACCESS_READ, mmap
 
 import pytest
@@ -16,7 +17,7 @@ from app.usm.pieces import Pieces
 from app.wbxml import encode
 from tests.eas.phone import Phone, Reply, World, tree
 from tests.ox.canned import BASE, standard
-from tests.ox.piped import DIGEST, INBOX, Piped, files, measured, original
+from tests.ox.piped import DIGEST, DRAFTS, INBOX, LINES, Piped, files, lines, measured, original
 
 MAIL = b"To: berta@example.org\r\nSubject: Plan\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nge\xc3\xa4ndert\r\n"
 
@@ -90,6 +91,28 @@ def test_a_device_of_old_sends_a_large_message() -> None:
     content = in_a_file(large_mail())
     assert measured(lambda: phone.raw("SendMail", content)).status == 200
     assert files(ox.got()) == [DIGEST]
+
+
+def test_a_device_adds_a_large_file_to_a_draft() -> None:
+    phone, ox = begun(Version.V16_1)
+    ox.on("mail?all", {"data": []})
+    phone.sync(DRAFTS, key="0")
+    data = b"".join(line * LINES for line in lines())[: 8 * 1024 * 1024]
+    file = (
+        "AirSyncBase:Add",
+        ("ClientId", "f1"),
+        ("Content", data),
+        ("DisplayName", "a.pdf"),
+        ("Method", "1"),
+    )
+    words = ("Email:To", "berta@example.org"), ("Email:Subject", "Plan"), ("AirSyncBase:Attachments", file)
+    add = ("Add", ("ClientId", "c1"), ("ApplicationData", *words, ("Email2:IsDraft", "1")))
+    number = phone.number(DRAFTS)
+    collection = ("Collection", ("SyncKey", phone.keys[number]), ("CollectionId", number), ("Commands", add))
+    content = in_a_file(encode(tree("AirSync:Sync", ("Collections", collection))))
+    reply = measured(lambda: phone.reply(phone.raw("Sync", content)))
+    assert reply.one("AirSync:Add").text_of("AirSync:Status") == "1"
+    assert files(ox.got()) == [sha256(data).hexdigest()]
 
 
 def test_a_large_body_of_another_command_is_read_as_any_other() -> None:

@@ -29,6 +29,7 @@ from app.usm.errors import (
     NotEnabled,
     SourceUnavailable,
 )
+from app.usm.pieces import InMemory
 from tests.fakes.clock import ManualClock
 from tests.ox.canned import BASE, CannedOx, Reply, error
 
@@ -126,6 +127,18 @@ def test_an_upload_is_a_form_whose_answer_is_wrapped_in_html(client, ox):
     assert ox.calls[0].headers["Content-Type"].startswith("multipart/form-data")
     assert b"image/png" in ox.calls[0].body
     assert '{"first_name":"Ä"}'.encode() in ox.calls[0].body
+
+
+def test_a_file_that_is_not_in_memory_goes_out_in_the_same_form(client, ox):
+    ox.on("contacts?new", {"data": {"id": 7}})
+    forms = []
+    for data in (b"a\r\n\x00b", InMemory(b"a\r\n\x00b")):
+        client.upload("contacts", "new", {"first_name": "Ä"}, ("ü.png", data, "image/png"), number="_0")
+        seen = ox.calls[-1]
+        boundary = seen.headers["Content-Type"].rpartition("boundary=")[2]
+        assert seen.headers["Content-Length"] == str(len(seen.body))
+        forms.append(seen.body.replace(boundary.encode(), b"boundary"))
+    assert forms[0] == forms[1]
 
 
 def test_an_upload_answered_by_plain_json_is_understood(client, ox):

@@ -242,6 +242,9 @@ def test_a_large_block_of_a_file_stays_there() -> None:
     assert (block.size, bytes(block), block.part(10, 20)) == (len(data), data, data[10:20])
     assert block.part(len(data) - 1, len(data) + 5) == data[-1:]
     assert decode(whole).value == data
+    assert decode(in_a_file(whole)).data == decode(whole).data == data
+    assert decode(in_a_file(whole)).text == decode(whole).text
+    assert Element("AirSync:SyncKey", "ä").data == "ä".encode()
 
 
 @pytest.mark.parametrize("text", ["", "ab"])

@@ -18,7 +18,7 @@ from app.eas.options import BODY_PREFERENCES
 from app.eas.schema.text import line
 from app.eas.versions import NEWEST, Version
 from app.usm.content import Attachment, Upload
-from app.wbxml.element import Element
+from app.wbxml.element import Block, Element
 
 TAG: Final = "AirSyncBase:Attachments"
 NORMAL, EMBEDDED_MESSAGE = "1", "5"
@@ -112,8 +112,8 @@ def _upload(element: Element) -> Upload:
     )
 
 
-def _bytes(content: Element) -> bytes:
-    if isinstance(content.value, bytes):
+def _bytes(content: Element) -> bytes | Block:
+    if isinstance(content.value, bytes | Block):
         return content.value
     try:
         return base64.b64decode("".join(content.text.split()), validate=True)

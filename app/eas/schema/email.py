@@ -369,7 +369,7 @@ def _read_body(element: Element) -> dict[str, Body | None]:
         data = element.find("AirSyncBase:Data")
         if data is None or (element.text_of("AirSyncBase:Truncated") or "").strip() == "1":
             return {}
-        raw = data.value if isinstance(data.value, bytes) else data.text.encode()
+        raw = data.data
         return {"body": Body(BodyKind.MIME, mime=raw)} if raw.strip() else {}
     try:
         return {"body": body.read(element, rich=True)}

@@ -40,6 +40,7 @@ from app.usm.errors import (
     UsmError,
 )
 from app.usm.model import BodyKind, ContentType, Download, Item, Listing, Written
+from app.usm.pieces import stored
 
 _log = logging.getLogger(__name__)
 
@@ -384,7 +385,7 @@ class Calendar:
         wanted = dict(fields)
         there = {(file.name, file.size) for file in series.master.fields.get("attachments", ())}
         files: Sequence[Upload] = wanted.pop("add_attachments", ())
-        missing = tuple(file for file in files if (file.name, len(file.data)) not in there)
+        missing = tuple(file for file in files if (file.name, stored(file.data).size) not in there)
         written = self._change(folder, series, {**wanted, "add_attachments": missing}, force=True)
         return Written(written.id, written.stamp, altered=True)
 

@@ -31,13 +31,13 @@ from app.usm.model import Body, BodyKind
 from app.usm.pieces import (
     LEAST,
     Encoded,
-    InMemory,
     Stored,
     Text,
     is_ascii,
     lighten,
     restore,
     set_aside,
+    stored,
 )
 
 FIELDS: Final = frozenset(
@@ -217,11 +217,12 @@ def _file(upload: Upload, held: dict[bytes, Stored]) -> Message:
     if not (kind.isalnum() and subtype) or kind in ("multipart", "message"):
         kind, subtype = "application", "octet-stream"
     part = MIMEBase(kind, subtype)
-    if len(upload.data) < LEAST:
-        part.set_payload(upload.data)
+    data = stored(upload.data)
+    if data.size < LEAST:
+        part.set_payload(data.part(0, data.size))
         encode_base64(part)
     else:
-        part.set_payload(set_aside(Encoded(InMemory(upload.data)), held))
+        part.set_payload(set_aside(Encoded(data), held))
         part["Content-Transfer-Encoding"] = "base64"
     name = values.line(upload.name) or "attachment"
     part.add_header("Content-Disposition", "inline" if upload.inline else "attachment", filename=name)
