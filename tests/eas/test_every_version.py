@@ -216,7 +216,7 @@ NOT_YET: dict[Version, tuple[tuple[str, str], ...]] = {
         ("ResolveRecipients:Recipient", "ResolveRecipients:Availability"),
         ("ResolveRecipients:Availability", "ResolveRecipients:EndTime"),
     ),
-    Version.V14_0: (),
+    Version.V14_0: (("AirSync:Collection", "AirSync:Class"),),
     Version.V14_1: (("AirSync:Collection", "AirSync:Class"),),
     Version.V16_0: (("AirSync:Collection", "AirSync:Class"),),
 }
@@ -235,7 +235,7 @@ NO_PICTURES = (
 )
 
 
-@pytest.mark.requirement("MS-ASCMD", 6261, 6291, 6294, 6392, 6393, 6518, 6971)
+@pytest.mark.requirement("MS-ASCMD", 6261, 6291, 6292, 6294, 6296, 6296100601, 6392, 6393, 6518, 6971)
 @pytest.mark.requirement("MS-ASCMD", 7262, 7265, 7278, 7280, 6485100812, 6485100813, 6485100814)
 @pytest.mark.requirement("MS-ASCMD", 6865101712, 6865101713, 6865101714, 6978101709, 6978101710, 6978101711)
 @pytest.mark.parametrize("version", NOT_YET, ids=lambda version: version.text)
