@@ -29,7 +29,6 @@ from app.usm.model import (
 from app.usm.pieces import Stored
 from app.usm.queries import BusyTime, Condition, Document, Hits, Person, Resolved
 
-
 T = TypeVar("T")
 
 
