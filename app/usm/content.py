@@ -165,6 +165,7 @@ class MeetingMessage(StrEnum):
     ACCEPTED = "accepted"
     TENTATIVE = "tentative"
     DECLINED = "declined"
+    PROPOSAL = "proposal"
     OTHER = "other"
 
 
@@ -172,7 +173,8 @@ class MeetingMessage(StrEnum):
 class Meeting:
     """What a message tells of a meeting. ``fields``: some of :data:`CALENDAR_FIELDS`. ``occurrence``: when the series
     lets the one occurrence begin that it is about, ``None`` for a whole series or a single meeting. ``fixed``: the
-    organizer wants no other time proposed; ``updated``: it is not the first that he sends of this meeting."""
+    organizer wants no other time proposed; ``updated``: it is not the first that he sends of this meeting;
+    ``proposed``: beginning and end that would suit the sender better."""
 
     message: MeetingMessage
     uid: str
@@ -180,6 +182,7 @@ class Meeting:
     occurrence: datetime | None = None
     fixed: bool = False
     updated: bool = False
+    proposed: tuple[datetime, datetime] | None = None
 
 
 ADDRESS_PARTS: Final = ("street", "city", "state", "postal_code", "country")

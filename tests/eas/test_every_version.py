@@ -13,7 +13,7 @@ import pytest
 from app.eas.schema.email import conversation_id
 from app.eas.settings import Provisioning
 from app.eas.versions import ADVERTISED, Version
-from app.usm.content import Address, Attendee
+from app.usm.content import Address, Attendee, Meeting, MeetingMessage
 from app.usm.devices import Standing
 from app.usm.model import Body, BodyKind, ContentType, Folder, FolderRole
 from app.usm.queries import Document, Origin, Person
@@ -492,6 +492,16 @@ def test_answers(phone: Phone) -> None:
     reply = phone.send("MeetingResponse", tree("MeetingResponse:MeetingResponse", request))
     assert reply.status == "1"
     assert reply.text("MeetingResponse:CalendarId")
+
+
+def test_another_time_that_somebody_proposes(phone: Phone) -> None:
+    times = START, START + timedelta(hours=1)
+    fields = {"start": START, "end": times[1]}
+    put_mail(phone, meeting=Meeting(MeetingMessage.PROPOSAL, "u", fields, proposed=times))
+    reply = phone.sync(INBOX)
+    assert reply.text("Email:MessageClass") == "IPM.Schedule.Meeting.Resp.Tent"
+    told = [each.text for each in reply.all("MeetingResponse:ProposedStartTime")]
+    assert told == (["20260302T090000Z"] if phone.version >= Version.V16_1 else [])
 
 
 def test_waiting(phone: Phone) -> None:

@@ -127,6 +127,39 @@ def test_what_makes_no_sense_is_left_out():
     assert meeting_of(calendar(*TIMED, "TRANSP:TRANSPARENT")).fields["busy"] is Busy.FREE
 
 
+@pytest.mark.parametrize(
+    ("lines", "meets", "proposed"),
+    [
+        (TIMED, (at(9), at(10)), (at(9), at(10))),
+        (
+            (*TIMED, "X-MS-OLK-ORIGINALSTART:20260303T090000Z", "X-MS-OLK-ORIGINALEND:20260303T110000Z"),
+            (at(9, 3), at(11, 3)),
+            (at(9), at(10)),
+        ),
+        (
+            (
+                *TIMED,
+                "X-MS-OLK-ORIGINALSTART;TZID=Europe/Berlin:20260303T100000",
+                "X-MS-OLK-ORIGINALEND;TZID=Europe/Berlin:20260303T120000",
+            ),
+            (at(9, 3), at(11, 3)),
+            (at(9), at(10)),
+        ),
+        (
+            (*TIMED, "X-MS-OLK-ORIGINALSTART:tomorrow", "X-MS-OLK-ORIGINALEND:PT1H"),
+            (at(9), at(10)),
+            (at(9), at(10)),
+        ),
+        ((), (None, None), None),
+    ],
+)
+def test_another_time_may_be_proposed(lines, meets, proposed):
+    found = meeting_of(calendar(*lines, method="COUNTER"))
+    assert (found.fields.get("start"), found.fields.get("end")) == meets
+    assert found.proposed == proposed
+    assert meeting_of(calendar(*lines)).proposed is None
+
+
 def test_an_alarm_that_counts_from_elsewhere_is_none():
     alarm = ("BEGIN:VALARM", "TRIGGER;VALUE=DATE-TIME:20260101T000000Z", "END:VALARM")
     assert "reminder" not in meeting_of(calendar(*TIMED, *alarm)).fields
@@ -146,7 +179,8 @@ def test_one_occurrence_is_named():
         ("REPLY", "TENTATIVE", MeetingMessage.TENTATIVE),
         ("REPLY", "DECLINED", MeetingMessage.DECLINED),
         ("REPLY", "NEEDS-ACTION", MeetingMessage.OTHER),
-        ("COUNTER", "ACCEPTED", MeetingMessage.OTHER),
+        ("COUNTER", "ACCEPTED", MeetingMessage.PROPOSAL),
+        ("REFRESH", "", MeetingMessage.OTHER),
     ],
 )
 def test_what_it_wants(method, state, message):

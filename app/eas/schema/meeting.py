@@ -3,6 +3,7 @@
 * A request and a cancellation carry the meeting, so that the device shows it and, for a request, the buttons to answer.
 * The mail and the appointment are one by the UID. From 16.0 it is in the mail as it is; up to 14.1 a GlobalObjId holds
   it: that of Outlook where the UID is its digits, else one that wraps the UID (MS-ASEMAIL 2.2.2.37).
+* Who proposes another time has his mail shown as an answer that is not certain; from 16.1 on the mail tells the time.
 * Reminder counts seconds here, and minutes in the calendar. Dates have dashes, but Until has none.
 * A whole day is told as in the calendar (:mod:`app.eas.schema.calendar`).
 """
@@ -17,7 +18,7 @@ from typing import Any, Final
 from app.eas.schema import calendar, recurrence, time_zone
 from app.eas.schema.table import moment_text
 from app.eas.schema.text import safe
-from app.eas.versions import Version
+from app.eas.versions import OLDEST, Version
 from app.usm.content import Busy, Meeting, MeetingMessage, Recurrence, Sensitivity
 from app.wbxml.element import Element
 
@@ -27,11 +28,17 @@ CLASSES: Final[Mapping[MeetingMessage, str]] = {
     MeetingMessage.ACCEPTED: "IPM.Schedule.Meeting.Resp.Pos",
     MeetingMessage.TENTATIVE: "IPM.Schedule.Meeting.Resp.Tent",
     MeetingMessage.DECLINED: "IPM.Schedule.Meeting.Resp.Neg",
+    MeetingMessage.PROPOSAL: "IPM.Schedule.Meeting.Resp.Tent",
 }
 """MessageClass (MS-ASEMAIL 2.2.2.49)."""
 CONTENT_CLASS: Final = "urn:content-classes:calendarmessage"
 
-TOLD: Final = (MeetingMessage.REQUEST, MeetingMessage.CANCELLATION)
+TOLD: Final[Mapping[MeetingMessage, Version]] = {
+    MeetingMessage.REQUEST: OLDEST,
+    MeetingMessage.CANCELLATION: OLDEST,
+    MeetingMessage.PROPOSAL: Version.V16_1,
+}
+"""Messages with a MeetingRequest, and since when."""
 SINGLE, MASTER, EXCEPTION = "0", "1", "3"
 """InstanceType (MS-ASEMAIL 2.2.2.40)."""
 UNSPECIFIED, INITIAL, FULL_UPDATE = "0", "1", "2"
@@ -59,7 +66,8 @@ def render(meeting: Meeting, organizer: str, version: Version) -> list[Element]:
     """The MeetingRequest of a mail; none where there is nothing to tell. ``organizer``: as a mail address is
     written."""
     fields = meeting.fields
-    if meeting.message not in TOLD or fields.get("start") is None:
+    since = TOLD.get(meeting.message)
+    if since is None or version < since or fields.get("start") is None:
         return []
     try:
         return [Element("Email:MeetingRequest", children=_children(meeting, fields, organizer, version))]
@@ -134,7 +142,14 @@ def _identity(meeting: Meeting, version: Version) -> list[Element]:
         later.append(Element("Email2:MeetingMessageType", kind))
     if version < calendar.SINGLE_INSTANCES:
         return [Element("Email:GlobalObjId", global_object_id(meeting.uid, meeting.occurrence)), *later]
-    return [*later, Element("Calendar:UID", calendar.uid_text(meeting.uid, ""))]
+    return [*later, Element("Calendar:UID", calendar.uid_text(meeting.uid, "")), *_proposed(meeting)]
+
+
+def _proposed(meeting: Meeting) -> list[Element]:
+    return [
+        Element(f"MeetingResponse:Proposed{which}Time", calendar.moment_text(moment))
+        for which, moment in zip(("Start", "End"), meeting.proposed or (), strict=False)
+    ]
 
 
 def global_object_id(uid: str, occurrence: datetime | None = None) -> str:

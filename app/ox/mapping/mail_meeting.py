@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from icalendar import Calendar as ICalendar
+from icalendar import vDDDTypes
 
 from app.ox.mapping import values
 from app.ox.mapping.recurrence_rule import of_rule
@@ -36,6 +37,7 @@ MOST_ATTENDEES: Final = 500
 _METHODS: Final[Mapping[str, MeetingMessage]] = {
     "REQUEST": MeetingMessage.REQUEST,
     "CANCEL": MeetingMessage.CANCELLATION,
+    "COUNTER": MeetingMessage.PROPOSAL,
 }
 _ANSWERS: Final[Mapping[str, MeetingMessage]] = {
     "ACCEPTED": MeetingMessage.ACCEPTED,
@@ -83,7 +85,31 @@ def meeting_of(data: bytes) -> Meeting | None:
         return None
     fixed = _word(event, "X-MICROSOFT-DISALLOW-COUNTER") == "TRUE"
     updated = bool(_word(event, "SEQUENCE").strip("0"))
-    return Meeting(_message(method, event), uid, _fields(event), _occurrence(event), fixed, updated)
+    message, fields = _message(method, event), _fields(event)
+    proposed = _proposed(event, fields) if message is MeetingMessage.PROPOSAL else None
+    return Meeting(message, uid, fields, _occurrence(event), fixed, updated, proposed)
+
+
+def _proposed(event: Any, fields: dict[str, Any]) -> tuple[datetime, datetime] | None:
+    """The time that is proposed, which stands where that of the meeting does (RFC 5546 3.2.7). Outlook tells beside it
+    when the meeting is, and that is put into its place."""
+    if "start" not in fields:
+        return None
+    proposed = fields["start"], fields["end"]
+    start, end = (_instant(_original(event, which)) for which in ("START", "END"))
+    if start is not None and end is not None and start <= end:
+        fields |= {"start": start, "end": end}
+    return proposed
+
+
+def _original(event: Any, which: str) -> date | datetime | None:
+    """A time of Outlook's own, of which nobody but us knows that it is one."""
+    value, kind = event.get(f"X-MS-OLK-ORIGINAL{which}"), cast(Any, vDDDTypes)
+    try:
+        found = kind.from_ical(str(value or ""), getattr(value, "params", {}).get("TZID"))
+    except ValueError:
+        return None
+    return found if isinstance(found, date) else None
 
 
 def _message(method: str, event: Any) -> MeetingMessage:

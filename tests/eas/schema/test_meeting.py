@@ -14,7 +14,7 @@ from app.eas.schema import calendar, email, meeting, time_zone
 from app.eas.versions import ADVERTISED, Version
 from app.usm.content import Address, Busy, Meeting, MeetingMessage, Pattern, Recurrence
 from app.wbxml import Element
-from tests.eas.calendars import MEETING, START
+from tests.eas.calendars import HOUR, MEETING, START
 from tests.eas.phone import plain, tree
 from tests.schemas import validate
 
@@ -239,6 +239,20 @@ def test_the_class_of_each_message(message: MeetingMessage, kind: str, told: boo
         about = "calendarmessage" if message is not MeetingMessage.OTHER else "message"
         if version >= Version.V12_0:
             assert found["Email:ContentClass"].text == f"urn:content-classes:{about}"
+
+
+@pytest.mark.parametrize("version", ADVERTISED)
+def test_who_proposes_another_time_is_not_certain(version: Version) -> None:
+    told = replace(REQUEST, message=MeetingMessage.PROPOSAL, proposed=(START, START + HOUR))
+    found = rendered(told, version)
+    assert found["Email:MessageClass"].text == "IPM.Schedule.Meeting.Resp.Tent"
+    if version < Version.V16_1:
+        assert "Email:MeetingRequest" not in found
+        return
+    content = request(told, version)
+    assert content["ProposedStartTime"] == "20260302T090000Z"
+    assert content["ProposedEndTime"] == "20260302T100000Z"
+    assert content["ResponseRequested"] == "0"
 
 
 def test_a_cancellation_asks_for_no_answer() -> None:
