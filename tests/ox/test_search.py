@@ -185,6 +185,10 @@ def test_a_conversation(ox, source, folders, word):
     ox.deliver(ANTON, message("Plan", Message_ID=f"<3{word}@example.com>"))
     found = source.search(mails, Conversation(lambda each: each == name), 10)
     assert set(ids(found)) == {first, answer}
+    now = datetime.now(UTC)
+    for after, expected in ((now - timedelta(days=2), {first, answer}), (now + timedelta(days=3), set())):
+        lately = AllOf((Received(after=after), Conversation(lambda each: each == name)))
+        assert set(ids(source.search(mails, lately, 10))) == expected
 
 
 def test_a_folder_that_is_gone_spoils_nothing(ox, source, folders, word):
