@@ -35,7 +35,9 @@ class Push(Site):
             "session.sync.email_pull_min_delay": -1,
             "session.sync.pull_interval": HOUR,
         }
-        super().__init__(folder, **looks, **{"notify.redis_url": server.url, "notify.secret": HUSH})
+        super().__init__(
+            folder, seed="empty", **looks, **{"notify.redis_url": server.url, "notify.secret": HUSH}
+        )
 
     def are_joined(self, nodes: int = 2) -> bool:
         """Whether so many nodes listen to each other."""

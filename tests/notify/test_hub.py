@@ -353,7 +353,7 @@ def test_many_users_wait_at_the_same_time_with_few_looks_at_once(users):
 
     hub = hub_with(QUICK, looks=4)
     mailboxes = [Counting(INBOX) for _ in range(users)]
-    phones = [Phone(hub, box, seconds=8, user=number) for number, box in enumerate(mailboxes)]
+    phones = [Phone(hub, box, seconds=60, user=number) for number, box in enumerate(mailboxes)]
     with parked(*phones):
         assert hub.watched == users
         for box in mailboxes:
