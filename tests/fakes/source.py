@@ -64,8 +64,8 @@ class MemorySource(Searchable):
     ``unreadable`` holds ids of items that :meth:`read` cannot convert; ``readonly`` ids of folders that take nothing,
     ``missing`` ids that are listed but not found; with ``alters`` nothing new is stored quite as asked.
     ``tells_was``: a folder that is renamed on the source's own side names its former id; ``tells_series``: what a
-    series became by losing an occurrence is told. ``marks``: the fields of a message in which two versions are told apart
-    without reading them. ``sent``: the messages that went out, and ``replies`` the answers
+    series became by losing an occurrence is told. ``marks``: the fields of a message in which two versions are told
+    apart without reading them. ``sent``: the messages that went out, and ``replies`` the answers
     that were stored, each as often as it happened. Messages get another id when they
     are moved, and their folders when they are renamed; all else keeps its own. A draft that is changed becomes a new
     message, and one that is sent is gone (``Written``).
