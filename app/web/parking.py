@@ -11,8 +11,7 @@ Server and application talk through the WSGI environment:
 =================  ============================================================================================
 key                value
 =================  ============================================================================================
-``usm.park``       from the server: call it with a :class:`Parked` and return anything; absent where a request has
-                   to wait in its own greenlet
+``usm.park``       from the server: an :class:`Offer`
 ``usm.parked``     from the server: the :class:`Parked` of a request that comes back
 =================  ============================================================================================
 """
@@ -46,6 +45,27 @@ class Parked(Protocol):
     def give_up(self) -> None:
         """The device has hung up."""
         ...
+
+
+class Offer:
+    """To park the request that is carried out. Who takes it returns anything: nothing of that is sent."""
+
+    __slots__ = ("_is_ending", "_request", "taken_by")
+
+    def __init__(self, request: Any, is_ending: Callable[[], bool]) -> None:
+        self._request = request
+        self._is_ending = is_ending
+        self.taken_by: Parked | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it can be taken now, when the request is read. When the worker ends nobody waits any more; and where
+        the device's next request was read along, it must follow in the same greenlet."""
+        return not self._is_ending() and _nothing_follows(self._request)
+
+    def take(self, parked: Parked) -> None:
+        """Park it."""
+        self.taken_by = parked
 
 
 class _NoBody:
@@ -143,8 +163,7 @@ class ParkingLot:
         stall.again.parked.give_up()
 
 
-def has_no_more(request: Any) -> bool:
-    """Whether nothing of the device's next request was read together with this one."""
+def _nothing_follows(request: Any) -> bool:
     return isinstance(request, Again) or not request.unreader.buf.getbuffer().nbytes
 
 

@@ -124,16 +124,16 @@ class Door:
         steps = parked.steps if parked else None
         work = parked.work if parked else Work(self._tokens.text(), self._clock.monotonic(), _client(req))
         log.current_request.set(work.id)
-        park: Callable[[Waiting], object] | None = req.env.get(parking.PARK)
+        offer: parking.Offer | None = req.env.get(parking.PARK)
         try:
             if steps is not None:
                 self.admit(work, is_certain=True)
-            answer = self._answer(req, work, carry_out, steps, park is not None)
+            answer = self._answer(req, work, carry_out, steps, offer)
         finally:
             self._make_room(work)
         if isinstance(answer, Waiting):
-            if park is not None:
-                park(answer)
+            if offer is not None:
+                offer.take(answer)
             return
         self._send(req, resp, answer, work)
         self._report(work, resp.status_code)
@@ -191,11 +191,11 @@ class Door:
         work: Work,
         carry_out: Asker,
         steps: Steps[EasResponse] | None,
-        can_park: bool,
+        offer: parking.Offer | None,
     ) -> EasResponse | Waiting:
         """Every error becomes an answer here, and nowhere else. ``steps``: where a request that was parked goes on."""
         try:
-            answer = self._outcome(steps or carry_out(request, work), work, can_park)
+            answer = self._outcome(steps or carry_out(request, work), work, offer)
             if isinstance(answer, Waiting):
                 return answer
             work.reason = work.reason or answer.reason
@@ -216,13 +216,13 @@ class Door:
             return EasResponse(refusal.status, dict(refusal.headers))
 
     def _outcome(
-        self, answer: EasResponse | Steps[EasResponse], work: Work, can_park: bool
+        self, answer: EasResponse | Steps[EasResponse], work: Work, offer: parking.Offer | None
     ) -> EasResponse | Waiting:
         if isinstance(answer, EasResponse):
             return answer
         try:
             ticket = next(answer)
-            while not can_park:
+            while offer is None or not offer.stands:
                 self._make_room(work)
                 ticket = next(answer)
         except StopIteration as end:

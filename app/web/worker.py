@@ -38,7 +38,7 @@ from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.web.parent import ENDS
-from app.web.parking import PARK, PARKED, Again, Parked, ParkingLot, Stall, has_no_more
+from app.web.parking import PARK, PARKED, Again, Offer, ParkingLot, Stall
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -162,17 +162,14 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
             connection = environ["gunicorn.socket"]
             request, listener, address = self._requests[connection]
-            wishes: list[Parked] = []
-            # When the worker ends nobody waits any more, and a request read too far must be followed by the next.
-            if self.alive and has_no_more(request):
-                environ[PARK] = wishes.append
+            offer = environ[PARK] = Offer(request, lambda: not self.alive)
             if isinstance(request, Again):
                 environ[PARKED] = request.parked
             answer = application(environ, start_response)
-            if not wishes:
+            if offer.taken_by is None:
                 return answer
             self._requests[connection] = None, listener, address
-            self._lot.take(connection, request, wishes[0], listener, address)
+            self._lot.take(connection, request, offer.taken_by, listener, address)
             return ALREADY_HANDLED
 
         return serve
