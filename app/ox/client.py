@@ -95,9 +95,17 @@ class Answer:
 
     def rows(self, columns: Sequence[int]) -> list[dict[int, Any]]:
         """``data`` as rows of these columns: column id → value. Anything else in it is left out."""
+        return [dict(zip(columns, row, strict=True)) for row in self.lists(len(columns))]
+
+    def lists(self, width: int) -> list[list[Any]]:
+        """``data`` as rows of so many columns, as they came: for long listings. Raises ``SourceUnavailable``."""
         if not isinstance(self.data, list):
             raise SourceUnavailable(f"OX answers {type(self.data).__name__} where rows were asked for")
-        return [rowed(row, columns) for row in self.data if isinstance(row, list)]
+        rows = [row for row in self.data if isinstance(row, list)]
+        for row in rows:
+            if len(row) != width:
+                raise SourceUnavailable(f"OX answers a row of {len(row)} values to {width} columns")
+        return rows
 
 
 def rowed(row: Sequence[Any], columns: Sequence[int]) -> dict[int, Any]:

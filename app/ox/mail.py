@@ -108,10 +108,16 @@ class Mail:
     def listing(self, folder: str, since: datetime | None) -> Listing:
         """Newest first; messages that are marked as deleted are not told of."""
         params = {"folder": folder, "columns": _joined(_LISTED), "sort": mapping.RECEIVED, "order": "desc"}
-        rows = self._client.get(_MODULE, "all", params).rows(_LISTED)
-        messages = [found for found in map(_listed, rows) if found is not None]
-        stamps = {each.id: each.stamp for each in messages if not each.is_before(since)}
-        return Listing(stamps, frozenset(each.id for each in messages if each.id not in stamps))
+        stamps, outside = {}, []
+        # Each request of a device passes by here with all messages of the folder: no objects for single ones.
+        for item_id, received, flags, color in self._client.get(_MODULE, "all", params).lists(len(_LISTED)):
+            if isinstance(flags, int) and flags & mapping.DELETED:
+                continue
+            if since is not None and (when := instant(received)) is not None and when < since:
+                outside.append(str(item_id))
+            else:
+                stamps[str(item_id)] = mapping.stamp(flags, color)
+        return Listing(stamps, frozenset(outside).difference(stamps))
 
     def conversations(self, folder: str, since: datetime) -> Listing:
         """The same, where an older message of a conversation that has a newer one is not outside. Still one call; OX

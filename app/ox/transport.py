@@ -150,16 +150,22 @@ class Transport:
             headers["Content-Type"] = request.content_type
         if request.authorization:
             headers["Authorization"] = request.authorization
-        response = self._http.request(
+        url = self._settings.base + request.path
+        prepared = requests.Request(
             request.method,
-            self._settings.base + request.path,
+            url,
             params=request.params,
             data=_Body(request.data) if isinstance(request.data, Pieces) else request.data,
             files=request.files,
-            headers=headers,
-            timeout=(self._settings.connect_timeout, self._settings.read_timeout),
-            allow_redirects=False,
+            headers={**self._http.headers, **headers},
+        ).prepare()
+        # What ``Session.request`` does on top of this for redirects, proxies and cookies is not wanted here, and took
+        # as long as the rest.
+        response = self._http.get_adapter(url).send(
+            prepared,
             stream=True,
+            timeout=(self._settings.connect_timeout, self._settings.read_timeout),
+            verify=True,
         )
         with response:
             cookies.take(response)

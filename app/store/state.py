@@ -148,6 +148,16 @@ _HEADS: Final = Query(
         where=(storage.c.folder == bindparam("folder"), storage.c.block == HEAD_BLOCK),
     )
 )
+_BEGUN: Final = Query(
+    session_rows.joined(
+        storage,
+        storage.c.folder,
+        where=(
+            storage.c.block == HEAD_BLOCK,
+            storage.c.folder.between(bindparam("lowest"), bindparam("highest")),
+        ),
+    ),
+)
 _JOURNAL: Final = Query(
     session_rows.joined(
         storage,
@@ -229,6 +239,22 @@ class SqlStateStore:
         if not any(kept == counter and block == HEAD_BLOCK for kept, block, _ in rows):
             raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
         return layers.without_removed(layers.from_blocks(data for _, block, data in rows if block >= 0))
+
+    def newest(self, session: SessionId, folder: int) -> dict[str, str] | None:
+        """Item id → stamp at the newest key, ``None`` for a folder never begun; one statement."""
+        rows = self._of_folder(session, folder, _ALL)
+        kept = [counter for counter, block, _ in rows if block == HEAD_BLOCK]
+        if not kept:
+            return None
+        blocks = (data for counter, block, data in rows if block >= 0 and counter <= max(kept))
+        return layers.without_removed(layers.from_blocks(blocks))
+
+    def begun(self, session: SessionId, folders: Collection[int]) -> frozenset[int]:
+        """Of which of these folders keys are kept; one statement."""
+        if not folders:
+            return frozenset()
+        rows = self._read(session, _BEGUN, lowest=min(folders), highest=max(folders))
+        return frozenset(folders).intersection(row[2] for row in rows)
 
     def _of_folder(self, session: SessionId, folder: int, query: Query) -> list[tuple[Any, ...]]:
         """Counter, block and data of what is kept of a folder, at least what the query asks for. Under its lock all is

@@ -607,10 +607,10 @@ class Exchange:
 
     def _remember(self) -> str:
         """Save what the device holds after this answer. Nothing new keeps the key."""
-        delta: dict[str, str | None] = {
-            item: stamp for item, stamp in self._held.items() if self._known.get(item) != stamp
-        }
-        delta.update({item: None for item in self._known if item not in self._held})
+        delta: dict[str, str | None] = {}
+        if self._held != self._known:
+            delta |= {item: stamp for item, stamp in self._held.items() if self._known.get(item) != stamp}
+            delta |= {item: None for item in self._known if item not in self._held}
         asked = self._request.changes or self._request.new_key
         idle = not delta and not asked and not self._released
         if idle and not self._repeated and not self._settings.force_new_key:

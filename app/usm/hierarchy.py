@@ -12,7 +12,16 @@ from typing import Any
 
 from app.usm import keys, renames
 from app.usm.journal import Record
-from app.usm.model import HIERARCHY, ChangeKind, Folder, FolderChange, HierarchyResult, SessionId, UsmSettings
+from app.usm.model import (
+    HIERARCHY,
+    ChangeKind,
+    Folder,
+    FolderChange,
+    FolderRef,
+    HierarchyResult,
+    SessionId,
+    UsmSettings,
+)
 from app.usm.ports import DataSource, Heads, StateStore
 
 
@@ -47,10 +56,15 @@ def _read(stamps: Mapping[str, str]) -> Iterator[tuple[str, list[Any]]]:
         yield number, json.loads(stamp)
 
 
-def place(session: SessionId, folders: Sequence[Folder], store: StateStore) -> list[Placed]:
-    """The folders with their numbers; a parent that is not synchronised puts its children at the top."""
-    refs = store.number_folders(session, [(folder.id, folder.content) for folder in folders])
-    numbers = {ref.id: ref.number for ref in refs}
+def place(
+    session: SessionId, folders: Sequence[Folder], store: StateStore, numbered: Sequence[FolderRef] = ()
+) -> list[Placed]:
+    """The folders with their numbers; a parent that is not synchronised puts its children at the top. ``numbered``:
+    what is known of numbers, so that the store is asked only for a folder without one."""
+    numbers = {ref.id: ref.number for ref in numbered}
+    if any(folder.id not in numbers for folder in folders):
+        refs = store.number_folders(session, [(folder.id, folder.content) for folder in folders])
+        numbers = {ref.id: ref.number for ref in refs}
     return [
         Placed(numbers[folder.id], numbers.get(folder.parent_id or "", HIERARCHY), folder)
         for folder in folders
@@ -83,8 +97,8 @@ def update(
     base = keys.head(position, heads).counter
     held = store.stamps(session, HIERARCHY, base)
     folders = source.folders()
-    renames.recognise(session, source, store, folders)
-    placed = place(session, folders, store)
+    numbered = renames.recognise(session, source, store, folders)
+    placed = place(session, folders, store, numbered)
     changes = compare(held, placed)
     if not changes and not repeated and not settings.force_new_key:
         return HierarchyResult(keys.text(heads.generation, base))

@@ -333,6 +333,14 @@ class StateStore(Protocol):
         """Item id → stamp at one of the kept keys."""
         ...
 
+    def newest(self, session: SessionId, folder: int) -> dict[str, str] | None:
+        """Item id → stamp at the newest key, ``None`` for a folder never begun: both as they were at one moment."""
+        ...
+
+    def begun(self, session: SessionId, folders: Collection[int]) -> frozenset[int]:
+        """Of which of these folders keys are kept."""
+        ...
+
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
         """Drop all keys of the folder and keep counter 1 with nothing in it."""
         ...

@@ -29,13 +29,29 @@ def remember(session: SessionId, source: DataSource, store: StateStore, folder: 
             store.write_fields(session, {f"{_FIELD}{folder.number}": identity})
 
 
-def recognise(session: SessionId, source: DataSource, store: StateStore, folders: Sequence[Folder]) -> None:
-    """Give the numbers of folders that are gone to those that they have become. ``folders``: all there are now."""
+def recognise(
+    session: SessionId, source: DataSource, store: StateStore, folders: Sequence[Folder]
+) -> Sequence[FolderRef]:
+    """Give the numbers of folders that are gone to those that they have become. ``folders``: all there are now. The
+    answer: the folders with numbers, as far as none of them had to change."""
     there = {folder.id for folder in folders}
     refs = store.folder_refs(session)
     gone = [ref for ref in refs if ref.id not in there]
-    if not gone:
-        return
+    if gone:
+        _recognise(session, source, store, folders, refs, gone, there)
+        return ()
+    return refs
+
+
+def _recognise(
+    session: SessionId,
+    source: DataSource,
+    store: StateStore,
+    folders: Sequence[Folder],
+    refs: Sequence[FolderRef],
+    gone: list[FolderRef],
+    there: set[str],
+) -> None:
     numbered = {ref.id for ref in refs}
     fresh = [folder for folder in folders if folder.id not in numbered]
     by_id = {ref.id: ref for ref in gone}

@@ -118,8 +118,8 @@ class Session:
         with self._store.lock(self.id, HIERARCHY):
             self._refs = None
             folders = self._source.folders()
-            renames.recognise(self.id, self._source, self._store, folders)
-            placed = hierarchy.place(self.id, folders, self._store)
+            numbered = renames.recognise(self.id, self._source, self._store, folders)
+            placed = hierarchy.place(self.id, folders, self._store, numbered)
         return [FolderChange(ChangeKind.ADD, each.number, each.parent, each.folder) for each in placed]
 
     def _kept(self, heads: Heads | None) -> Heads:

@@ -39,10 +39,10 @@ def count(
 ) -> int:
     """How many changes the device lacks against one of its keys, by default the newest. ``now``: seconds since 1970;
     ``conversations``: see :meth:`app.usm.ports.DataSource.listing`."""
-    heads = store.heads(session, folder.number)
-    if heads is None:
+    number = folder.number
+    held = store.newest(session, number) if counter is None else store.stamps(session, number, counter)
+    if held is None:
         return 0
-    held = store.stamps(session, folder.number, heads.newest.counter if counter is None else counter)
     listing = source.listing(folder, since, conversations)
     if brakes.is_sudden(held, listing, settings):
         emptied = Record.loads(store.journal(session, folder.number)).emptied
@@ -86,7 +86,8 @@ class Watch:
         """
         end = self._clock.monotonic() + seconds
         # Folders never synchronised are left out: iOS asks for them all the same.
-        known = [folder for folder in folders if self._store.heads(self._session, folder.number) is not None]
+        begun = self._store.begun(self._session, [folder.number for folder in folders])
+        known = [folder for folder in folders if folder.number in begun]
         with self._waiter.park(self._session, self._source, known, seconds) as ticket:
             try:
                 suspects = self._changed([folder for folder in known if folder.number not in told])

@@ -69,6 +69,13 @@ class MemoryStore:
             raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
         return dict(kept.stamps[counter])
 
+    def newest(self, session: SessionId, folder: int) -> dict[str, str] | None:
+        kept = self._session(session).folders.get(folder)
+        return None if kept is None else dict(kept.stamps[kept.heads[0].counter])
+
+    def begun(self, session: SessionId, folders: Collection[int]) -> frozenset[int]:
+        return frozenset(folders) & self._session(session).folders.keys()
+
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
         self.before("begin")
         self._session(session).folders[folder] = _Kept(generation, [Head(1, record)], {1: {}})

@@ -15,6 +15,19 @@ ODD = "ä\U0001f4e7\n\t'\";--\\%_ \u200e"
 """Text that a careless store would spoil."""
 
 
+def test_the_newest_stamps_come_at_once(store: StateStore, session: SessionId) -> None:
+    assert store.newest(session, 7) is None
+    assert store.begun(session, [7]) == store.begun(session, []) == frozenset()
+    store.begin(session, 7, "g1", "")
+    assert store.newest(session, 7) == {}
+    store.save(session, 7, 1, {"a": "1", "b": "1"}, "")
+    store.save(session, 7, 2, {"a": None, "c": "2"}, "")
+    store.begin(session, 9, "g2", "")
+    assert store.newest(session, 7) == store.stamps(session, 7, 3) == {"b": "1", "c": "2"}
+    assert store.begun(session, [7, 8, 9]) == {7, 9}
+    assert store.begun(session, [8]) == frozenset()
+
+
 def test_a_folder_that_was_never_begun_has_no_keys(store: StateStore, session: SessionId) -> None:
     assert store.heads(session, 7) is None
     assert store.journal(session, 7) is None
