@@ -73,6 +73,7 @@ class RedisBus:
         self._sending = _Line("sending news to other nodes")
         self._hearing = _Line("hearing news of other nodes")
         self._closed = threading.Event()
+        self._found = threading.Event()
         connected(False)
         for name, work in (("redis-out", self._send_all), ("redis-in", self._listen)):
             threading.Thread(target=work, name=name, daemon=True).start()
@@ -94,19 +95,22 @@ class RedisBus:
         """No more news goes out or comes in from now on."""
         self._closed.set()
         self._waiting.set()
+        self._found.set()
 
     def _send_all(self) -> None:
         while not self._closed.is_set():
-            self._waiting.wait()
+            if not self._queue:
+                self._waiting.wait()
             self._waiting.clear()
+            self._found.clear()
             try:
                 while self._queue:
                     self._redis.publish(self._channel, self._queue.popleft())
                     self._sending.works()
             except (RedisError, OSError) as error:
-                self._closed.wait(self._sending.broke(error))
-                # Nobody waits for old news; a look has found it meanwhile.
+                # What comes from now on is kept: the other direction may find Redis again before this one tries.
                 self._queue.clear()
+                self._found.wait(self._sending.broke(error))
 
     def _listen(self) -> None:
         while not self._closed.is_set():
@@ -135,6 +139,7 @@ class RedisBus:
                     self._take(message["data"])
                 elif message["type"] == "subscribe":
                     self._connected(True)
+                    self._found.set()
 
     def _take(self, message: Any) -> None:
         origin, _, data = bytes(message).partition(b"\n")

@@ -43,6 +43,11 @@ class Push(Site):
         """Whether so many nodes listen to each other."""
         return self.redis.command("PUBLISH", "open-xchange-usm:0", "hello") == f":{nodes}"
 
+    def metric(self, name: str) -> str:
+        """A number about the first node, as it tells it."""
+        text = requests.get(f"http://127.0.0.1:{self.admin_port}/usm/metrics", timeout=20).text
+        return next(line.split()[-1] for line in text.splitlines() if line.startswith(f"{name} "))
+
     def notify(self, body: bytes, password: str = HUSH) -> int:
         """What Dovecot would send, to the first node."""
         headers = basic("dovecot", password)
@@ -116,6 +121,7 @@ def test_what_one_node_is_told_of_new_mail_wakes_the_users_phones_at_every_node(
         assert ping.answer(20).status == NEWS
         assert len(sync.answer(20).added) == len(people.near.sync(people.inbox).added) == 1
         assert push.parked() == 1
+        assert push.metric('usm_notifications_total{outcome="refused"}') != "0.0"
         push.browser("berta").deliver(message(unique("News")))
         assert push.notify(notice("berta@example.org")) == 200
         assert still.answer(20).status == NEWS
@@ -126,12 +132,17 @@ def test_a_notice_of_nothing_new_ends_no_wait(push, people):
     ping = Ping(people.near, [people.inbox, people.contacts], 60)
     ping.start()
     assert wait_until(lambda: push.parked() == 1)
+    push.control("DELETE", "calls")
     for _ in range(3):
         assert push.notify(notice("3@1")) == 200
+    assert push.notify(notice("4@1")) == 200
     fields = {"Contacts:FirstName": unique("Wake"), "Contacts:LastName": "Up"}
     people.far.add_contact(people.contacts, fields)
     answer = ping.answer(20)
     assert (answer.status, answer.folders) == (NEWS, [people.contacts])
+    # A hint costs a phone that waits for that folder one call, and nobody else any.
+    calls = push.control("GET", "calls")
+    assert 1 <= sum(row["count"] for row in calls if row["module"] == "mail") <= 3
     people.near.sync(people.contacts)
 
 
@@ -154,8 +165,10 @@ def test_a_change_through_another_node_wakes_the_phone_and_again_after_redis_was
     push.redis.stop()
     change()
     assert push.parked() == 1
+    assert wait_until(lambda: push.metric("usm_redis_connected") == "0.0")
     push.redis.start()
     assert wait_until(push.are_joined)
+    assert wait_until(lambda: push.metric("usm_redis_connected") == "1.0")
     change()
     assert len(sync.answer(20).added) == 2
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.notify import redis_bus
 from app.notify.bus import Announcement, Arrival, LocalBus, Mention, News
-from app.notify.redis_bus import RedisBus
+from app.notify.redis_bus import RedisBus, _Line
 from app.usm.model import SessionId
 from lab.redis import RedisServer, is_installed
 
@@ -122,6 +122,20 @@ def test_a_redis_that_goes_and_comes_back_is_found_again(server, caplog):
     assert two.is_told_by(one)
     assert one.is_told_by(two)
     assert caplog.text.count("Redis fails") <= 4
+
+
+def test_what_is_said_once_everybody_listens_again_is_heard(server, monkeypatch):
+    one, two = nodes(server, "one", "two")
+    # Whoever sends has found out that Redis is away, and would not try again for long.
+    server.stop()
+    assert wait_until(lambda: one.connected is False and two.connected is False)
+    monkeypatch.setattr(_Line, "broke", lambda line, error: 60.0 if line is one.bus._sending else 0.1)
+    one.bus.publish(NEWS[1])
+    assert wait_until(lambda: not one.bus._queue)
+    server.start()
+    assert wait_until(lambda: one.connected and two.connected)
+    one.bus.publish(ONE)
+    assert wait_until(lambda: ONE in two.heard)
 
 
 def test_a_redis_that_hangs_counts_as_gone(server):
