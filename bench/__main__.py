@@ -1,13 +1,18 @@
-"""``python -m bench [NAME...]``: all benchmarks, or those that are named."""
+"""``python -m bench [NAME...]``: all benchmarks, or those that are named, and one table of what they found."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import sys
+import time
+from collections.abc import Sequence
+
+from bench.figures import results, table
 
 BENCHMARKS = {
     "deployment": "a run with nothing to do, beside Ansible: 3, 10 and 50 hosts",
+    "overload": "ten times the load that a worker can carry",
     "parked": "20,000 phones that wait: memory, processor, answers in time",
     "peers": "the same work on any ActiveSync server (python -m bench.peers --help)",
     "push": "how soon a waiting phone hears of a change, and what OX is asked meanwhile",
@@ -31,7 +36,27 @@ def main() -> int:
     names = parser.parse_args().names or list(BENCHMARKS)
     if unknown := sorted(set(names) - set(BENCHMARKS)):
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    return max(importlib.import_module(f"bench.{name}").main([]) for name in names)
+    failed = [name for name in names if not _done(name)]
+    _tell(names)
+    if failed:
+        print(f"not measured: {', '.join(failed)}, see above", file=sys.stderr)
+    return int(bool(failed) or any(figure.misses for name in names for figure in results(name)))
+
+
+def _done(name: str) -> bool:
+    """Runs one; whether it came to an end, with whatever figures."""
+    print(f"== {name}: {BENCHMARKS[name]}", flush=True)
+    began = time.time()
+    try:
+        importlib.import_module(f"bench.{name}").main([])
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (the others are to be measured all the same)
+        print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    return bool(results(name, since=began))
+
+
+def _tell(names: Sequence[str]) -> None:
+    print("\n== all of it")
+    print(table([figure for name in names for figure in results(name)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,18 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
+def results(benchmark: str, since: float = 0.0) -> list[Figure]:
+    """What a benchmark found when it was last run; nothing if that was before ``since`` (seconds since 1970)."""
+    file = RESULTS / f"{benchmark}.json"
+    if not file.exists() or file.stat().st_mtime < since:
+        return []
+    rows = json.loads(file.read_text())
+    return [
+        Figure(row["name"], row["value"], row["unit"], tuple(row["target"]) if row["target"] else None)
+        for row in rows
+    ]
+
+
 def tell(benchmark: str, figures: Sequence[Figure]) -> int:
     """Prints the table and writes ``results/<benchmark>.json``; returns the exit status, 1 if a target is missed."""
     print(table(figures), flush=True)
