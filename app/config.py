@@ -368,7 +368,7 @@ class Settings:
         "com.openexchange.usm.notify.redis_url",
         redis_url,
         "",
-        "Redis through which the nodes tell each other at once of what changed, as redis://:password@host:6379/0;"
+        "Redis through which the nodes tell each other at once of what changed, as redis://:...@host:6379/0;"
         " empty: changes made by another node are found by looking.",
     )
     dovecot_push_login: str = setting(
