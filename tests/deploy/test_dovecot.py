@@ -81,9 +81,10 @@ def test_every_node_is_told_with_a_password_that_only_the_secret_file_holds() ->
         files = dovecot.files()
     who = "dovecot:hush%%3A5b1%%2F%%25%%26%%40"
     path = "preliminary/http-notify/v1/notify"
+    rest = f"/{path} user_from_metadata timeout_msecs=500\n"
     assert files["secret"].decode().split("plugin {")[1] == (
-        f"\n  push_notification_driver = ox:url=http://{who}@192.0.2.21:8010/{path} user_from_metadata timeout_msecs=500\n"
-        f"  push_notification_driver2 = ox:url=http://{who}@[2001:db8::2]:8010/{path} user_from_metadata timeout_msecs=500\n}}\n"
+        f"\n  push_notification_driver = ox:url=http://{who}@192.0.2.21:8010{rest}"
+        f"  push_notification_driver2 = ox:url=http://{who}@[2001:db8::2]:8010{rest}}}\n"
     )
     assert b"hush" not in files["conf"]
 
