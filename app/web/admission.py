@@ -37,10 +37,10 @@ class Limits:
     ``own_waiting`` in one; ``patience``: seconds until who waits is refused; ``later``: seconds after which to come
     again, at random within that span."""
 
-    at_once: int = 50
-    own_at_once: int = 20
-    waiting: int = 200
-    own_waiting: int = 40
+    at_once: int = 24
+    own_at_once: int = 8
+    waiting: int = 100
+    own_waiting: int = 20
     patience: float = 10.0
     later: tuple[int, int] = (10, 60)
 
