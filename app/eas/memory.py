@@ -57,6 +57,11 @@ SECRETS: Final = (RECOVERY,)
 """The fields that are sealed."""
 
 
+def text_of(value: object) -> str:
+    """A value as JSON, as fields hold it: for several that are written at once."""
+    return json.dumps(value, separators=(",", ":"))
+
+
 class Memory:
     """The fields of one session: read once a request, written only where they differ."""
 
@@ -117,4 +122,4 @@ class Memory:
 
     def write_value(self, name: str, value: object) -> None:
         """Remember a value as JSON."""
-        self.write({name: json.dumps(value, separators=(",", ":"))})
+        self.write({name: text_of(value)})

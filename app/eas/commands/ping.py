@@ -72,8 +72,7 @@ def do(call: Call, request: Request) -> Steps[WatchResult]:
     """Raises ``StatusError`` where there is nothing to wait for."""
     interval = _interval(call, request)
     folders = _folders(call, request)
-    call.memory.write({memory.PING_INTERVAL: str(interval)})
-    call.memory.write_value(memory.PING_FOLDERS, folders)
+    call.memory.write({memory.PING_INTERVAL: str(interval), memory.PING_FOLDERS: memory.text_of(folders)})
     known = {number: kept for number in folders if (kept := collection.recall(number, call.memory))}
     now = call.clock.now()
     since = {
