@@ -43,8 +43,8 @@ from bench.figures import Figure, tell
 from lab import base, dovecot, hosts, redis
 from lab.device import Phone
 from lab.plan import Lab
+from lab.ports import free_ports
 from tests.end_to_end.stack import Process, Stack, message, wait_until
-from tests.web.test_server import free_ports
 
 TIMES: Final = 40
 HUSH: Final = "hush"

@@ -8,7 +8,6 @@ own mail; who wants a message in both gives it to both.
 from __future__ import annotations
 
 import smtplib
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from urllib.parse import quote
 import jinja2
 
 from lab.plan import PROJECT
+from lab.ports import free_port
 from lab.root import Root, mounted
 
 ROLE: Final = "mail"
@@ -89,7 +89,7 @@ class Dovecot:
 def running(directory: Path, ports: Sequence[int], login: str, password: str) -> Iterator[Dovecot]:
     """A Dovecot that tells the nodes on these ports of loopback. Needs root, and the layer of :data:`ROLE`."""
     with mounted(ROLE, directory, network=True) as root:
-        port = _free_port()
+        port = free_port()
         _configure(root, port, ports, f"{quote(login, safe='')}:{quote(password, safe='')}")
         root.sh("mkdir -p /srv/mail; chown mail:mail /srv/mail; dovecot >/dev/null 2>&1 </dev/null")
         found = Dovecot(root, port)
@@ -129,9 +129,3 @@ def _await(dovecot: Dovecot, port: int) -> None:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"Dovecot did not start:\n{dovecot.log()}") from None
             time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

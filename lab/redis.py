@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from lab.ports import free_port
+
 PROGRAM: Final = Path("/usr/bin/redis-check-rdb")
 
 START_SECONDS: Final = 20.0
@@ -49,7 +51,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start the server, on the port it had before if it had one."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         if self._password:
             options += ["--requirepass", self._password]
@@ -106,9 +108,3 @@ class RedisServer:
             return self.command("PING") == "+PONG"
         except OSError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

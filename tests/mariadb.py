@@ -11,7 +11,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,8 @@ from typing import Self
 from urllib.parse import quote
 
 import pymysql
+
+from lab.ports import free_port
 
 USER = "usm"
 PASSWORD = "usm: p@ss/word%"
@@ -99,7 +100,7 @@ class MariaDbServer:
 
     def start(self) -> None:
         """Start the server, on the port it had before if it had one."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         log = self._directory / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -199,9 +200,3 @@ def _unprivileged() -> pwd.struct_passwd:
         except KeyError:
             continue
     raise RuntimeError("there is no user nobody to run MariaDB as")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

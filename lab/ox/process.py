@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from lab.ox.seed.people import PASSWORD, Person, people
-from lab.ox.web.server import free_port
+from lab.ports import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 60.0

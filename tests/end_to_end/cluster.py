@@ -22,10 +22,10 @@ from typing import Final
 
 import requests
 
+from lab.ports import free_ports
 from lab.redis import RedisServer
 from tests.end_to_end.stack import QUICK, ROOT, Process, parked, wait_until
 from tests.mariadb import MariaDbServer
-from tests.web.test_server import free_ports
 
 REPLICATION: Final = ("--log-bin=binary", "--binlog-format=ROW", "--rpl-semi-sync-slave-enabled=ON")
 

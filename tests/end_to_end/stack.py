@@ -20,8 +20,8 @@ import requests
 
 from lab.browser import Browser
 from lab.device import Phone
+from lab.ports import free_ports
 from tests.schemas import validate
-from tests.web.test_server import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "secret"

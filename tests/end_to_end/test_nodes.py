@@ -13,9 +13,9 @@ import pytest
 
 from lab.device import AnswerLost, Phone, PhoneError, ServerUnavailable, SyncResult
 from lab.device.transport import server_address
+from lab.ports import free_ports
 from tests.end_to_end.stack import Process, Stack, message, wait_until
 from tests.end_to_end.test_story import NEWS, NOTHING, Ping, Waiting, set_up, unique
-from tests.web.test_server import free_ports
 
 
 class Site(Stack):

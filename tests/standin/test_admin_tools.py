@@ -18,7 +18,7 @@ from lab.ox.database.groupware import version
 from lab.ox.database.servers import DatabaseServer
 from lab.ox.install.tree import Installation, install
 from lab.ox.seed.populate import populate
-from lab.ox.web.server import free_port
+from lab.ports import free_port
 
 Tool = Callable[..., subprocess.CompletedProcess[str]]
 _MASTER = ("-A", "oxadminmaster", "-P", "secret")

@@ -20,8 +20,8 @@ from lab.ox.generation import GENERATIONS
 from lab.ox.install.tree import RELEASES, Installation, install
 from lab.ox.seed.populate import populate
 from lab.ox.update_tasks.registry import CORE_TASKS
-from lab.ox.web.server import free_port
 from lab.packages import legacy, vendor
+from lab.ports import free_port
 
 Tool = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMA = "oxdatabase_6"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.test_server import ALIAS, ROOT, Service, free_ports, wait_until
+from lab.ports import free_ports
+from tests.web.test_server import ALIAS, ROOT, Service, wait_until
 
 OPTIONS = f"OPTIONS {ALIAS} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 BEGUN = (

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.test_server import ROOT, free_ports, wait_until
+from lab.ports import free_ports
+from tests.web.test_server import ROOT, wait_until
 
 
 class Service:

@@ -14,18 +14,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from lab.ports import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "/Microsoft-Server-ActiveSync"
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def wait_until(condition, seconds: float = 20.0) -> bool:

@@ -5,7 +5,6 @@ One worker, because sessions live in its memory, as they live in the one process
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -66,10 +65,3 @@ def run(
 
     worker = "lab.ox.web.worker.Worker" if ajp else "gevent"
     WsgiServer(load, binds, {"post_worker_init": tell, "worker_class": worker}).run()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
