@@ -75,6 +75,9 @@ class Site:
             "".join(f"com.openexchange.usm.{key}={value}\n" for key, value in values.items())
         )
         (folder / "eas.properties").touch()
+
+    def open(self) -> None:
+        """Set all devices up, and start."""
         self.start()
         self.copied = self._first_phone()
         self.stop()
@@ -287,6 +290,7 @@ def crowded(phones: int, users: int, workers: int, **settings: object) -> Iterat
     with tempfile.TemporaryDirectory(prefix="usm-bench-") as folder:
         site = Site(Path(folder), phones, users, {"workers": workers, **named})
         try:
+            site.open()
             yield site
         finally:
             site.close()
