@@ -13,7 +13,6 @@ from bench.figures import results, table
 BENCHMARKS = {
     "deployment": "a run with nothing to do, beside Ansible: 3, 10 and 50 hosts",
     "overload": "ten times the load that a worker can carry",
-    "overload": "ten times the load that a worker can carry",
     "parked": "20,000 phones that wait: memory, processor, answers in time",
     "peers": "the same work on any ActiveSync server (python -m bench.peers --help)",
     "push": "how soon a waiting phone hears of a change, and what OX is asked meanwhile",

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from lab.device import documents
 from lab.device.documents import SyncRequest
 from lab.device.phone import Phone
 from lab.plan import PROJECT
+from lab.ports import free_ports
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 PASSWORD: Final = "secret"
@@ -56,7 +56,7 @@ class Site:
     """A service with its workers. ``phones`` are numbered from 0; number n belongs to user n modulo ``users``."""
 
     def __init__(self, folder: Path, phones: int, users: int, settings: Mapping[str, object]) -> None:
-        self.port, self.admin_port, self._stand_in_port = _free_ports(3)
+        self.port, self.admin_port, self._stand_in_port = free_ports(3)
         self.phones, self.users = phones, users
         self._folder = folder
         self._stack = ExitStack()
@@ -271,16 +271,6 @@ def _session(database: sqlite3.Connection) -> tuple[int, Sequence[str]]:
     columns = [row[1] for row in database.execute("PRAGMA table_info(USMSession)")]
     first = database.execute("SELECT id FROM USMSession WHERE device = 'benchfirst'").fetchone()[0]
     return first, columns
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 @contextmanager
