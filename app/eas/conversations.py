@@ -23,7 +23,7 @@ from app.eas.schema.email import conversation_id
 from app.eas.status import OperationStatus
 from app.usm.errors import SourceUnavailable
 from app.usm.model import ContentType, FolderRef, FolderRole, Move, MoveOutcome
-from app.usm.queries import AllOf, Condition, Conversation, Received, Search
+from app.usm.queries import AllOf, Condition, Conversation, Hits, Received, Search
 
 if TYPE_CHECKING:
     from app.eas.call import Call
@@ -85,15 +85,15 @@ def move(call: Call, name: bytes, target: int | None) -> OperationStatus:
     kept = _Kept.load(call.memory.value(memory.CONVERSATIONS))
     staying = [number for number, role in folders.items() if role in _STAYING]
     sources = [number for number in folders if number != target and number not in staying]
-    condition = Conversation(lambda text: conversation_id(text) == name)
-    outcomes, _ = _moved(session, condition, sources, target)
-    if not outcomes and kept.targets.get(name.hex()) != target:
+    found = _found(session, Conversation(lambda text: conversation_id(text) == name), sources)
+    if not found.hits and kept.targets.get(name.hex()) != target:
         return OperationStatus.NOT_FOUND
     kept.targets.pop(name.hex(), None)
     kept.targets[name.hex()] = target
     kept.staying, kept.since = staying, kept.since or _seconds(call.clock.now())
+    # Before anything is moved: a device that has to repeat it may find nothing left to move.
     call.memory.write_value(memory.CONVERSATIONS, kept.dump())
-    failed = set(outcomes) - {MoveOutcome.DONE}
+    failed = _moved(session, found, target) - {MoveOutcome.DONE}
     if not failed:
         return OperationStatus.SUCCESS
     return OperationStatus.SOME_MISSING if failed == {MoveOutcome.GONE} else OperationStatus.MOVE_FAILED
@@ -120,9 +120,9 @@ def _follow(call: Call, kept: _Kept, folders: Sequence[int]) -> None:
     for target in sorted(set(kept.targets.values())):
         condition = AllOf((since, Conversation(_member_of(kept.targets, target))))
         others = [number for number in folders if number != target]
-        outcomes, done = _moved(call.session, condition, others, target)
-        all_done = all_done and done
-        if MoveOutcome.TARGET_GONE in outcomes:
+        found = _found(call.session, condition, others)
+        all_done = all_done and found.complete and found.total <= len(found.hits)
+        if MoveOutcome.TARGET_GONE in _moved(call.session, found, target):
             gone.add(target)
     due = [str(number) for number in folders if now - kept.last_look(number) > _PAUSE]
     if gone or (due and all_done):
@@ -135,17 +135,18 @@ def _member_of(targets: Mapping[str, int], target: int) -> Callable[[str], bool]
     return lambda text: targets.get(conversation_id(text).hex()) == target
 
 
-def _moved(
-    session: Session, condition: Condition, folders: Sequence[int], target: int
-) -> tuple[list[MoveOutcome], bool]:
-    """What became of each message that there is, and whether these were all."""
+def _found(session: Session, condition: Condition, folders: Sequence[int]) -> Hits:
+    """The messages that meet it, in those of the folders that the device holds."""
     held = tuple(number for number in folders if session.holds_folder(number))
     if not held:
-        return [], True
-    found = session.search(Search(condition, frozenset((ContentType.MAIL,)), held, most=MOST))
+        return Hits()
+    return session.search(Search(condition, frozenset((ContentType.MAIL,)), held, most=MOST))
+
+
+def _moved(session: Session, found: Hits, target: int) -> set[MoveOutcome]:
+    """What became of them."""
     moves = [Move(hit.item_id, hit.folder.number, target) for hit in found.hits]
-    outcomes = [result.outcome for result in session.relocate(moves)]
-    return outcomes, found.complete and found.total <= len(moves)
+    return {result.outcome for result in session.relocate(moves)}
 
 
 def _seconds(moment: datetime) -> int:

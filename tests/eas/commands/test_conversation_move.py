@@ -70,6 +70,29 @@ def subjects(phone: Phone, folder: str) -> list[str]:
     return sorted(each.fields["subject"] for each in phone.world.source.items[folder].values())
 
 
+def test_a_move_that_was_cut_off_anywhere_is_carried_on_by_its_repeat(ready: Phone) -> None:
+    source = ready.world.source
+    for subject in ("first", "second"):
+        talk(ready, INBOX, subject)
+    moves = []
+
+    def stop(name: str) -> None:
+        moves.append(name)
+        if moves.count("move") == 2:
+            raise SourceUnavailable("not now")
+
+    source.before = stop
+    move(ready, TRIPS, ALWAYS)
+    assert len(source.items[TRIPS]) == 1
+    source.before = lambda name: None
+    (left,) = source.items[INBOX]
+    source.items[TRIPS][left] = source.items[INBOX].pop(left)  # as if it had stopped after the last one
+    assert status(move(ready, TRIPS, ALWAYS)) == "1"
+    talk(ready, INBOX, "later")
+    ready.sync(INBOX)
+    assert subjects(ready, TRIPS) == ["first", "later", "second"]
+
+
 @pytest.mark.requirement("MS-ASCON", 130, 172, 213, 215)
 def test_what_comes_later_follows_before_the_device_hears_of_it(ready: Phone) -> None:
     talk(ready, INBOX, "first")
