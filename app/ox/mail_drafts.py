@@ -133,11 +133,9 @@ class Drafts:
         answer = self._client.get(
             "mail", "all", {"folder": folder, "columns": columns, "sort": "610", "order": "desc"}
         )
-        rows = answer.data if isinstance(answer.data, list) else []
         return {
             str(row[0]): _Found(_int(row[1]), _int(row[2]), "".join(str(row[3] or "").split()))
-            for row in rows
-            if isinstance(row, list) and len(row) == 4
+            for row in answer.lists(len(_COLUMNS) + 1)
         }
 
     def _store(self, folder: str, text: Text, flags: int) -> str:

@@ -171,7 +171,7 @@ def test_a_created_draft_is_found_by_its_mark(canned, canned_source):
 
 def test_a_changed_draft_takes_the_place_of_the_old_one(canned, canned_source):
     source = canned_source()
-    drafts(canned, ["5", 4 | 8 | 32 | 128, 3, "<a@x>"], [None], ["6", None, None, None])
+    drafts(canned, ["5", 4 | 8 | 32 | 128, 3, "<a@x>"], ["6", None, None, None])
     assert source.update(DRAFTS, "5", {"subject": "new", "read": False}, "44.3") == Written("20", "12.3")
     (seen,) = canned.made("mail?new")
     made = message_from_bytes(seen.body)
@@ -205,6 +205,18 @@ def test_a_draft_that_is_gone_is_gone(canned, canned_source):
     drafts(canned)
     with pytest.raises(ItemGone):
         source.update(DRAFTS, "5", {"subject": "new"}, None)
+
+
+@pytest.mark.parametrize("rows", [None, {}, [[None]]])
+def test_an_answer_without_rows_never_looks_like_a_folder_without_drafts(canned, canned_source, rows):
+    source = canned_source()
+    drafts(canned)
+    canned.on("mail?all", {"data": rows})
+    canned.on("mail?get", error("MSG-0032"))
+    with pytest.raises(SourceUnavailable):
+        source.update(DRAFTS, "5", {"subject": "new"}, None)
+    with pytest.raises(SourceUnavailable):
+        source.find_created(DRAFTS, ["mark1"])
 
 
 def test_a_draft_is_sent_unless_it_was(canned, canned_source, caplog):
