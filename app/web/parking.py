@@ -148,8 +148,10 @@ class ParkingLot:
         self._leave(stall, self._go_on)
 
     def _leave(self, stall: Stall, how: Callable[[Stall], None]) -> None:
-        # Called in the hub, and with locks held: nothing here may wait.
-        if self._stalls.pop(stall.file, None) is stall:
+        # Called in the hub, and with locks held: nothing here may wait. Perhaps it has left already, and the number of
+        # its file is another one's.
+        if self._stalls.get(stall.file) is stall:
+            del self._stalls[stall.file]
             stall.watch.stop()
             stall.watch.close()
             self._leaving.spawn(how, stall)

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import gevent
 import pytest
 
+from app.web.parking import ParkingLot
 from lab.ports import free_ports
 from tests.web.test_server import ROOT, wait_until
 
@@ -195,3 +197,44 @@ def test_when_the_worker_ends_whoever_waits_is_answered_at_once(tmp_path):
         assert line.ended()
     assert service.process.wait(20) == 0
     assert "Traceback" not in service.log.read_text()
+
+
+def test_a_wake_that_comes_too_late_takes_nobody_else_away():
+    class Request:
+        method, path, version, headers = "POST", "/", (1, 1), ()
+
+        def should_close(self) -> bool:
+            return False
+
+    class Waiter:
+        """Parked; ``gone``: what happens while its place is given up."""
+
+        def __init__(self, gone=lambda: None) -> None:
+            self.give_up = gone
+
+        def when_awake(self, call) -> None:
+            self.wake = call
+
+    def park(waiter: Waiter) -> socket.socket:
+        ours, device = socket.socketpair()
+        with ours:
+            lot.take(ours, Request(), waiter, None, None)
+        return device
+
+    def come() -> None:
+        devices.append(park(second))
+        first.wake()
+
+    resumed: list[object] = []
+    lot = ParkingLot(lambda stall, line: (resumed.append(stall.again.parked), line.close()))
+    second, first = Waiter(), Waiter(come)
+    devices: list[socket.socket] = []
+    park(first).close()
+    gevent.sleep(0.05)
+    assert [device.fileno() > 0 for device in devices] == [True]
+    assert len(lot) == 1
+    second.wake()
+    gevent.sleep(0.05)
+    assert resumed == [second]
+    assert len(lot) == 0
+    devices[0].close()
