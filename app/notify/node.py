@@ -1,7 +1,7 @@
 """The bus between the worker processes of one host: a folder with one datagram socket a worker.
 
 News is a hint: whatever is lost on the way (a worker that is just starting, a queue that is full) is found by the next
-look at the source. So nothing here ever raises for a peer, and nothing waits longer than :data:`PATIENCE`.
+look at the source. So nothing here ever raises for a peer, and nobody waits longer for one than :data:`PATIENCE`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import logging
 import os
 import socket
 import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from app.notify.bus import Announcement, Arrival, LocalBus, Look, Mention, News, Receiver
+from app.notify.bus import Announcement, Arrival, Bus, LocalBus, Look, Mention, News, Receiver
 from app.usm.model import ContentType, SessionId
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class NodeBus:
         self._own = folder / str(os.getpid())
         self._here = LocalBus()
         self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._sender.settimeout(PATIENCE)
+        self._sender.setblocking(False)
         self._receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._own.unlink(missing_ok=True)
         self._receiver.bind(str(self._own))
@@ -49,9 +50,12 @@ class NodeBus:
         data = pack(news)
         if len(data) > LARGEST:
             return
-        for peer in self._folder.iterdir():
-            if peer != self._own:
-                self._send(peer, data)
+        try:
+            for peer in self._folder.iterdir():
+                if peer != self._own:
+                    self._send(peer, data)
+        except OSError as error:
+            _log.warning("workers are not told of changes: %s", error)
 
     def subscribe(self, receive: Receiver) -> None:
         """See :class:`app.notify.bus.Bus`."""
@@ -59,7 +63,10 @@ class NodeBus:
 
     def _send(self, peer: Path, data: bytes) -> None:
         try:
-            self._sender.sendto(data, str(peer))
+            try:
+                self._sender.sendto(data, str(peer))
+            except BlockingIOError:
+                _send_patiently(peer, data)
         except (ConnectionRefusedError, FileNotFoundError):
             # That worker has ended.
             peer.unlink(missing_ok=True)
@@ -68,13 +75,32 @@ class NodeBus:
 
     def _listen(self) -> None:
         while True:
-            data = self._receiver.recv(LARGEST)
-            try:
-                news = unpack(data)
-            except (ValueError, TypeError, KeyError) as error:
-                _log.warning("news that cannot be read is dropped: %s", error)
-                continue
-            self._here.publish(news)
+            deliver(self._receiver.recv(LARGEST), self._here)
+
+
+def _send_patiently(peer: Path, data: bytes) -> None:
+    """Wait until there is room in the peer's queue. By a socket of its own, as no two greenlets can wait for the same
+    one; connected, as only then the kernel tells when there is room."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.settimeout(PATIENCE)
+        line.connect(str(peer))
+        end = time.monotonic() + PATIENCE
+        while not line.send(data):  # there was room, and another greenlet was quicker
+            if time.monotonic() > end:
+                raise TimeoutError("its queue is full")
+
+
+def deliver(data: bytes, bus: Bus) -> None:
+    """Publish news that somebody else has sent. Whatever is wrong with it, or comes of it: the next one is heard."""
+    try:
+        news = unpack(data)
+    except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        _log.warning("news that cannot be read is dropped: %s", error)
+        return
+    try:
+        bus.publish(news)
+    except Exception:  # noqa: BLE001  (the thread must live on for all other news)
+        _log.exception("news of kind %s was heard and led to an error", type(news).__name__)
 
 
 def pack(news: News) -> bytes:
@@ -83,7 +109,8 @@ def pack(news: News) -> bytes:
 
 
 def unpack(data: bytes) -> News:
-    """The news that bytes stand for. Raises ``ValueError``, ``TypeError`` or ``KeyError``."""
+    """The news that bytes stand for. Raises ``ValueError``, ``TypeError``, ``KeyError`` or
+    ``ArithmeticError``."""
     fields: Any = json.loads(data)
     if not isinstance(fields, dict):
         raise ValueError("news is an object")

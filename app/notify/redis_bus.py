@@ -19,11 +19,10 @@ from typing import Any, Final
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from app.notify.bus import Bus, LocalBus, News, Receiver
-from app.notify.node import LARGEST, pack, unpack
+from app.notify.node import LARGEST, deliver, pack
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ class RedisBus:
                 while self._queue:
                     self._redis.publish(self._channel, self._queue.popleft())
                     self._sending.works()
-            except (RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, the thread must live on)
                 # What comes from now on is kept: the other direction may find Redis again before this one tries.
                 self._queue.clear()
                 self._found.wait(self._sending.broke(error))
@@ -116,7 +115,7 @@ class RedisBus:
         while not self._closed.is_set():
             try:
                 self._hear()
-            except (RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, the thread must live on)
                 self._connected(False)
                 self._closed.wait(self._hearing.broke(error))
 
@@ -143,14 +142,8 @@ class RedisBus:
 
     def _take(self, message: Any) -> None:
         origin, _, data = bytes(message).partition(b"\n")
-        if origin == self._origin:
-            return
-        try:
-            news = unpack(data)
-        except (ValueError, TypeError, KeyError) as error:
-            _log.warning("news from another node that cannot be read is dropped: %s", error)
-            return
-        self._far.publish(news)
+        if origin != self._origin:
+            deliver(data, self._far)
 
 
 class _Line:

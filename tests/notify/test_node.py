@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from app.notify.bus import Announcement, Arrival, Look, Mention
 from app.notify.node import NodeBus, pack, unpack
 from app.usm.model import SessionId
 
+ROOT = Path(__file__).resolve().parents[2]
 SESSION = SessionId(1, 3, "EAS", "phone1")
 NEWS = [
     Announcement(1, 3, ("default0/INBOX", "31")),
@@ -48,6 +52,7 @@ def _other_worker(folder: Path, heard: multiprocessing.Queue, say: multiprocessi
     time.sleep(20)
 
 
+HUGE = b'{"kind": "Look", "context_id": 1, "user_id": 3, "folders": [], "moment": 1' + b"0" * 400 + b"}"
 UNKNOWN = pack(NEWS[-1]).replace(b"contacts", b"dreams")
 
 
@@ -57,10 +62,10 @@ def test_news_survives_its_way(news):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b"{}", b'{"kind": "Rumour"}', b'{"kind": "Arrival"}', b"\xff", UNKNOWN]
+    "data", [b"", b"{", b"[]", b"{}", b'{"kind": "Rumour"}', b'{"kind": "Arrival"}', b"\xff", UNKNOWN, HUGE]
 )
 def test_what_is_no_news_is_refused(data):
-    with pytest.raises((ValueError, TypeError, KeyError)):
+    with pytest.raises((ValueError, TypeError, KeyError, ArithmeticError)):
         unpack(data)
 
 
@@ -104,6 +109,60 @@ def test_a_worker_that_does_not_listen_holds_nobody_up_for_long(folder):
         for _ in range(13):
             bus.publish(NEWS[0])
         assert time.monotonic() - started < 5
+
+
+PROGRAM = """
+from gevent import monkey
+monkey.patch_all()
+
+import socket
+import sys
+from pathlib import Path
+import gevent
+from app.notify.bus import Mention
+from app.notify.node import NodeBus
+
+folder = Path(sys.argv[1])
+bus = NodeBus(folder)
+busy = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+busy.bind(str(folder / "999999"))
+room = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 1
+said = [gevent.spawn(bus.publish, Mention(str(number), ())) for number in range(room + 20)]
+gevent.sleep(0.05)
+heard = [busy.recv(10_000) for _ in said]
+gevent.joinall(said, raise_error=True)
+print(len(set(heard)) - room)
+"""
+
+
+def test_many_greenlets_may_wait_for_a_worker_that_is_busy(folder):
+    command = [sys.executable, "-c", PROGRAM, str(folder)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert told.stdout == "20\n", told.stderr
+
+
+def test_a_folder_that_is_gone_holds_up_nobody_in_this_process(folder, caplog):
+    bus, heard = NodeBus(folder), []
+    bus.subscribe(heard.append)
+    shutil.rmtree(folder)
+    bus.publish(NEWS[0])
+    assert heard == [NEWS[0]]
+    assert "not told" in caplog.text
+
+
+def test_a_receiver_that_fails_does_not_end_the_listening(folder, caplog):
+    bus, heard = NodeBus(folder), []
+
+    def receive(news):
+        heard.append(news)
+        raise RuntimeError("broken")
+
+    bus.subscribe(receive)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+        for news in NEWS:
+            peer.sendto(pack(news), str(folder / str(os.getpid())))
+    assert wait_until(lambda: heard == NEWS)
+    assert "RuntimeError: broken" in caplog.text
 
 
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path):

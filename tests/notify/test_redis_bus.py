@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
+from redis import Redis
 
 from app.notify import redis_bus
 from app.notify.bus import Announcement, Arrival, LocalBus, Mention, News
@@ -164,6 +165,27 @@ def test_nonsense_on_the_channel_does_not_end_the_listening(server):
     for data in ("nonsense", "[]", '"x\\n{}"', '"\\n"'):
         assert server.command("PUBLISH", f"{redis_bus.CHANNEL}:0", data) == ":2"
     assert two.is_told_by(one)
+
+
+def test_an_error_that_nobody_foresaw_ends_neither_direction(server, monkeypatch):
+    one, two = nodes(server, "one", "two")
+    hear, publish = RedisBus._hear, Redis.publish
+    broken: list[object] = []
+
+    def fails(first, *rest):
+        if first not in broken:
+            broken.append(first)
+            raise AttributeError("a bug of the library")
+        return (hear if isinstance(first, RedisBus) else publish)(first, *rest)
+
+    monkeypatch.setattr(RedisBus, "_hear", fails)
+    monkeypatch.setattr(Redis, "publish", fails)
+    server.stop()
+    assert wait_until(lambda: one.connected is False and two.connected is False)
+    server.start()
+    assert two.is_told_by(one)
+    assert one.is_told_by(two)
+    assert len(broken) == 4
 
 
 def test_an_address_that_is_none_is_an_error():
