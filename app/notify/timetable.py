@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 from app.usm.ports import Clock
+
+_log = logging.getLogger(__name__)
 
 Entry = list[Any]
 """Moment, a number that settles draws, and the call; ``None`` in its place once that is cancelled or made. A list, as
@@ -74,5 +77,13 @@ class Timetable:
                     self._cancelled -= 1
                 else:
                     entry[2] = None
-                    call()
+                    _made(call)
             self._running = False
+
+
+def _made(call: Callable[[], None]) -> None:
+    """Whatever comes of one call, the others are made."""
+    try:
+        call()
+    except Exception:  # noqa: BLE001  (the thread must live on for all other calls)
+        _log.exception("what was planned for now led to an error")

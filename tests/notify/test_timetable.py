@@ -64,3 +64,12 @@ def test_devices_that_come_and_go_leave_nothing_behind():
     assert wait_until(lambda: waiting.called == ["soon"])
     waiting.cancel(soon)
     waiting.cancel(stays)
+
+
+def test_a_call_that_fails_does_not_keep_the_others_from_being_made(caplog):
+    waiting = Waiting()
+    with waiting.guard:
+        waiting.table.at(time.monotonic(), lambda: [].pop())
+    waiting.at(0.01, "next")
+    assert wait_until(lambda: waiting.called == ["next"])
+    assert "IndexError" in caplog.text
