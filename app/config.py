@@ -121,13 +121,23 @@ def database_url(value: str) -> str:
 
 def redis_url(value: str) -> str:
     """The address of a Redis server."""
-    parts = urlsplit(value)
+    # No words of the library: they may repeat a part of the password.
+    wrong = ValueError(
+        "expected redis://host:6379/0, or rediss:// for TLS, with / ? # @ in a password as %2F %3F %23 %40"
+    )
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  (reading it is the check)
+    except ValueError:
+        raise wrong from None
     if (
         parts.scheme not in ("redis", "rediss")
         or not parts.hostname
         or not re.fullmatch(r"/?[0-9]*", parts.path)
+        or "@" in parts.query
+        or parts.fragment
     ):
-        raise ValueError("expected redis://host:6379/0, or rediss:// for TLS")
+        raise wrong
     return value
 
 
@@ -220,7 +230,7 @@ def setting(key: str, read: Reader, default: Any, meaning: str) -> Any:
     """A field of :class:`Settings`. ``default`` is the text that a file would hold."""
     value = read(default) if default else ""
     metadata = {"key": key, "read": read, "default": default, "meaning": meaning}
-    return field(default=value, metadata=metadata, repr="secret" not in key)
+    return field(default=value, metadata=metadata, repr=not re.search(r"secret|database\.url|redis_url", key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,6 +197,30 @@ def test_the_settings_of_an_ox_6_host_are_found_in_their_own_folder(tmp_path, mo
     assert etc_directory() == six
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    ["http://host", "redis://", "redis:///0", "redis://host/zero", "redis://host:port/0", "redis://[host/0"]
+    + [
+        f"redis://usm:{password}@host:6379/0"
+        for password in ("se#cr", "1#cr", "se?cr", "1?cr", "se/cr", "1/cr")
+    ],
+)
+def test_an_address_of_redis_that_is_none_is_refused_without_the_password(etc, wrong):
+    (problem,) = problems(etc(usm=f"{PREFIX}notify.redis_url={wrong}\n"))
+    assert "usm.properties:1" in problem
+    assert "expected redis://host:6379/0" in problem
+    assert "cr@" not in problem
+    assert "'se'" not in problem
+
+
+def test_addresses_with_a_password_are_not_shown_among_the_settings(etc):
+    redis, database = "redis://:topsecret@host:6379/1?health_check_interval=9", "sqlite:///topsecret"
+    text = f"{PREFIX}notify.redis_url={redis}\n{PREFIX}database.url={database}\n"
+    settings = load(etc(usm=text)).settings
+    assert (settings.redis_url, settings.database_url) == (redis, database)
+    assert "topsecret" not in repr(settings)
+
+
 KEYS_IN_BASE64 = ("A" * 43 + "=", "B" * 42 + "A=")
 
 
