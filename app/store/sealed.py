@@ -17,7 +17,6 @@ A sealed value: its form (one byte), the nonce (12), then what AES-GCM gives, wi
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from collections.abc import Sequence
@@ -106,7 +105,7 @@ def _parts(value: str) -> tuple[str, bytes | None]:
         return "", None
     try:
         return name, base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return "", None
 
 

@@ -65,7 +65,9 @@ def test_all_keys_of_a_ring_open_and_the_first_one_seals() -> None:
         assert base64.b64encode(key).decode() not in new + old
 
 
-@pytest.mark.parametrize("text", ["", "1234", "sealed:", "sealed:12345678:?", "sealed:1234", "SEALED:a:AAAA"])
+@pytest.mark.parametrize(
+    "text", ["", "1234", "sealed:", "sealed:12345678:?", "sealed:1234", "sealed:a:ä", "SEALED:a:AAAA"]
+)
 def test_what_was_never_sealed_comes_back_as_it_is(text: str) -> None:
     assert Ring([KEY]).unseal(text, b"o") == text
     assert not is_sealed(text)
