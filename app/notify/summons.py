@@ -67,4 +67,7 @@ class Summons:
         while True:
             pause.wait(self._interval)
             self._some.wait()
-            self.look()
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001  (the thread must live on for the next look)
+                _log.exception("looking for what was decided about waiting devices failed")

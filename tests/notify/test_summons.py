@@ -96,8 +96,28 @@ def test_a_database_that_does_not_answer_loses_no_decision() -> None:
     phone.join(5)
 
 
+def test_an_error_that_nobody_foresaw_does_not_end_the_looks(caplog) -> None:
+    decisions = Decisions()
+    errors = [RuntimeError("broken")]
+
+    def decided(contexts: Collection[int], since: datetime) -> Sequence[tuple[SessionId, datetime]]:
+        if errors:
+            raise errors.pop()
+        return decisions(contexts, since)
+
+    made: list[Summons] = []
+    hub = Hub(RealClock(), NEVER, parked_changed=lambda count: made[0].parked(count))
+    made.append(Summons(hub, decided, 0.02))
+    phone = parked(hub)
+    decisions.decide(phone)
+    phone.join(5)
+    assert phone.told is None
+    assert "RuntimeError: broken" in caplog.text
+
+
 def test_looks_go_on_as_long_as_somebody_waits() -> None:
     decisions = Decisions()
+    others = set(threading.enumerate())
     made: list[Summons] = []
     hub = Hub(RealClock(), NEVER, parked_changed=lambda count: made[0].parked(count))
     made.append(Summons(hub, decisions, 0.02))
@@ -109,7 +129,7 @@ def test_looks_go_on_as_long_as_somebody_waits() -> None:
     time.sleep(0.1)
     assert len(decisions.asked) <= asked + 1
     again = parked(hub)
-    assert sum(thread.name == "summons" for thread in threading.enumerate()) == 1
+    assert sum(thread.name == "summons" for thread in set(threading.enumerate()) - others) == 1
     decisions.decide(again)
     again.join(5)
     assert again.told is None
