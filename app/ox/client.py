@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 from urllib3.filepost import encode_multipart_formdata
 
-from app.ox.errors import Scope, SessionExpired, refusal, translate
+from app.ox.errors import Scope, SessionExpired, Unsupported, refusal, translate
 from app.ox.spool import Spool
 from app.ox.transport import Cookies, Request, Transport
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
@@ -106,6 +106,13 @@ class Answer:
             if len(row) != width:
                 raise SourceUnavailable(f"OX answers a row of {len(row)} values to {width} columns")
         return rows
+
+
+def good(answer: Answer | UsmError) -> Answer:
+    """One answer of several. Raises an error that stands in its place."""
+    if isinstance(answer, UsmError):
+        raise answer
+    return answer
 
 
 def rowed(row: Sequence[Any], columns: Sequence[int]) -> dict[int, Any]:
@@ -235,6 +242,10 @@ class OxClient:
         request = _json_put("multiple", {"continue": "true"}, entries, repeatable)
         return self._in_session(request, lambda body: _each(body, calls, request))
 
+    def together(self, calls: Sequence[Call]) -> list[Answer | UsmError]:
+        """The same for calls that only read, a single one by itself."""
+        return [self._alone(calls[0])] if len(calls) == 1 else self.multiple(calls, repeatable=True)
+
     def logout(self) -> None:
         """End the session at OX. Raises ``SourceUnavailable``, also for a session that is gone already."""
         if self._session.token:
@@ -243,11 +254,13 @@ class OxClient:
         self._send(request)
 
     def _alone(self, call: Call) -> Answer | UsmError:
-        """One entry of ``multiple``, which OX does not offer to whoever comes with a token."""
+        """One entry of ``multiple``, also for whoever comes with a token, to whom OX does not offer that."""
         try:
             if call.data is None:
                 return self.get(call.module, call.action, call.params, call.scope)
             return self.put(call.module, call.action, call.data, call.params, call.scope)
+        except Unsupported as error:
+            return error
         except (AccessDenied, NotEnabled, SourceUnavailable):
             raise
         except UsmError as error:

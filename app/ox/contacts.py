@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.ox import mending, pictures
-from app.ox.client import FORCE, Answer, Call
+from app.ox.client import FORCE, Answer, Call, good
 from app.ox.errors import Refusal, Rejected
 from app.ox.mapping import contact as mapping
 from app.ox.mending import Draft
-from app.ox.module import Context, Found, in_parts, json_id
+from app.ox.module import Context, Found, Question, in_parts, json_id
 from app.ox.objects import Objects, id_of, stamp_of
-from app.usm.errors import ItemConflict, ItemGone, ItemUnreadable
+from app.usm.errors import ItemConflict, ItemGone, ItemUnreadable, UsmError
 from app.usm.model import BodyKind, ContentType, Download, Item, Listing, Written
 
 _MODULE: Final = "contacts"
@@ -40,10 +40,9 @@ class Contacts:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def listing(self, folder: str, since: datetime | None) -> Listing:
+    def listing(self, folder: str, since: datetime | None) -> Question:
         """All contacts; they have no time, so ``since`` leaves none out."""
-        rows = self._objects.all(folder, _LISTED)
-        return Listing({id_of(row): stamp_of(row) for row in rows if not row[mapping.IS_LIST]})
+        return Question(self._objects.asks_all(folder, _LISTED), _listing)
 
     def read(self, folder: str, ids: Sequence[str], bodies: Sequence[BodyKind]) -> Found:
         """One call, and one more for each contact with a picture."""
@@ -156,6 +155,11 @@ class Contacts:
         file = (f"picture.{content_type.removeprefix('image/')}", draft.picture, content_type)
         full = {**draft.body, "image1_content_type": content_type}
         return self._client.upload(_MODULE, action, full, file, params)
+
+
+def _listing(answer: Answer | UsmError) -> Listing:
+    rows = good(answer).rows(_LISTED)
+    return Listing({id_of(row): stamp_of(row) for row in rows if not row[mapping.IS_LIST]})
 
 
 def _renamed(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class ItemSearch:
         if self._notes is None:
             return
         for folder in folders:
-            ids = list(self._notes.listing(folder.id, None).stamps)[:MOST_NOTES]
+            listing = self._notes.listing(folder.id, None).ask(self._client)
+            ids = list(listing.stamps)[:MOST_NOTES]
             for item_id, note in self._notes.read(folder.id, ids, (BodyKind.TEXT,)).items():
                 if isinstance(note, Item):
                     body = note.fields.get("body")

@@ -17,18 +17,19 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from app.ox import tracing
 from app.ox.access import leaf
-from app.ox.client import Answer, Call, Params
+from app.ox.client import Answer, Call, Params, good
 from app.ox.errors import Scope, TooLarge
 from app.ox.mail_drafts import Drafts, mark
 from app.ox.mapping import conversation, mail_draft
 from app.ox.mapping import mail as mapping
 from app.ox.mapping.mail_meeting import LARGEST, is_calendar, meeting_of
 from app.ox.mapping.values import instant
-from app.ox.module import Context, Found, in_parts
+from app.ox.module import Context, Found, Question, in_parts
 from app.usm.errors import (
     FolderGone,
     ItemError,
@@ -105,36 +106,15 @@ class Mail:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def listing(self, folder: str, since: datetime | None) -> Listing:
+    def listing(self, folder: str, since: datetime | None) -> Question:
         """Newest first; messages that are marked as deleted are not told of."""
-        params = {"folder": folder, "columns": _joined(_LISTED), "sort": mapping.RECEIVED, "order": "desc"}
-        stamps, outside = {}, []
-        # Each request of a device passes by here with all messages of the folder: no objects for single ones.
-        for item_id, received, flags, color in self._client.get(_MODULE, "all", params).lists(len(_LISTED)):
-            if isinstance(flags, int) and flags & mapping.DELETED:
-                continue
-            if since is not None and (when := instant(received)) is not None and when < since:
-                outside.append(str(item_id))
-            else:
-                stamps[str(item_id)] = mapping.stamp(flags, color)
-        return Listing(stamps, frozenset(outside).difference(stamps))
+        return Question(_asks_all(folder, _joined(_LISTED)), partial(_listing, since))
 
-    def conversations(self, folder: str, since: datetime) -> Listing:
+    def conversations(self, folder: str, since: datetime) -> Question:
         """The same, where an older message of a conversation that has a newer one is not outside. Still one call; OX
         reads some header fields of all messages for it, so it is asked for only where a device wants that."""
         columns = ",".join((*map(str, _LISTED), *_LINKS))
-        params = {"folder": folder, "columns": columns, "sort": mapping.RECEIVED, "order": "desc"}
-        messages, names = [], {}
-        for row in self._client.get(_MODULE, "all", params).rows(_LINKED):
-            found = _listed(row)
-            if found is not None:
-                messages.append(found)
-                names[found.id] = conversation.name(*(str(row[link] or "") for link in (-1, -2, -3)))
-        alive = {names[each.id] for each in messages if not each.is_before(since)} - {None}
-        stamps = {
-            each.id: each.stamp for each in messages if not each.is_before(since) or names[each.id] in alive
-        }
-        return Listing(stamps, frozenset(each.id for each in messages if each.id not in stamps))
+        return Question(_asks_all(folder, columns), partial(_with_conversations, since))
 
     def read(self, folder: str, ids: Sequence[str], bodies: Sequence[BodyKind]) -> Found:
         """One call for many messages; one more for each that is wanted as MIME: all of them when MIME comes first
@@ -427,6 +407,38 @@ def _copy(data: Any) -> dict[str, str] | None:
         folder, _, item_id = data.rpartition("/")
         return {"folder": folder, "id": item_id}
     return None
+
+
+def _asks_all(folder: str, columns: str) -> Call:
+    params = {"folder": folder, "columns": columns, "sort": mapping.RECEIVED, "order": "desc"}
+    return Call(_MODULE, "all", params)
+
+
+def _listing(since: datetime | None, answer: Answer | UsmError) -> Listing:
+    stamps, outside = {}, []
+    # Each request of a device passes by here with all messages of the folder: no objects for single ones.
+    for item_id, received, flags, color in good(answer).lists(len(_LISTED)):
+        if isinstance(flags, int) and flags & mapping.DELETED:
+            continue
+        if since is not None and (when := instant(received)) is not None and when < since:
+            outside.append(str(item_id))
+        else:
+            stamps[str(item_id)] = mapping.stamp(flags, color)
+    return Listing(stamps, frozenset(outside).difference(stamps))
+
+
+def _with_conversations(since: datetime, answer: Answer | UsmError) -> Listing:
+    messages, names = [], {}
+    for row in good(answer).rows(_LINKED):
+        found = _listed(row)
+        if found is not None:
+            messages.append(found)
+            names[found.id] = conversation.name(*(str(row[link] or "") for link in (-1, -2, -3)))
+    alive = {names[each.id] for each in messages if not each.is_before(since)} - {None}
+    stamps = {
+        each.id: each.stamp for each in messages if not each.is_before(since) or names[each.id] in alive
+    }
+    return Listing(stamps, frozenset(each.id for each in messages if each.id not in stamps))
 
 
 def _only_rows(answers: Sequence[Answer | UsmError]) -> list[dict[int, Any]]:

@@ -12,7 +12,7 @@ from app.ox.access import Access, Traits
 from app.ox.client import Answer, Call, OxClient
 from app.ox.errors import TooLarge
 from app.ox.settings import OxSettings
-from app.usm.errors import ItemError, ItemGone, ItemUnreadable
+from app.usm.errors import ItemError, ItemGone, ItemUnreadable, UsmError
 from app.usm.model import BodyKind, Download, Item, Listing, Written
 from app.usm.ports import Clock
 
@@ -31,13 +31,25 @@ class Context:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call, and what its answer shows. ``read`` raises an error that is the answer."""
+
+    call: Call
+    read: Callable[[Answer | UsmError], Listing]
+
+    def ask(self, client: OxClient) -> Listing:
+        """By itself."""
+        return self.read(*client.together([self.call]))
+
+
 class Module(Protocol):
     """One content type. The methods mean what those of ``DataSource`` mean; ``folder`` is OX's own id."""
 
     def __init__(self, context: Context) -> None: ...
 
-    def listing(self, folder: str, since: datetime | None) -> Listing:
-        """One call."""
+    def listing(self, folder: str, since: datetime | None) -> Question:
+        """One call, to be made along with others."""
         ...
 
     def read(self, folder: str, ids: Sequence[str], bodies: Sequence[BodyKind]) -> Found: ...

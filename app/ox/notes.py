@@ -13,14 +13,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from app.ox.client import Answer, Call
+from app.ox.client import Answer, Call, good
 from app.ox.errors import Scope, TooLarge
 from app.ox.mapping import folder as folder_mapping
 from app.ox.mapping import mail as mail_mapping
 from app.ox.mapping import note as mapping
-from app.ox.module import Context, Found, in_parts
+from app.ox.module import Context, Found, Question, in_parts
 from app.usm.errors import (
     FolderGone,
     ItemConflict,
@@ -64,10 +65,13 @@ class Notes:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def listing(self, folder: str, since: datetime | None) -> Listing:
+    def listing(self, folder: str, since: datetime | None) -> Question:
         """All notes; they have no time that ``since`` could mean. One call, and one more after a change of ours that
         came to its end only by half."""
-        versions = self._look(folder)
+        return Question(_asks_all(folder), partial(self._listing, folder))
+
+    def _listing(self, folder: str, answer: Answer | UsmError) -> Listing:
+        versions = self._versions(folder, answer)
         leftover = [
             old.message
             for found in versions.values()
@@ -109,11 +113,10 @@ class Notes:
 
     def _look(self, folder: str) -> _Versions:
         """What the folder holds; nothing where it is not made yet. One call."""
-        params = {"folder": folder, "columns": _COLUMNS, "sort": mail_mapping.RECEIVED, "order": "desc"}
-        try:
-            data = self._client.get(_MODULE, "all", params).data
-        except FolderGone:
-            data = []
+        return self._versions(folder, *self._client.together([_asks_all(folder)]))
+
+    def _versions(self, folder: str, answer: Answer | UsmError) -> _Versions:
+        data = [] if isinstance(answer, FolderGone) else good(answer).data
         if not isinstance(data, list):
             raise SourceUnavailable(f"OX answers {type(data).__name__} where rows were asked for")
         found: _Versions = {}
@@ -270,3 +273,8 @@ def _item(name: str, message: str, answer: Answer | UsmError, bodies: Sequence[B
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         return ItemUnreadable(f"note {name}: {error}")
     return Item(name, message, ContentType.NOTES, fields)
+
+
+def _asks_all(folder: str) -> Call:
+    params = {"folder": folder, "columns": _COLUMNS, "sort": mail_mapping.RECEIVED, "order": "desc"}
+    return Call(_MODULE, "all", params)

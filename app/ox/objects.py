@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from app.ox.client import FORCE, Answer, Call
+from app.ox.client import FORCE, Answer, Call, good
 from app.ox.errors import Scope
 from app.ox.module import Context, json_id
 from app.usm.errors import ItemConflict, ItemGone, SourceUnavailable
@@ -35,10 +35,13 @@ class Objects:
         self._module = module
         self._noun = noun
 
+    def asks_all(self, folder: str, columns: Sequence[int]) -> Call:
+        """The call for these columns of all items of a folder."""
+        return Call(self._module, "all", {"folder": folder, "columns": _joined(columns)})
+
     def all(self, folder: str, columns: Sequence[int]) -> list[Row]:
-        """These columns of all items of a folder; one call."""
-        params = {"folder": folder, "columns": _joined(columns)}
-        return self._client.get(self._module, "all", params).rows(columns)
+        """What it answers."""
+        return good(*self._client.together([self.asks_all(folder, columns)])).rows(columns)
 
     def some(self, folder: str, ids: Sequence[str], columns: Sequence[int]) -> list[Row]:
         """These columns, the first of them the id, of these items; one call. What is gone is absent."""

@@ -21,7 +21,7 @@ from app.ox.item_search import ItemSearch
 from app.ox.mail import Mail
 from app.ox.mail_search import PATIENCE, MailSearch
 from app.ox.mapping import mail as mail_mapping
-from app.ox.module import Context, Module
+from app.ox.module import Context, Module, Question
 from app.ox.notes import Notes
 from app.ox.tasks import Tasks
 from app.ox.vacation import Vacation
@@ -42,6 +42,7 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import Stored
+from app.usm.ports import Wish
 from app.usm.queries import BusyTime, Condition, Document, Hit, Hits, Person, Resolved
 
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
@@ -98,7 +99,18 @@ class OxSource:
 
     def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
         """See the port."""
-        if conversations and since is not None and folder.content is ContentType.MAIL:
+        (listing,) = self.listings([Wish(folder, since, conversations)])
+        return listing
+
+    def listings(self, wishes: Sequence[Wish]) -> list[Listing]:
+        """See the port."""
+        questions = [self._question(wish) for wish in wishes]
+        answers = self._context.client.together([each.call for each in questions])
+        return [each.read(answer) for each, answer in zip(questions, answers, strict=True)]
+
+    def _question(self, wish: Wish) -> Question:
+        folder, since = wish.folder, wish.since
+        if wish.conversations and since is not None and folder.content is ContentType.MAIL:
             return self._mail().conversations(folder.id, since)
         return self._module(folder).listing(folder.id, since)
 
@@ -175,7 +187,7 @@ class OxSource:
         """See the port."""
         if folder.content is ContentType.MAIL:
             return tracing.find_moved(self._context.client, folder.id, traces)
-        stamps = self._module(folder).listing(folder.id, None).stamps
+        stamps = self.listing(folder, None).stamps
         return {trace: Written(trace, stamps[trace]) for trace in traces if trace in stamps}
 
     def attachment(self, folder: FolderRef, item_id: str, attachment_id: str) -> Download:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from app.ox import mending
-from app.ox.client import FORCE, Answer, Call
+from app.ox.client import FORCE, Answer, Call, good
 from app.ox.mapping import task as mapping
 from app.ox.mending import Draft
-from app.ox.module import Context, Found, in_parts, json_id
+from app.ox.module import Context, Found, Question, in_parts, json_id
 from app.ox.objects import ID, LAST_MODIFIED, Objects, id_of, stamp_of
-from app.usm.errors import ItemConflict, ItemGone, ItemUnreadable
+from app.usm.errors import ItemConflict, ItemGone, ItemUnreadable, UsmError
 from app.usm.model import BodyKind, ContentType, Download, Item, Listing, Written
 
 _MODULE: Final = "tasks"
@@ -37,15 +38,9 @@ class Tasks:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def listing(self, folder: str, since: datetime | None) -> Listing:
+    def listing(self, folder: str, since: datetime | None) -> Question:
         """What is still to be done is always in; what is done, if it was completed after ``since``."""
-        stamps, outside = {}, set()
-        for row in self._objects.all(folder, _LISTED):
-            if since is not None and mapping.done(row) and _completed_before(row, since):
-                outside.add(id_of(row))
-            else:
-                stamps[id_of(row)] = stamp_of(row)
-        return Listing(stamps, frozenset(outside))
+        return Question(self._objects.asks_all(folder, _LISTED), partial(_listing, since))
 
     def read(self, folder: str, ids: Sequence[str], bodies: Sequence[BodyKind]) -> Found:
         """One call for many."""
@@ -124,6 +119,16 @@ class Tasks:
             mapping.NAMES,
             f"a task of user {self._user.user_id}",
         )
+
+
+def _listing(since: datetime | None, answer: Answer | UsmError) -> Listing:
+    stamps, outside = {}, set()
+    for row in good(answer).rows(_LISTED):
+        if since is not None and mapping.done(row) and _completed_before(row, since):
+            outside.add(id_of(row))
+        else:
+            stamps[id_of(row)] = stamp_of(row)
+    return Listing(stamps, frozenset(outside))
 
 
 def _item(row: Mapping[int, Any]) -> Item | Exception:

@@ -20,10 +20,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     and_,
@@ -148,16 +149,6 @@ _HEADS: Final = Query(
         where=(storage.c.folder == bindparam("folder"), storage.c.block == HEAD_BLOCK),
     )
 )
-_BEGUN: Final = Query(
-    session_rows.joined(
-        storage,
-        storage.c.folder,
-        where=(
-            storage.c.block == HEAD_BLOCK,
-            storage.c.folder.between(bindparam("lowest"), bindparam("highest")),
-        ),
-    ),
-)
 _JOURNAL: Final = Query(
     session_rows.joined(
         storage,
@@ -171,6 +162,16 @@ _JOURNAL: Final = Query(
         ),
     )
 )
+
+
+@cache
+def _all_of(count: int) -> Query:
+    """All that is kept of ``count`` folders, which may be the same. Few counts are used, as each is a statement."""
+    numbers: list[BindParameter[int]] = [bindparam(f"folder{at}") for at in range(count)]
+    columns = storage.c.folder, storage.c.counter, storage.c.block, storage.c.data
+    return Query(
+        session_rows.joined(storage, *columns, where=(storage.c.folder.in_(numbers),)).order_by(*columns[:3])
+    )
 
 
 class SqlStateStore:
@@ -240,21 +241,22 @@ class SqlStateStore:
             raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
         return layers.without_removed(layers.from_blocks(data for _, block, data in rows if block >= 0))
 
-    def newest(self, session: SessionId, folder: int) -> dict[str, str] | None:
-        """Item id → stamp at the newest key, ``None`` for a folder never begun; one statement."""
-        rows = self._of_folder(session, folder, _ALL)
-        kept = [counter for counter, block, _ in rows if block == HEAD_BLOCK]
-        if not kept:
-            return None
-        blocks = (data for counter, block, data in rows if block >= 0 and counter <= max(kept))
-        return layers.without_removed(layers.from_blocks(blocks))
-
-    def begun(self, session: SessionId, folders: Collection[int]) -> frozenset[int]:
-        """Of which of these folders keys are kept; one statement."""
+    def newest(self, session: SessionId, folders: Collection[int]) -> dict[int, dict[str, str]]:
+        """Item id → stamp at the newest key of each of these folders that was begun; one statement for all."""
         if not folders:
-            return frozenset()
-        rows = self._read(session, _BEGUN, lowest=min(folders), highest=max(folders))
-        return frozenset(folders).intersection(row[2] for row in rows)
+            return {}
+        wanted = list(folders)
+        size = 1 << (len(wanted) - 1).bit_length()
+        names = {f"folder{at}": wanted[min(at, len(wanted) - 1)] for at in range(size)}
+        by_folder: dict[int, list[tuple[int, int, bytes]]] = {}
+        for _, _, folder, counter, block, data in self._read(session, _all_of(size), **names):
+            if folder is not None:
+                by_folder.setdefault(folder, []).append((counter, block, data))
+        return {
+            folder: layers.without_removed(layers.from_blocks(blocks))
+            for folder, rows in by_folder.items()
+            if (blocks := _newest(rows)) is not None
+        }
 
     def _of_folder(self, session: SessionId, folder: int, query: Query) -> list[tuple[Any, ...]]:
         """Counter, block and data of what is kept of a folder, at least what the query asks for. Under its lock all is
@@ -522,6 +524,12 @@ class SqlStateStore:
 
 def _of_folder(session: SessionId, number: int, folder: int) -> ColumnElement[bool]:
     return and_(storage.c.cid == session.context_id, storage.c.session == number, storage.c.folder == folder)
+
+
+def _newest(rows: Sequence[tuple[int, int, bytes]]) -> list[bytes] | None:
+    """The blocks of the newest state among counter, block and data of a folder; ``None`` for one never begun."""
+    kept = [counter for counter, block, _ in rows if block == HEAD_BLOCK]
+    return [data for counter, block, data in rows if block >= 0 and counter <= max(kept)] if kept else None
 
 
 def _insert(

@@ -56,6 +56,15 @@ class Tokens(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What of a folder a device wants: see :meth:`DataSource.listing`."""
+
+    folder: FolderRef
+    since: datetime | None = None
+    conversations: bool = False
+
+
 class DataSource(Protocol):
     """Where a user's folders and items live. Made for one request of one user; all ids are the source's own.
 
@@ -85,6 +94,10 @@ class DataSource(Protocol):
     def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
         """Ids and stamps of all items of a folder; costs one call. With ``conversations`` an older message of a
         conversation that has one within the time span is not outside. Raises ``FolderGone``."""
+        ...
+
+    def listings(self, wishes: Sequence[Wish]) -> Sequence[Listing]:
+        """The same for several folders, in their order; one call for all. Raises ``FolderGone`` if any is gone."""
         ...
 
     def read(
@@ -333,12 +346,9 @@ class StateStore(Protocol):
         """Item id → stamp at one of the kept keys."""
         ...
 
-    def newest(self, session: SessionId, folder: int) -> dict[str, str] | None:
-        """Item id → stamp at the newest key, ``None`` for a folder never begun: both as they were at one moment."""
-        ...
-
-    def begun(self, session: SessionId, folders: Collection[int]) -> frozenset[int]:
-        """Of which of these folders keys are kept."""
+    def newest(self, session: SessionId, folders: Collection[int]) -> Mapping[int, dict[str, str]]:
+        """Item id → stamp at the newest key of each of these folders, all as they were at one moment. A folder never
+        begun is absent."""
         ...
 
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:

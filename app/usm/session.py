@@ -200,17 +200,9 @@ class Session:
             raise UnknownSyncKey("key 0 has no state to estimate against")
         kept = keys.head(position, heads)
         now = int(self._clock.now().timestamp())
-        return watch.count(
-            self.id,
-            ref,
-            self._source,
-            self._store,
-            self._settings,
-            since,
-            now,
-            counter=kept.counter,
-            conversations=conversations,
-        )
+        held = self._store.stamps(self.id, folder, kept.counter)
+        listing = self._source.listing(ref, since, conversations)
+        return sum(1 for _ in watch.lacking(self.id, folder, held, listing, self._store, self._settings, now))
 
     def watch(
         self,

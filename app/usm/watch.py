@@ -2,56 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from app.usm import brakes, decide, window
 from app.usm.errors import FolderGone, SourceUnavailable
 from app.usm.journal import Record
-from app.usm.model import FolderRef, SessionId, UsmSettings, WatchOutcome, WatchResult
-from app.usm.ports import Clock, DataSource, StateStore, Steps, Waiter
+from app.usm.model import FolderRef, Listing, SessionId, UsmSettings, WatchOutcome, WatchResult
+from app.usm.ports import Clock, DataSource, StateStore, Steps, Waiter, Wish
 
 
-def differs(
+def lacking(
     session: SessionId,
-    folder: FolderRef,
-    source: DataSource,
+    folder: int,
+    held: Mapping[str, str],
+    listing: Listing,
     store: StateStore,
     settings: UsmSettings,
-    since: datetime | None,
     now: int,
-    conversations: bool = False,
-) -> bool:
-    """Whether the device lacks anything of this folder. One that was never synchronised lacks nothing yet."""
-    return count(session, folder, source, store, settings, since, now, conversations=conversations) > 0
-
-
-def count(
-    session: SessionId,
-    folder: FolderRef,
-    source: DataSource,
-    store: StateStore,
-    settings: UsmSettings,
-    since: datetime | None,
-    now: int,
-    counter: int | None = None,
-    conversations: bool = False,
-) -> int:
-    """How many changes the device lacks against one of its keys, by default the newest. ``now``: seconds since 1970;
-    ``conversations``: see :meth:`app.usm.ports.DataSource.listing`."""
-    number = folder.number
-    held = store.newest(session, number) if counter is None else store.stamps(session, number, counter)
-    if held is None:
-        return 0
-    listing = source.listing(folder, since, conversations)
+) -> Iterator[object]:
+    """One for each change that a device lacks which holds this of a folder. ``now``: seconds since 1970."""
     if brakes.is_sudden(held, listing, settings):
-        emptied = Record.loads(store.journal(session, folder.number)).emptied
+        emptied = Record.loads(store.journal(session, folder)).emptied
         if not emptied:
-            return 1  # the device comes, and it is noted
+            return iter((folder,))  # the device comes, and it is noted
         if now < emptied + brakes.EMPTY:
-            return 0
-    listing = window.bounded(listing, settings.max_objects)
-    return sum(1 for _ in decide.pending(held, listing, now))
+            return iter(())
+    return decide.pending(held, window.bounded(listing, settings.max_objects), now)
 
 
 class Watch:
@@ -85,12 +62,13 @@ class Watch:
         ``told``: numbers of folders that the device was told of already; only what is new in them counts.
         """
         end = self._clock.monotonic() + seconds
+        held = self._held(folders)
         # Folders never synchronised are left out: iOS asks for them all the same.
-        begun = self._store.begun(self._session, [folder.number for folder in folders])
-        known = [folder for folder in folders if folder.number in begun]
+        known = [folder for folder in folders if folder.number in held]
         with self._waiter.park(self._session, self._source, known, seconds) as ticket:
             try:
-                suspects = self._changed([folder for folder in known if folder.number not in told])
+                suspects = self._changed([folder for folder in known if folder.number not in told], held)
+                del held  # not to be kept while waiting
                 while not suspects:
                     if end <= self._clock.monotonic():
                         return WatchResult(WatchOutcome.TIMEOUT)
@@ -105,26 +83,37 @@ class Watch:
                 return WatchResult(WatchOutcome.HIERARCHY)
         return WatchResult(WatchOutcome.CHANGED, tuple(folder.number for folder in suspects))
 
-    def _changed(self, folders: Sequence[FolderRef]) -> list[FolderRef]:
-        return [
-            folder
+    def _held(self, folders: Sequence[FolderRef]) -> Mapping[int, Mapping[str, str]]:
+        return self._store.newest(self._session, [folder.number for folder in folders])
+
+    def _changed(
+        self, folders: Sequence[FolderRef], held: Mapping[int, Mapping[str, str]]
+    ) -> list[FolderRef]:
+        """Those of which the device, which holds this, lacks anything."""
+        wishes = [
+            Wish(folder, self._since.get(folder.number), folder.number in self._conversations)
             for folder in folders
-            if differs(
-                self._session,
-                folder,
-                self._source,
-                self._store,
-                self._settings,
-                self._since.get(folder.number),
-                int(self._clock.now().timestamp()),
-                folder.number in self._conversations,
-            )
+            if folder.number in held
         ]
+        if not wishes:
+            return []
+        listings = self._source.listings(wishes)
+        now = int(self._clock.now().timestamp())
+        return [
+            wish.folder
+            for wish, listing in zip(wishes, listings, strict=True)
+            if self._lacks(wish.folder.number, held[wish.folder.number], listing, now)
+        ]
+
+    def _lacks(self, folder: int, held: Mapping[str, str], listing: Listing, now: int) -> bool:
+        return any(
+            True for _ in lacking(self._session, folder, held, listing, self._store, self._settings, now)
+        )
 
     def _confirmed(self, folders: Sequence[FolderRef]) -> list[FolderRef]:
         """The hinted folders that really differ. If the source cannot be asked, the hint counts: the device's
         own request then gets the clear answer, and nothing is overlooked."""
         try:
-            return self._changed(folders)
+            return self._changed(folders, self._held(folders))
         except SourceUnavailable:
             return list(folders)

@@ -36,6 +36,7 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import InMemory, Stored, beginning
+from app.usm.ports import Wish
 from tests.fakes.searching import Searchable
 
 ANTON = User(1, 3, "anton@example.org", "anton@example.org", "Anton")
@@ -202,6 +203,9 @@ class MemorySource(Searchable):
         outside = frozenset(item for item in old if stored[item].fields.get("conversation", "") not in alive)
         newest_first = sorted(stored, key=int, reverse=True)
         return Listing({item: stored[item].stamp for item in newest_first if item not in outside}, outside)
+
+    def listings(self, wishes: Sequence[Wish]) -> list[Listing]:
+        return [self.listing(wish.folder, wish.since, wish.conversations) for wish in wishes]
 
     def read(
         self, folder: FolderRef, ids: Sequence[str], bodies: Sequence[BodyKind]

@@ -69,12 +69,13 @@ class MemoryStore:
             raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
         return dict(kept.stamps[counter])
 
-    def newest(self, session: SessionId, folder: int) -> dict[str, str] | None:
-        kept = self._session(session).folders.get(folder)
-        return None if kept is None else dict(kept.stamps[kept.heads[0].counter])
-
-    def begun(self, session: SessionId, folders: Collection[int]) -> frozenset[int]:
-        return frozenset(folders) & self._session(session).folders.keys()
+    def newest(self, session: SessionId, folders: Collection[int]) -> dict[int, dict[str, str]]:
+        kept = self._session(session).folders
+        return {
+            folder: dict(kept[folder].stamps[kept[folder].heads[0].counter])
+            for folder in folders
+            if folder in kept
+        }
 
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
         self.before("begin")

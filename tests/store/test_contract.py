@@ -16,16 +16,16 @@ ODD = "ä\U0001f4e7\n\t'\";--\\%_ \u200e"
 
 
 def test_the_newest_stamps_come_at_once(store: StateStore, session: SessionId) -> None:
-    assert store.newest(session, 7) is None
-    assert store.begun(session, [7]) == store.begun(session, []) == frozenset()
+    assert store.newest(session, [7]) == store.newest(session, []) == {}
     store.begin(session, 7, "g1", "")
-    assert store.newest(session, 7) == {}
+    assert store.newest(session, [7]) == {7: {}}
     store.save(session, 7, 1, {"a": "1", "b": "1"}, "")
     store.save(session, 7, 2, {"a": None, "c": "2"}, "")
     store.begin(session, 9, "g2", "")
-    assert store.newest(session, 7) == store.stamps(session, 7, 3) == {"b": "1", "c": "2"}
-    assert store.begun(session, [7, 8, 9]) == {7, 9}
-    assert store.begun(session, [8]) == frozenset()
+    store.write_journal(session, 9, "an intent")
+    assert store.newest(session, [9, 8, 7]) == {7: store.stamps(session, 7, 3), 9: {}}
+    assert store.newest(session, [7])[7] == {"b": "1", "c": "2"}
+    assert store.newest(session, [8]) == {}
 
 
 def test_a_folder_that_was_never_begun_has_no_keys(store: StateStore, session: SessionId) -> None:

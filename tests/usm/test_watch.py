@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.usm import watch
 from app.usm.errors import FolderGone, SourceUnavailable
 from app.usm.model import ExchangeRequest, WatchOutcome, WatchResult
 from tests.usm.conftest import CONTACTS, INBOX, World
@@ -113,10 +112,3 @@ def test_no_time_to_wait_is_no_wait(world: World) -> None:
     number = world.number(CONTACTS)
     world.session().exchange(ExchangeRequest(number, "0"))
     assert world.watch([number], 0, {}).outcome is WatchOutcome.TIMEOUT
-
-
-def test_a_folder_never_synchronised_lacks_nothing(world: World) -> None:
-    session = world.session()
-    folder = session.folder(world.number(CONTACTS))
-    world.source.put(CONTACTS, {"last_name": "Meier"})
-    assert not watch.differs(session.id, folder, world.source, world.store, world.settings, None, 0)

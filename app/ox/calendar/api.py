@@ -35,8 +35,12 @@ class Stored:
 class Api(Protocol):
     """One of the two modules. ``folder`` is the number of the folder; errors are those of the ``DataSource`` port."""
 
-    def heads(self, folder: str) -> list[Head]:
-        """All appointments, series once and exceptions by themselves; one call."""
+    def asks_heads(self, folder: str) -> Call:
+        """The call for all appointments, series once and exceptions by themselves."""
+        ...
+
+    def heads(self, answer: Answer) -> list[Head]:
+        """What it answers."""
         ...
 
     def events(self, folder: str, ids: Sequence[str]) -> dict[str, Event | Exception]:

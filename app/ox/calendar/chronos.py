@@ -51,7 +51,7 @@ class Chronos:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def heads(self, folder: str) -> list[Head]:
+    def asks_heads(self, folder: str) -> Call:
         """See the protocol."""
         start, end = (values.day(moment) for moment in SPAN)
         assert start is not None and end is not None  # noqa: S101, PT018 - both are days
@@ -62,7 +62,10 @@ class Chronos:
             "rangeEnd": mapping.day_text(end),
             "expand": "false",
         }
-        answer = self._client.get(_MODULE, "all", params)
+        return Call(_MODULE, "all", params)
+
+    def heads(self, answer: Answer) -> list[Head]:
+        """See the protocol."""
         return [mapping.head(raw) for raw in _listed(answer.data)]
 
     def events(self, folder: str, ids: Sequence[str]) -> dict[str, Event | Exception]:

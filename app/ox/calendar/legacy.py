@@ -56,7 +56,7 @@ class Legacy:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def heads(self, folder: str) -> list[Head]:
+    def asks_heads(self, folder: str) -> Call:
         """See the protocol."""
         start, end = SPAN
         params = {
@@ -66,7 +66,11 @@ class Legacy:
             "end": end,
             "recurrence_master": "true",
         }
-        return [mapping.head(row) for row in self._client.get(_MODULE, "all", params).rows(mapping.HEAD)]
+        return Call(_MODULE, "all", params)
+
+    def heads(self, answer: Answer) -> list[Head]:
+        """See the protocol."""
+        return [mapping.head(row) for row in answer.rows(mapping.HEAD)]
 
     def events(self, folder: str, ids: Sequence[str]) -> dict[str, Event | Exception]:
         """See the protocol; one call for each appointment with files, and one for all people who are new."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -25,10 +26,10 @@ from app.ox.calendar.api import UID_TAKEN, Api, Stored
 from app.ox.calendar.chronos import Chronos
 from app.ox.calendar.invitation import Invitation, find
 from app.ox.calendar.legacy import Legacy
-from app.ox.client import Answer, Call
+from app.ox.client import Answer, Call, good
 from app.ox.errors import Rejected, Unsupported
 from app.ox.mapping.calendar_event import Event, Head, Series, by_rule, likenesses, same_attendees
-from app.ox.module import Context, Found, in_parts
+from app.ox.module import Context, Found, Question, in_parts
 from app.usm.content import Attachment, Occurrence, Reply, Upload
 from app.usm.errors import (
     ItemConflict,
@@ -66,9 +67,13 @@ class Calendar:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def listing(self, folder: str, since: datetime | None) -> Listing:
+    def listing(self, folder: str, since: datetime | None) -> Question:
         """The latest first, series that go on before all; one call. ``since`` leaves out what ended before."""
-        groups = self._groups(self._heads(folder))
+        api = self._api()
+        return Question(api.asks_heads(folder), partial(self._listing, api, folder, since))
+
+    def _listing(self, api: Api, folder: str, since: datetime | None, answer: Answer | UsmError) -> Listing:
+        groups = self._groups(self._shown(api, folder, answer))
         stamps, outside = {}, set()
         for item_id, heads in sorted(groups.items(), key=lambda group: _ends(group[1]), reverse=True):
             if since is not None and _ends(heads) < since:
@@ -145,11 +150,13 @@ class Calendar:
         return True
 
     def _heads(self, folder: str) -> list[Head]:
-        try:
-            heads = self._api().heads(folder)
-        except Unsupported:
+        api = self._api()
+        return self._shown(api, folder, *self._context.client.together([api.asks_heads(folder)]))
+
+    def _shown(self, api: Api, folder: str, answer: Answer | UsmError) -> list[Head]:
+        if isinstance(answer, Unsupported):
             self._context.traits.chronos = None  # another OX answers now: ask anew
-            raise
+        heads = api.heads(good(answer))
         known: dict[str, list[str]] = {}
         for head in heads:
             if head.is_exception:
