@@ -101,7 +101,10 @@ def serve(echo: Echo) -> StreamServer:
             head, _, buffer = buffer.partition(b"\r\n\r\n")
             length = int(found.group(1)) if (found := _LENGTH.search(head)) else 0
             while len(buffer) < length:
-                buffer += connection.recv(65536)
+                block = connection.recv(65536)
+                if not block:
+                    return
+                buffer += block
             body, buffer = buffer[:length], buffer[length:]
             method, target = head.split(b" ", 2)[:2]
             kind = found.group(1).decode() if (found := _TYPE.search(head)) else ""
