@@ -6,7 +6,6 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Sequence
 
 from bench.figures import results, table
 
@@ -36,11 +35,13 @@ def main() -> int:
     names = parser.parse_args().names or list(BENCHMARKS)
     if unknown := sorted(set(names) - set(BENCHMARKS)):
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    failed = [name for name in names if not _done(name)]
-    _tell(names)
-    if failed:
+    measured = [name for name in names if _done(name)]
+    figures = [figure for name in measured for figure in results(name)]
+    print("\n== all of it")
+    print(table(figures), flush=True)
+    if failed := [name for name in names if name not in measured]:
         print(f"not measured: {', '.join(failed)}, see above", file=sys.stderr)
-    return int(bool(failed) or any(figure.misses for name in names for figure in results(name)))
+    return int(bool(failed) or any(figure.misses for figure in figures))
 
 
 def _done(name: str) -> bool:
@@ -52,11 +53,6 @@ def _done(name: str) -> bool:
     except (Exception, SystemExit) as error:  # noqa: BLE001  (the others are to be measured all the same)
         print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     return bool(results(name, since=began))
-
-
-def _tell(names: Sequence[str]) -> None:
-    print("\n== all of it")
-    print(table([figure for name in names for figure in results(name)]), flush=True)
 
 
 if __name__ == "__main__":
