@@ -35,6 +35,8 @@ def limited(pids: Iterable[int], share: float) -> Iterator[None]:
         for pid in pids:
             (group / "cgroup.procs").write_text(str(pid))
     except OSError as error:
+        if group.exists():
+            _dissolve(group, tree)
         sys.exit(
             f"processes cannot be held to a share of a processor (root and control groups are needed): {error}"
         )
