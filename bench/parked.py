@@ -41,6 +41,7 @@ EARLY: Final = 0.02
 LATE: Final = 5.0
 """Seconds by which it may be late."""
 KILOBYTES: Final = 30.0
+"""Of memory for each phone that waits, at most."""
 NEVER: Final = 3600
 
 

@@ -21,6 +21,7 @@ from app.notify.pull import PullRule
 from bench import costs
 from bench.costs import Cost
 from bench.figures import Figure, tell
+from bench.parked import KILOBYTES
 from bench.population import HOUR, Habits, Population
 from bench.scale import SETTINGS
 from tests.end_to_end.cluster import Cluster
@@ -29,9 +30,6 @@ PHONES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
 USERS: Final = 2_000
 """That are simulated."""
-
-KILOBYTES: Final = 30.0
-"""Of memory for each phone that waits: the target of :mod:`bench.parked`."""
 
 LOAD: Final = 0.5
 """The share of its processors that a node is to use in the busiest hour."""
