@@ -41,6 +41,7 @@ from app.usm.model import UsmSettings
 from app.web import admin, application, metrics, release
 from app.web.auth import Schemes
 from app.web.autodiscover import Addresses, Autodiscover
+from app.web.doorstep import Doorstep
 from app.web.notification import Entrance, Notification
 from app.web.places import Places, Rule
 from app.web.resource import Door, Gateway, WebSettings
@@ -128,6 +129,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
         admin_port=settings.admin_port,
         stop=stop,
         close=sources.close,
+        doorstep=Doorstep(settings.alias, door),
     )
 
 

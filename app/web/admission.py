@@ -6,7 +6,8 @@ answers what it can, in reasonable time, and refuses the rest at once (503 with 
 * Who comes then waits in line. Every user has a line of his own, and the lines are served in turn: whoever sends a
   hundred requests waits for himself, and hardly anybody waits for him.
 * When all lines together are full, the end of the longest line is refused: the newcomer, unless somebody else has more
-  than he. A line has a length of its own as well.
+  than he would have. A line has a length of its own as well.
+* Who would be refused on arrival is refused before his request is even parsed (:mod:`app.web.doorstep`).
 * Who has waited for too long is refused: his device has given up, or is about to.
 * What began is carried through: a request that was parked waits for its turn, but is never refused.
 
@@ -86,7 +87,17 @@ class Lines:
         if not turn.is_certain and len(self._lines.get(turn.who, ())) > limits.own_waiting:
             self._refuse_last(turn.who)
         elif self.waiting > limits.waiting:
-            self._refuse_last(max(self._lines, key=lambda who: len(self._lines[who])))
+            self._refuse_last(max(self._lines, key=lambda who: (len(self._lines[who]), who == turn.who)))
+
+    def is_full_for(self, who: str) -> bool:
+        """Whether a request of his would be refused as soon as it came."""
+        limits = self._limits
+        if self.busy < limits.at_once and self._busy[who] < limits.own_at_once:
+            return False
+        own = len(self._lines.get(who, ()))
+        if own >= limits.own_waiting:
+            return True
+        return self.waiting >= limits.waiting and own + 1 >= max(map(len, self._lines.values()), default=0)
 
     def leave(self, turn: Turn) -> None:
         """Go, served or without having been called."""
@@ -164,13 +175,30 @@ class Admission:
             self._lines.leave(turn)
             self._note()
         self._refused()
-        least, most = self._limits.later
-        raise Overloaded(round(least + (most - least) * self._share()))
+        raise Overloaded(self._later())
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it is worth asking if a newcomer would be refused."""
+        return self._lines.waiting >= min(self._limits.own_waiting, self._limits.waiting)
+
+    def refuse(self, who: str) -> int | None:
+        """Refuse a newcomer if he would be refused by :meth:`enter` at once: seconds until he may come again."""
+        with self._guard:
+            if not self._lines.is_full_for(who):
+                return None
+            self._note()
+        self._refused()
+        return self._later()
 
     def leave(self, turn: Turn) -> None:
         """Served."""
         with self._guard:
             self._lines.leave(turn)
+
+    def _later(self) -> int:
+        least, most = self._limits.later
+        return round(least + (most - least) * self._share())
 
     def _note(self) -> None:
         """A line of the log now and then: one for each would be one more load."""

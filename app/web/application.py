@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import falcon
 
 from app.web.autodiscover import JSON_PATTERN, XML_PATTERN, Autodiscover
+from app.web.doorstep import Doorstep
 from app.web.notification import Notification
 from app.web.resource import Gateway
 
@@ -48,7 +49,8 @@ def _no_body(request: falcon.Request, response: falcon.Response, error: falcon.H
 
 
 class Application:
-    """Both listeners as one WSGI application. ``stop`` and ``close`` are called once each when the process ends."""
+    """Both listeners as one WSGI application. ``stop`` and ``close`` are called once each when the process ends;
+    ``doorstep``: where too many requests of devices are refused."""
 
     def __init__(
         self,
@@ -57,18 +59,24 @@ class Application:
         admin_port: int,
         stop: Callable[[], None],
         close: Callable[[], None],
+        doorstep: Doorstep,
     ) -> None:
         self._devices = devices
         self._admin = admin
         self._admin_port = str(admin_port)
         self._stop = stop
         self._close = close
+        self._doorstep = doorstep
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI (PEP 3333)."""
         port: Any = environ.get("SERVER_PORT")
         chosen = self._admin if port == self._admin_port else self._devices
         return chosen(environ, start_response)
+
+    def doorstep(self, port: int) -> Doorstep | None:
+        """Where requests that come in by this port can be refused before they are parsed."""
+        return None if str(port) == self._admin_port else self._doorstep
 
     def stop(self) -> None:
         """Send waiting requests home; called when no new connections are taken. May take a while."""

@@ -57,6 +57,8 @@ class Work:
     version: str = NO_COMMAND
     session: Session | None = None
     reason: str = ""
+    line: str = ""
+    """The line that it waits in; ``""``: that of its login."""
     turn: Turn | None = None
     """Its turn to be carried out, once it has come."""
     is_overload: bool = False
@@ -140,7 +142,24 @@ class Door:
 
     def admit(self, work: Work, is_certain: bool = False) -> None:
         """Wait until the request may be carried out, once it is read. Raises ``Overloaded``."""
-        work.turn = self._admission.enter(work.subject.login.casefold() or work.client, is_certain)
+        work.turn = self._admission.enter(work.line or work.subject.login.casefold(), is_certain)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it is worth asking :meth:`refuse`."""
+        return self._admission.is_crowded
+
+    def refuse(self, authorization: str) -> int | None:
+        """Refuse a request by its ``Authorization`` alone, if it would be refused anyway for what others ask: seconds
+        until it may come again. One whose password nobody can read goes on, and is told so."""
+        try:
+            found = auth.credentials(authorization, self.settings.schemes)
+        except auth.Unauthenticated:
+            return None
+        later = self._admission.refuse(found.login.casefold() or _token_line(found))
+        if later is not None:
+            metrics.count(NO_COMMAND, NO_COMMAND, 503, 0.0, Cost())
+        return later
 
     def _make_room(self, work: Work) -> None:
         """The request is carried out, or waits for changes: it is the next one's turn."""
@@ -152,7 +171,8 @@ class Door:
         """Who says to ask. Raises ``Unauthenticated``, ``Elsewhere``."""
         found = auth.credentials(request.get_header("Authorization"), self.settings.schemes)
         work.subject.login = found.login
-        work.sticky = found.is_token
+        if found.is_token:
+            work.sticky, work.line = True, _token_line(found)
         url = self.settings.places.of_login(found.login, hosts(request))
         if url is not None:
             raise Elsewhere(url)
@@ -314,6 +334,11 @@ def hosts(request: falcon.Request) -> list[str]:
     """The host names by which this server was asked, as the device and as the proxies in between wrote them."""
     forwarded = (request.get_header("X-Forwarded-Host") or "").split(",")
     return [name.strip() for name in (*forwarded, request.get_header("Host") or "") if name.strip()]
+
+
+def _token_line(credentials: Credentials) -> str:
+    """The line of a user whose name is only known once OX has read his token."""
+    return f"token {hash(credentials.password)}"
 
 
 def _client(request: falcon.Request) -> str:

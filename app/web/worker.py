@@ -5,6 +5,8 @@
 * A client that neither sends what it announced nor takes its answer is let go after a while.
 * An answer can ask for the end of its connection (``Connection: close``), which gunicorn leaves to the server alone.
 * A request that waits for changes is parked: it has no greenlet until it can be answered (:mod:`app.web.parking`).
+* Requests that are too many are refused before they cost anything (:mod:`app.web.doorstep`), and connections that are
+  too many before anything is read of them.
 
 Its end, when it is told to (``TERM``), in this order, so that no request is lost on the way:
 
@@ -37,6 +39,7 @@ from gunicorn import util
 from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
+from app.web.doorstep import linger
 from app.web.parent import ENDS
 from app.web.parking import PARK, PARKED, Again, Offer, ParkingLot, Stall
 
@@ -79,7 +82,8 @@ class _Address:
 
 
 class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """See the module. The WSGI application must have the methods ``stop`` (send waiting devices home) and ``close``."""
+    """See the module. The WSGI application must have the methods ``stop`` (send waiting devices home),
+    ``close`` and ``doorstep`` (:meth:`app.web.application.Application.doorstep`)."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -127,16 +131,23 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         if len(self._idle) + len(self._requests) + len(self._lot) >= self.worker_connections:
             with suppress(OSError):
                 client.sendall(FULL)
+                linger(client)
             util.close(client)
             return
         self._idle[client] = time.monotonic()
         try:
-            AsyncWorker.handle(self, listener, client, addr)
+            if self._comes_in(listener, client):
+                AsyncWorker.handle(self, listener, client, addr)
+            else:
+                util.close(client)
         finally:
             self._idle.pop(client, None)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         """Serve one request of a connection. Raises ``StopIteration`` when this connection is done with."""
+        doorstep = self._application.doorstep(listener_name[1])
+        if doorstep is not None and not isinstance(req, Again) and doorstep.refuse(sock, req):
+            raise StopIteration
         self._idle.pop(sock, None)
         self._requests[sock] = req, listener_name, addr
         try:
@@ -155,6 +166,19 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             os._exit(0)
         # Not in the signal handler itself, which may have interrupted anything.
         gevent.spawn(self._told_to_end.set)
+
+    def _comes_in(self, listener: Any, client: Any) -> bool:
+        """Whether a connection has a request that is not refused unread."""
+        doorstep = self._application.doorstep(listener.getsockname()[1])
+        if doorstep is None:
+            return True
+        client.settimeout(self.cfg.keepalive)
+        try:
+            return bool(doorstep.pass_on(client, lambda: not self.alive))
+        except OSError:
+            return False
+        finally:
+            client.settimeout(SILENCE)
 
     def _parking(self, application: WSGIApplication) -> WSGIApplication:
         """The application, with requests parked that it wants to be parked."""

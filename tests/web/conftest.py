@@ -17,6 +17,7 @@ from app.usm.model import User
 from app.web import admin
 from app.web.application import Application, device_app
 from app.web.autodiscover import Addresses, Autodiscover
+from app.web.doorstep import Doorstep
 from app.web.resource import Door, Gateway, WebSettings
 from tests.fakes.clock import CountingTokens, ManualClock
 from tests.fakes.source import ANTON, MemoryProvider, MemorySource
@@ -51,6 +52,7 @@ class Front:
         eas = ActiveSync(EasSettings(provisioning=Provisioning.OFF), self.clock, tokens)
         door = Door(manager, self.clock, tokens, WebSettings(**{"max_body": 100_000, **settings}))
         self.gateway = Gateway(eas, door)
+        self.door = door
         discovery = Autodiscover(door, Addresses(public_url, ALIAS))
         checks = {name: lambda name=name: self._check(name) for name in ("ox", "database")}
         self.app = Application(
@@ -59,6 +61,7 @@ class Front:
             ADMIN,
             self._stop,
             self._close,
+            Doorstep(ALIAS, door),
         )
 
     def _check(self, name: str) -> None:

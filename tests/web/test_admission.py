@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 
 import pytest
@@ -70,6 +71,37 @@ def test_when_all_lines_are_full_the_end_of_the_longest_is_refused():
     assert lines.waiting == 4
 
 
+def test_of_those_with_equally_many_the_newcomer_is_refused():
+    lines = Lines(FEW)
+    waiting = joined(lines, "anton", "berta", "anton", "anton", "berta", "berta")
+    assert refused(waiting) == [False] * 6
+    assert refused(joined(lines, "clara")) == [False]
+    assert refused(waiting) == [False, False, False, True, False, False]
+    assert refused(joined(lines, "clara")) == [True]
+
+
+def test_whoever_would_be_refused_on_arrival_is_known_before_and_nobody_else():
+    chance = random.Random(6)
+    outcomes = {True: 0, False: 0}
+    for limits in (FEW, Limits(at_once=3, own_at_once=2, waiting=8, own_waiting=5), Limits(1, 1, 0, 1)):
+        lines, there = Lines(limits), []
+        for _ in range(2000):
+            if there and chance.random() < 0.3:
+                gone = there.pop(chance.randrange(len(there)))
+                if not gone.is_refused:
+                    lines.leave(gone)
+                continue
+            turn = Turn(
+                chance.choice(["anton", "anton", "anton", "berta", "clara", "dora"]), chance.random() < 0.1
+            )
+            is_full = not turn.is_certain and lines.is_full_for(turn.who)
+            lines.join(turn)
+            assert turn.is_refused is is_full
+            outcomes[is_full] += 1
+            there.append(turn)
+    assert min(outcomes.values()) > 500
+
+
 def test_what_was_parked_waits_but_is_never_refused():
     lines = Lines(FEW)
     joined(lines, "anton", "berta")
@@ -113,6 +145,24 @@ def test_whoever_is_refused_by_a_full_line_does_not_wait_for_it():
         admission.enter("berta")
     admission.leave(turn)
     admission.leave(admission.enter("berta"))
+
+
+def test_a_newcomer_is_refused_by_his_name_only_while_his_line_is_full():
+    count: list[int] = []
+    limits = Limits(at_once=1, own_at_once=1, waiting=0, patience=600)
+    admission = Admission(limits, ManualClock(), lambda: count.append(1), share=lambda: 1.0)
+    assert admission.refuse("anton") is None
+    turn = admission.enter("anton")
+    assert admission.is_crowded
+    assert [admission.refuse("anton"), admission.refuse("berta")] == [60, 60]
+    assert len(count) == 2
+    admission.leave(turn)
+    assert admission.refuse("berta") is None
+
+
+def test_nobody_asks_who_is_to_be_refused_before_a_line_can_be_full():
+    admission = Admission(FEW, ManualClock())
+    assert not admission.is_crowded
 
 
 def test_the_next_in_line_goes_on_as_soon_as_there_is_room():

@@ -1,0 +1,149 @@
+"""Refusals at the doorstep: a request that would only be refused for overload never gets as far as the application.
+
+Under a storm a worker refuses many times as many requests as it answers, and each refusal takes from the answers what
+it costs. So a request is refused at the first of these places where it can be:
+
+1. Here, *before it is parsed*: what a connection has sent is looked at, not read. The line of the user is told by the
+   ``Authorization`` header, and the rule of :mod:`app.web.admission` says whether there is room in it. If not, the
+   request is taken off the connection, body and all, and a ready-made answer sent; the connection goes on, and its
+   next request is met in the same way.
+2. Here, *after its head was parsed* (:meth:`Doorstep.refuse`): on connections that were already with the server when
+   it became too much. They end with the refusal, and what comes next is met on a new one.
+3. In the line (:meth:`app.web.resource.Door.admit`): who waited for too long, or has to make room.
+
+While a worker is not crowded, nothing of this is done. Nobody is refused here whom the rule would let in; whatever is
+unusual about a request (a part of its head is still to come, no credentials, another path) goes on as ever.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import gevent
+
+LOOK: Final = 8192
+"""Bytes of a request that are looked at. A larger one is refused with the end of its connection."""
+
+DIGITS: Final = 9
+"""Of a length that is worth reading."""
+
+LINGER: Final = 2.0
+"""Seconds that a client may take to hear that its connection ends. If it were closed with something unread, the client
+would see a reset instead of the answer."""
+
+_FIELDS: Final = re.compile(
+    rb"\r\n(authorization|connection|content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE
+)
+
+
+class Guard(Protocol):
+    """Who decides: :class:`app.web.resource.Door`."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it is worth asking."""
+        ...
+
+    def refuse(self, authorization: str) -> int | None:
+        """Refuse a request, if it must be: seconds until it may come again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is seen of a request that is still to be read. ``size``: its bytes, if they are known for certain and the
+    connection can go on after it; otherwise 0."""
+
+    path: bytes
+    authorization: str
+    size: int
+
+
+def seen(raw: bytes) -> Seen | None:
+    """The head at the start of ``raw``; ``None`` if it is not whole."""
+    end = raw.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    method, _, rest = raw[: raw.find(b"\r\n")].partition(b" ")
+    target, _, version = rest.partition(b" ")
+    found = _FIELDS.findall(raw, 0, end)
+    fields = {name.lower(): value for name, value in found}
+    length = fields.get(b"content-length", b"")
+    goes_on = (
+        method == b"POST"
+        and version == b"HTTP/1.1"
+        and length.isdigit()
+        and len(length) <= DIGITS
+        and len(found) == len(fields)
+        and b"transfer-encoding" not in fields
+        and b"close" not in fields.get(b"connection", b"").lower()
+    )
+    return Seen(
+        target.partition(b"?")[0],
+        fields.get(b"authorization", b"").decode("latin-1"),
+        end + 4 + int(length) if goes_on else 0,
+    )
+
+
+def answer(later: int, goes_on: bool) -> bytes:
+    """A refusal as it is sent."""
+    end = "" if goes_on else "Connection: close\r\n"
+    return (
+        f"HTTP/1.1 503 Service Unavailable\r\nRetry-After: {later}\r\n{end}Content-Length: 0\r\n\r\n".encode()
+    )
+
+
+class Doorstep:
+    """Of the listener for devices. Only requests for the path ``alias`` are refused."""
+
+    def __init__(self, alias: str, guard: Guard) -> None:
+        self._alias = alias
+        self._guard = guard
+
+    def pass_on(self, connection: Any, is_ending: Callable[[], bool]) -> bool:
+        """Meet the requests of a connection until one may come in. False: there is none, and the connection can be
+        closed. Raises ``OSError``."""
+        while self._guard.is_crowded:
+            raw = connection.recv(LOOK, socket.MSG_PEEK)
+            if not raw:
+                return False
+            head = seen(raw)
+            if head is None or head.path != self._alias.encode():
+                return True
+            later = self._guard.refuse(head.authorization)
+            if later is None:
+                return True
+            goes_on = 0 < head.size <= len(raw) and not is_ending()
+            if goes_on:
+                connection.recv(head.size)
+            connection.sendall(answer(later, goes_on))
+            if not goes_on:
+                linger(connection)
+                return False
+        return True
+
+    def refuse(self, connection: Any, request: Any) -> bool:
+        """Refuse a request that gunicorn has parsed, if it must be: True, and the connection can be closed. Raises
+        ``OSError``."""
+        if not self._guard.is_crowded or request.path != self._alias:
+            return False
+        headers = dict(request.headers)
+        later = self._guard.refuse(headers.get("AUTHORIZATION", ""))
+        if later is None:
+            return False
+        connection.sendall(answer(later, False))
+        linger(connection)
+        return True
+
+
+def linger(connection: Any) -> None:
+    """Let the client hear the last answer before its connection is closed."""
+    with suppress(OSError), gevent.Timeout(LINGER, False):
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(LOOK):
+            pass
