@@ -1,9 +1,10 @@
 """Ten times the load that a worker can carry: what it answers, what it refuses, and how the quiet users fare.
 
 ``python -m bench.overload [--times 10] [--seconds 20]``: one worker (:mod:`bench.crowded`). First phones ask for their
-folders as fast as they are answered: that is what it can carry. Then so many times as many requests come each second,
-half of them of one single user, whatever the answers say, while other users ask once in a while. After that, what it
-can carry is measured again.
+folders as fast as they are answered: that is what it can carry. Then so many times as many requests come each second
+(:mod:`bench.storm`), half of them of one single user, whatever the answers say, while other users ask once in a while.
+After that, what it can carry is measured again. Where the load and what stands in for OX take processors that the
+worker would need, the row by the second of its own processor is the one to look at.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bench import storm
 from bench.crowded import Site, crowded
 from bench.figures import Figure, tell
 
@@ -26,84 +28,97 @@ QUIET: Final = 5
 """Users who ask once a second, whatever the others do."""
 CLIENTS: Final = 8
 """Connections that find out how much a worker can carry."""
-MOST: Final = 1000
+MOST: Final = 2000
 """Connections of the storm at most."""
-PATIENCE: Final = 3.0
-"""Seconds between two requests of one of them, unless it is still waiting."""
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
-    """One answer; ``status`` 0 for none."""
+class Quiet(threading.Thread):
+    """A user who asks once a second, whatever the others do."""
 
-    seconds: float
-    status: int
-    says_when: bool
-
-
-class Phone:
-    """One connection, opened again when it ends."""
-
-    def __init__(self, site: Site, number: int) -> None:
+    def __init__(self, site: Site, number: int, seconds: float) -> None:
+        super().__init__()
         head, _, _ = site.request(number, "FolderSync", b"").partition("\r\n\r\n")
         first, *rest = head.split("\r\n")
         self._target = first.split(" ")[1]
         self._headers = dict(line.split(": ", 1) for line in rest if not line.startswith("Content-Length"))
         self._body = site.folder_sync()
         self._line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+        self._seconds = seconds
+        self.answered: list[float] = []
+        """Seconds until each answer that is none of being refused."""
+        self.others = 0
 
-    def ask(self) -> Met:
-        """A FolderSync without news."""
-        began = time.monotonic()
+    def run(self) -> None:
+        """Ask for so long."""
+        end = time.monotonic() + self._seconds
+        while (began := time.monotonic()) < end:
+            status = self._ask()
+            took = time.monotonic() - began
+            if status == 200:
+                self.answered.append(took)
+            else:
+                self.others += 1
+            time.sleep(max(1.0 - took, 0.0))
+
+    def _ask(self) -> int:
         try:
             self._line.request("POST", self._target, self._body, self._headers)
             answer = self._line.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):
             self._line.close()
-            return Met(time.monotonic() - began, 0, False)
-        return Met(time.monotonic() - began, answer.status, answer.getheader("Retry-After") is not None)
+            return 0
+        return answer.status
 
 
-def together(site: Site, numbers: Sequence[int], seconds: float, pause: float) -> list[Met]:
-    """Phones that ask for so long, each so often; a ``pause`` of 0 is as often as they are answered."""
-    met: list[Met] = []
-    end = time.monotonic() + seconds
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a storm met in so many seconds, and the seconds of a processor that the worker took for it."""
 
-    def live(number: int, late: float) -> None:
-        phone = Phone(site, number)
-        time.sleep(late)
-        while (now := time.monotonic()) < end:
-            met.append(phone.ask())
-            time.sleep(max(now + pause - time.monotonic(), 0.0))
+    met: storm.Met
+    seconds: float
+    cpu: float
 
-    threads = [
-        threading.Thread(target=live, args=(number, pause * place / len(numbers)))
-        for place, number in enumerate(numbers)
-    ]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return met
+    @property
+    def answered(self) -> int:
+        """Requests that were carried out."""
+        return self.met.by_status.get("200", 0)
 
+    @property
+    def speed(self) -> float:
+        """Requests answered each second."""
+        return self.answered / self.seconds
 
-def capacity(site: Site, seconds: float) -> float:
-    """Requests a second that are answered, by a few phones that ask without a pause."""
-    met = together(site, range(QUIET, QUIET + CLIENTS), seconds, 0.0)
-    return sum(each.status == 200 for each in met) / seconds
+    @property
+    def thrift(self) -> float:
+        """Requests answered by a second of the worker's processor."""
+        return self.answered / max(self.cpu, 0.01)
 
 
-def storm(site: Site, rate: float, seconds: float) -> tuple[list[Met], list[Met]]:
+def blow(site: Site, numbers: Sequence[int], rate: float, seconds: float, connections: int) -> Done:
+    """Have the users of these numbers ask in turn."""
+    body = site.folder_sync()
+    requests = [site.request(number, "FolderSync", body) for number in numbers]
+    before = site.cpu()
+    met = storm.run(storm.Order(site.port, requests, rate, seconds, connections))
+    return Done(met, seconds, site.cpu() - before)
+
+
+def capacity(site: Site, seconds: float) -> Done:
+    """What is answered when a few phones ask without a pause."""
+    return blow(site, range(QUIET, USERS), 0.0, seconds, CLIENTS)
+
+
+def overload(site: Site, rate: float, seconds: float) -> tuple[Done, list[Quiet]]:
     """What the storm met, and what the quiet users met meanwhile."""
-    count = min(int(rate * PATIENCE), MOST)
-    loud = [QUIET if number % 2 else QUIET + number // 2 % (USERS - QUIET) for number in range(count)]
-    quiet: list[Met] = []
-    beside = threading.Thread(target=lambda: quiet.extend(together(site, range(QUIET), seconds, 1.0)))
-    beside.start()
-    met = together(site, loud, seconds, count / rate)
-    beside.join()
-    return met, quiet
+    loud = [QUIET if number % 2 else QUIET + number // 2 % (USERS - QUIET) for number in range(2 * USERS)]
+    quiet = [Quiet(site, number, seconds) for number in range(QUIET)]
+    for each in quiet:
+        each.start()
+    done = blow(site, loud, rate, seconds, MOST)
+    for each in quiet:
+        each.join()
+    return done, quiet
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -114,38 +129,40 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def figures(site: Site, times: float, seconds: float) -> list[Figure]:
     """All rows."""
-    together(site, range(USERS), 2.0, 1.0)
-    before = statistics.median(capacity(site, seconds / 4) for _ in range(3))
-    met, quiet = storm(site, before * times, seconds)
+    capacity(site, 2.0)
+    normal = [capacity(site, seconds / 4) for _ in range(3)]
+    before = statistics.median(each.speed for each in normal)
+    thrift = statistics.median(each.thrift for each in normal)
+    done, quiet = overload(site, before * times, seconds)
     after = capacity(site, seconds / 2)
-    served = [each for each in met if each.status == 200]
-    refused = [each for each in met if each.status == 503]
-    told = [each for each in refused if each.says_when]
-    lost = len(met) - len(served) - len(refused)
-    good = [each for each in quiet if each.status == 200]
+    met = done.met
+    refused = met.by_status.get("503", 0)
+    answered = [each for user in quiet for each in user.answered]
+    asked = len(answered) + sum(user.others for user in quiet)
+    lost = met.sent - done.answered - refused
     return [
         Figure("one worker can carry", before, "requests/s"),
-        Figure("offered", len(met) / seconds / before, "times that"),
+        Figure("offered", (met.sent + met.unsent) / seconds / before, "times that"),
+        Figure("answered meanwhile", done.speed / before, "of what it can carry", ("at least", 0.5)),
+        Figure("... by each second of its processor", done.thrift / thrift, "of what it can carry"),
+        Figure("processor taken meanwhile", 100 * done.cpu / seconds, "% of a core"),
+        Figure("a refusal costs at most", *_refusal(done, thrift, refused)),
+        Figure("refused with 503", 100 * refused / met.sent, "%"),
+        Figure("neither answered nor refused", 100 * lost / met.sent, "%", ("at most", 0.0)),
         Figure(
-            "answered meanwhile", len(served) / seconds / before, "of what it can carry", ("at least", 0.5)
+            "refusals that say when to come again", 100 * met.told / max(refused, 1), "%", ("at least", 100.0)
         ),
-        Figure("refused with 503", 100 * len(refused) / len(met), "%"),
-        Figure("neither answered nor refused", 100 * lost / len(met), "%", ("at most", 0.0)),
-        Figure(
-            "refusals that say when to come again",
-            100 * len(told) / max(len(refused), 1),
-            "%",
-            ("at least", 100.0),
-        ),
-        Figure(
-            "half of the refusals came within",
-            1000 * percentile([each.seconds for each in refused], 0.5),
-            "ms",
-        ),
-        Figure("quiet users: answered", 100 * len(good) / max(len(quiet), 1), "%", ("at least", 99.0)),
-        Figure("quiet users: 95 % within", 1000 * percentile([each.seconds for each in good], 0.95), "ms"),
-        Figure("right after it, it can carry", after / before, "of what it could", ("at least", 0.8)),
+        Figure("half of the refusals came within", 1000 * percentile(met.refused, 0.5), "ms"),
+        Figure("95 % of the refusals came within", 1000 * percentile(met.refused, 0.95), "ms"),
+        Figure("quiet users: answered", 100 * len(answered) / max(asked, 1), "%", ("at least", 99.0)),
+        Figure("quiet users: 95 % within", 1000 * percentile(answered, 0.95), "ms"),
+        Figure("right after it, it can carry", after.speed / before, "of what it could", ("at least", 0.8)),
     ]
+
+
+def _refusal(done: Done, thrift: float, refused: int) -> tuple[float, str]:
+    """What the worker took beyond that for the answers, for each refusal."""
+    return 1e6 * max(done.cpu - done.answered / thrift, 0.0) / max(refused, 1), "us of the processor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
