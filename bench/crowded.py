@@ -7,7 +7,6 @@ each phone of each user. SQLite in a file: the benchmarks that use this measure 
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import socket
@@ -27,13 +26,13 @@ from urllib.parse import quote
 import requests
 
 from app.wbxml import encode
+from bench import processes
 from lab.device import documents
 from lab.device.documents import SyncRequest
 from lab.device.phone import Phone
 from lab.plan import PROJECT
 from lab.ports import free_ports
 
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 PASSWORD: Final = "secret"
 FOLDERS: Final = (2, 5, 7, 8, 9)
 """Types of the folders that each phone holds: Inbox, Sent, Tasks, Calendar, Contacts."""
@@ -63,22 +62,21 @@ class Site:
         self._stack = ExitStack()
         self._app: subprocess.Popen[bytes] | None = None
         self._state = folder / "state.sqlite"
-        url = self._start_ox()
-        values = {
-            "ox.url": url,
+        self._settings = {
             "listen.port": self.port,
             "admin.port": self.admin_port,
             "database.url": f"sqlite:///{self._state}",
             "log.file": str(folder / "usm.log"),
             **settings,
         }
-        (folder / "usm.properties").write_text(
-            "".join(f"com.openexchange.usm.{key}={value}\n" for key, value in values.items())
-        )
-        (folder / "eas.properties").touch()
 
     def open(self) -> None:
-        """Set all devices up, and start."""
+        """Set all devices up, and start. Who has called this must :meth:`close`, whatever came of it."""
+        values = {"ox.url": self._start_ox(), **self._settings}
+        (self._folder / "usm.properties").write_text(
+            "".join(f"com.openexchange.usm.{key}={value}\n" for key, value in values.items())
+        )
+        (self._folder / "eas.properties").touch()
         self.start()
         self.copied = self._first_phone()
         self.stop()
@@ -118,24 +116,15 @@ class Site:
     def workers(self) -> list[int]:
         """The process ids of the workers."""
         assert self._app is not None
-        pid = self._app.pid
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return processes.children(self._app.pid)
 
     def cpu(self) -> float:
         """Seconds of a processor that the workers have used."""
-        used = 0
-        for worker in self.workers():
-            fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
-            used += int(fields[11]) + int(fields[12])
-        return used / TICKS
+        return processes.cpu_of(self.workers())
 
     def memory(self) -> float:
         """kB of memory that the workers hold (PSS: what they share with each other counts once)."""
-        kilobytes = 0
-        for worker in self.workers():
-            text = Path(f"/proc/{worker}/smaps_rollup").read_text()
-            kilobytes += sum(map(int, re.findall(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)))
-        return kilobytes
+        return processes.memory_of(self.workers()) * 1024
 
     def parked(self) -> int:
         """How many requests wait now."""

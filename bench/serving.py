@@ -8,7 +8,6 @@ busy machine changes how long an answer takes, but much less what it costs.
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bench import processes
 from bench.figures import RESULTS
 from lab.plan import PROJECT
 from tests import mariadb
@@ -52,8 +52,7 @@ class Serving:
 
     def memory(self) -> float:
         """MB that are the worker's own, or its share of what it has in common with others (PSS)."""
-        text = Path(f"/proc/{self.worker}/smaps_rollup").read_text()
-        return sum(map(int, re.findall(r"^Pss:\s+(\d+) kB", text, re.MULTILINE))) / 1024
+        return processes.memory_of([self.worker])
 
 
 @contextmanager
@@ -101,18 +100,10 @@ def _worker_of(parent: int) -> int:
     """The one process below gunicorn's own, which is a child of the one that serves."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        for child in _children(parent):
+        for child in processes.children(parent):
             words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-            workers = _children(child)
+            workers = processes.children(child)
             if b"app" in words and len(workers) == 1:
                 return workers[0]
         time.sleep(0.05)
     sys.exit("the application has no worker")
-
-
-def _children(parent: int) -> list[int]:
-    return [
-        int(number)
-        for tasks in Path(f"/proc/{parent}/task").glob("*/children")
-        for number in tasks.read_text().split()
-    ]
