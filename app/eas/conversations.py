@@ -126,6 +126,9 @@ def _follow(call: Call, kept: _Kept, folders: Sequence[int]) -> None:
             gone.add(target)
     due = [str(number) for number in folders if now - kept.last_look(number) > _PAUSE]
     if gone or (due and all_done):
+        # While the source was asked, another request of the device may have named another place.
+        call.memory.let_go()
+        kept = _Kept.load(call.memory.value(memory.CONVERSATIONS))
         kept.targets = {name: number for name, number in kept.targets.items() if number not in gone}
         kept.looked |= dict.fromkeys(due if all_done else (), _seconds(now))
         call.memory.write_value(memory.CONVERSATIONS, kept.dump())

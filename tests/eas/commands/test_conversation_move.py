@@ -172,6 +172,25 @@ def test_a_source_that_cannot_search_now_is_asked_the_next_time(ready: Phone) ->
     assert subjects(ready, TRIPS) == ["first", "later"]
 
 
+def test_what_is_moved_while_a_folder_is_looked_at_is_remembered(ready: Phone) -> None:
+    other = "<other@example.com>"
+    talk(ready, INBOX, "first")
+    move(ready, TRIPS, ALWAYS)
+    ready.world.clock.advance(90000)
+    talk(ready, INBOX, "other", name=other)
+
+    def meanwhile(name: str) -> None:
+        if name == "search":
+            ready.world.source.before = lambda name: None
+            assert status(move(ready, TRIPS, ALWAYS, name=other)) == "1"
+
+    ready.world.source.before = meanwhile
+    ready.sync(INBOX)
+    talk(ready, INBOX, "later", name=other)
+    ready.sync(INBOX)
+    assert subjects(ready, TRIPS) == ["first", "later", "other"]
+
+
 def test_a_conversation_whose_folder_is_gone_stays_where_it_comes(ready: Phone) -> None:
     source = ready.world.source
     talk(ready, INBOX, "first")
