@@ -149,6 +149,8 @@ def _response(request: requests.PreparedRequest, reply: Reply) -> requests.Respo
     response.request = request
     response.url = request.url or ""
     response.headers.update(reply.headers)
+    if reply.cookies:
+        response.headers["Set-Cookie"] = ", ".join(reply.cookies)
     response.raw = HTTPResponse(
         io.BytesIO(reply.bytes()), headers=reply.headers, status=reply.status, preload_content=False
     )

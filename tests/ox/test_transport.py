@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 
 from app.ox.errors import TooLarge, Unsupported
 from app.ox.settings import OxSettings
-from app.ox.transport import Cookies, Request, Transport
+from app.ox.transport import Cookies, Request, Transport, prepared
 from app.usm.errors import SourceUnavailable
 
 GET = Request("GET", "mail", {"action": "all", "session": "hidden"}, repeatable=True)
@@ -257,3 +259,37 @@ def test_environment_and_netrc_do_not_reach_the_calls(serve, monkeypatch, tmp_pa
     server, transport = serve(always(answer(b"ok")))
     assert transport.send(GET, Cookies()) == b"ok"
     assert b"Authorization" not in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GET,
+        PUT,
+        replace(
+            GET,
+            params={"action": "all", "folder": "default0/Entwürfe & Ä+ö", "columns": "1,20", "q": "~*'()"},
+        ),
+        replace(GET, path="contacts", params={"action": "get", "id": "", "name": "a b/c?d=e#f%20"}),
+    ],
+)
+def test_a_request_is_written_as_requests_would_write_it(request_):
+    base, headers = "http://127.0.0.1:8009/ajax/", {"User-Agent": "somebody"}
+    made = prepared(base, request_, headers)
+    wanted = requests.Request(
+        request_.method, base + request_.path, params=request_.params, data=request_.data, headers=headers
+    ).prepare()
+    assert (made.method, made.body, dict(made.headers)) == (wanted.method, wanted.body, dict(wanted.headers))
+    assert parse_qsl(urlsplit(made.url).query, keep_blank_values=True) == list(request_.params.items())
+    assert made.url == wanted.url
+
+
+@pytest.mark.parametrize("path", ["image/../x", "image/a b", "mail?x=1"])
+def test_an_unusual_path_is_left_to_requests(path):
+    made = prepared("http://127.0.0.1:8009/ajax/", replace(GET, path=path, params={}), {})
+    assert made.url == requests.Request("GET", "http://127.0.0.1:8009/ajax/" + path).prepare().url
+
+
+def test_a_header_of_two_lines_is_refused():
+    with pytest.raises(requests.RequestException):
+        prepared("http://127.0.0.1:8009/ajax/", GET, {"Cookie": "a=b\r\nX: y"})
