@@ -103,6 +103,8 @@ ROWS: Final = (
 BY_FIELD: Final[Mapping[str, Row]] = {row.field: row for row in ROWS}
 NAMES: Final[Mapping[int, str]] = {row.column: row.name for row in ROWS}
 
+_READ: Final = tuple((row.field, row.column, row.read) for row in ROWS)
+
 PICTURE: Final = "picture"
 """The one field that no column carries: it has calls of its own."""
 
@@ -115,8 +117,13 @@ def columns(legacy: bool) -> tuple[int, ...]:
 
 def fields_of(row: Mapping[int, Any]) -> dict[str, Any]:
     """The fields of a contact, column id → value."""
-    found = ((mapped.field, mapped.read(row.get(mapped.column))) for mapped in ROWS)
-    return {field: value for field, value in found if value is not None}
+    fields = {}
+    for field, column, read in _READ:
+        raw = row.get(column)
+        # Most of what a contact could have it has not.
+        if raw is not None and (value := read(raw)) is not None:
+            fields[field] = value
+    return fields
 
 
 def body_of(fields: Mapping[str, Any], legacy: bool) -> dict[str, Any]:

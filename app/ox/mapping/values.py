@@ -25,6 +25,8 @@ _DAY_MS: Final = 86_400_000
 
 def clean(value: str) -> str:
     """Text that every device can be sent: line feeds as line ends, no control characters."""
+    if value.isprintable():  # as nearly all is: then it holds none of these characters
+        return value
     return _UNWANTED.sub("", _LINE_ENDS.sub("\n", value))
 
 
