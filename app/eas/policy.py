@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from app.eas import memory, policy_text
@@ -187,7 +188,13 @@ def _lists(policy: Mapping[str, str]) -> list[Element]:
 
 def fingerprint(policy: Mapping[str, str]) -> str:
     """A text that differs when the document differs."""
-    return hashlib.sha256(repr(document(policy)).encode()).hexdigest()[:16]
+    return _fingerprint(tuple(policy.items()))
+
+
+@lru_cache(maxsize=16)
+def _fingerprint(policy: tuple[tuple[str, str], ...]) -> str:
+    # Asked for by every request, of a policy that only changes with the settings; all it is made of is the key.
+    return hashlib.sha256(repr(document(dict(policy))).encode()).hexdigest()[:16]
 
 
 def objection(policy_key: str, remembered: Memory, settings: EasSettings, now: float) -> Common | None:
