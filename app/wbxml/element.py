@@ -58,7 +58,7 @@ class Element:
         """``children`` that are ``None`` are left out, so that optional ones can be written in place."""
         self.name = name
         self.value = value
-        self.children = [child for child in children if child is not None]
+        self.children = [child for child in children if child is not None] if children else []
 
     def __repr__(self) -> str:
         if self.children:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from app.wbxml.element import Element, Pieces
 from app.wbxml.errors import WbxmlError
@@ -45,9 +46,12 @@ def encode(root: Element) -> bytes:
 
 def encode_in_pieces(root: Element) -> list[bytes | Pieces]:
     """The document of ``root`` with its :class:`~app.wbxml.element.Pieces` in their places."""
+    parts = _parts(root)
+    with suppress(TypeError):  # one that is written in pieces, which few documents hold
+        return [b"".join(parts)]  # type: ignore[arg-type]
     joined: list[bytes | Pieces] = []
     waiting: list[bytes] = []
-    for part in _parts(root):
+    for part in parts:
         if isinstance(part, bytes):
             waiting.append(part)
         else:

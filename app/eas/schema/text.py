@@ -13,7 +13,7 @@ _LINE_END: Final = re.compile("\r\n?")
 
 def safe(text: str) -> str:
     """Without the characters that XML cannot carry."""
-    return _FORBIDDEN.sub("", text)
+    return text if text.isprintable() else _FORBIDDEN.sub("", text)
 
 
 def line(text: str) -> str:
