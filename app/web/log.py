@@ -70,7 +70,9 @@ def configure(path: str, level: str) -> None:
 
 def clean(text: str) -> str:
     """The text without anything that could end or colour a line."""
-    return "".join(character if character.isprintable() else "?" for character in text)[:200]
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else "?" for character in text)
+    return text[:200]
 
 
 def executed(subject: Subject, command: str, seconds: float, cost: Cost) -> None:
