@@ -15,7 +15,7 @@ from app.usm.errors import ItemGone, SourceUnavailable
 from app.usm.model import ContentType, Folder, FolderRole
 from tests.eas.phone import CONTACTS, INBOX, TRIPS, Phone, Reply, World, known, tree
 
-SENT = "default0/Sent"
+SENT, TRASH = "default0/Sent", "default0/Trash"
 TALK = "<first@example.com>"
 ALWAYS = ("Options", ("MoveAlways",))
 
@@ -107,6 +107,27 @@ def test_what_comes_later_follows_before_the_device_hears_of_it(ready: Phone) ->
     assert known(ready.sync(TRIPS)) == ["Add", "Add"]
     assert known(ready.sync(SENT)) == ["Add"]
     assert known(ready.sync(INBOX)) == []
+
+
+@pytest.mark.requirement("MS-ASCON", 166)
+@pytest.mark.parametrize("version", [Version.V14_0, Version.V16_1], ids=lambda version: version.text)
+def test_a_conversation_that_is_ignored_goes_to_the_trash_now_and_later(
+    version: Version, world: World
+) -> None:
+    for folder, role in ((SENT, FolderRole.SENT), (TRASH, FolderRole.TRASH)):
+        world.source.tree.append(Folder(folder, None, folder, ContentType.MAIL, role))
+        world.source.items[folder] = {}
+    ready = world.phone(version).start(INBOX, TRIPS, SENT)
+    for folder in (INBOX, TRIPS, SENT):
+        talk(ready, folder, f"first in {folder}")
+    assert status(move(ready, TRASH, ALWAYS)) == "1"
+    for folder in (INBOX, TRIPS, SENT):
+        talk(ready, folder, f"later in {folder}")
+        ready.sync(folder)
+    moved = [f"{when} in {folder}" for when in ("first", "later") for folder in (INBOX, TRIPS)]
+    assert subjects(ready, TRASH) == sorted(moved)
+    assert subjects(ready, SENT) == [f"first in {SENT}", f"later in {SENT}"]
+    assert not subjects(ready, INBOX) + subjects(ready, TRIPS)
 
 
 def test_a_folder_that_is_seldom_synchronised_misses_nothing(ready: Phone) -> None:
