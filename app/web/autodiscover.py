@@ -22,7 +22,7 @@ from app.eas.request import PROTOCOL
 from app.usm.model import Device
 from app.web import auth, body
 from app.web.places import Places, bare, host_of
-from app.web.resource import Door, Work, hosts
+from app.web.resource import Door, Work, hosts, line_of
 
 XML_PATH: Final = "/autodiscover/autodiscover.xml"
 XML_PATTERN: Final = re.compile(r"(?i)/autodiscover/autodiscover\.xml\Z")
@@ -91,7 +91,7 @@ class Autodiscover:
             return EasResponse(405, {"Allow": "GET,HEAD,POST"})
         schemes = self._door.settings.schemes
         credentials = auth.credentials(request.get_header("Authorization"), schemes)
-        work.subject.login = credentials.login
+        work.subject.login, work.line = credentials.login, line_of(credentials)
         try:
             address = xml.read(b"" if is_question else bytes(body.read(request, MAX_BODY)))
         except AutodiscoverError as error:

@@ -58,7 +58,7 @@ class Work:
     session: Session | None = None
     reason: str = ""
     line: str = ""
-    """The line that it waits in; ``""``: that of its login."""
+    """The line that it waits in: :func:`line_of`."""
     turn: Turn | None = None
     """Its turn to be carried out, once it has come."""
     is_overload: bool = False
@@ -142,7 +142,7 @@ class Door:
 
     def admit(self, work: Work, is_certain: bool = False) -> None:
         """Wait until the request may be carried out, once it is read. Raises ``Overloaded``."""
-        work.turn = self._admission.enter(work.line or work.subject.login.casefold(), is_certain)
+        work.turn = self._admission.enter(work.line, is_certain)
 
     @property
     def is_crowded(self) -> bool:
@@ -156,7 +156,7 @@ class Door:
             found = auth.credentials(authorization, self.settings.schemes)
         except auth.Unauthenticated:
             return None
-        later = self._admission.refuse(found.login.casefold() or _token_line(found))
+        later = self._admission.refuse(line_of(found))
         if later is not None:
             metrics.count(NO_COMMAND, NO_COMMAND, 503, 0.0, Cost())
         return later
@@ -170,9 +170,8 @@ class Door:
     def credentials(self, request: falcon.Request, work: Work) -> Credentials:
         """Who says to ask. Raises ``Unauthenticated``, ``Elsewhere``."""
         found = auth.credentials(request.get_header("Authorization"), self.settings.schemes)
-        work.subject.login = found.login
-        if found.is_token:
-            work.sticky, work.line = True, _token_line(found)
+        work.subject.login, work.line = found.login, line_of(found)
+        work.sticky = found.is_token
         url = self.settings.places.of_login(found.login, hosts(request))
         if url is not None:
             raise Elsewhere(url)
@@ -336,9 +335,9 @@ def hosts(request: falcon.Request) -> list[str]:
     return [name.strip() for name in (*forwarded, request.get_header("Host") or "") if name.strip()]
 
 
-def _token_line(credentials: Credentials) -> str:
-    """The line of a user whose name is only known once OX has read his token."""
-    return f"token {hash(credentials.password)}"
+def line_of(credentials: Credentials) -> str:
+    """The line of a user: told by his login, or by his token, as his name is only known once OX has read that."""
+    return credentials.login.casefold() or f"token {hash(credentials.password)}"
 
 
 def _client(request: falcon.Request) -> str:

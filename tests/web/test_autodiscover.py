@@ -327,6 +327,22 @@ def test_a_token_is_enough():
     assert text(root, "Response", "User", "EMailAddress") == ANTON.mail
 
 
+def test_everybody_waits_in_a_line_of_his_own(monkeypatch):
+    front, lines = Front(schemes=Schemes(bearer=True)), []
+    admit = front.door.admit
+
+    def note(work, is_certain=False):
+        lines.append(work.line)
+        admit(work, is_certain)
+
+    monkeypatch.setattr(front.door, "admit", note)
+    for who in ("Bearer abc", "Bearer abd", "Bearer abc", basic("Anton@example.org")["Authorization"]):
+        ask(front, asking(), Authorization=who)
+    assert len(set(lines)) == 3
+    assert lines[0] == lines[2]
+    assert lines[3] == "anton@example.org"
+
+
 @pytest.mark.requirement("MS-ASCMD", 2439, 2440, 2441, 2442, 7015, 7016, 7017, 7018, 7018101801)
 @pytest.mark.requirement("MS-ASCMD", 46, 47)
 def test_a_user_of_another_server_learns_that_one():
