@@ -24,14 +24,15 @@ def silenced(call: Call, folders: Iterable[int]) -> list[int]:
 
 def note(call: Call, folders: Collection[int]) -> None:
     """The device is told of these folders now."""
+    if not folders:
+        return
     told = _recent(call)
     now = _now(call)
     for number in folders:
         key, count, began = told.get(str(number), ["", 0, now])
         newest = call.session.key(number)
         told[str(number)] = [newest, count + 1, began] if key == newest else [newest, 1, now]
-    if folders:
-        call.memory.write_value(memory.PING_TOLD, told)
+    call.memory.write_value(memory.PING_TOLD, told)
 
 
 def _again(call: Call, number: int, entry: list[Any]) -> bool:

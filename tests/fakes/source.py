@@ -196,16 +196,19 @@ class MemorySource(Searchable):
             raise FolderGone(f"no folder {folder.id!r}") from None
 
     def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
+        return self.listings([Wish(folder, since, conversations)])[0]
+
+    def listings(self, wishes: Sequence[Wish]) -> list[Listing]:
         self._called("listing")
+        return [self._listed(wish.folder, wish.since, wish.conversations) for wish in wishes]
+
+    def _listed(self, folder: FolderRef, since: datetime | None, conversations: bool) -> Listing:
         stored = self._items(folder)
         old = {item for item, entry in stored.items() if since and entry.received and entry.received < since}
         alive = {stored[item].fields.get("conversation") for item in stored.keys() - old if conversations}
         outside = frozenset(item for item in old if stored[item].fields.get("conversation", "") not in alive)
         newest_first = sorted(stored, key=int, reverse=True)
         return Listing({item: stored[item].stamp for item in newest_first if item not in outside}, outside)
-
-    def listings(self, wishes: Sequence[Wish]) -> list[Listing]:
-        return [self.listing(wish.folder, wish.since, wish.conversations) for wish in wishes]
 
     def read(
         self, folder: FolderRef, ids: Sequence[str], bodies: Sequence[BodyKind]

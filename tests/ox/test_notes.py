@@ -20,6 +20,7 @@ from app.usm.errors import (
     SourceUnavailable,
 )
 from app.usm.model import Body, BodyKind, ContentType, FolderRef, Listing, Written
+from app.usm.ports import Wish
 from tests.ox.canned import Reply, error
 
 FOLDER = "default0/Notes"
@@ -282,6 +283,18 @@ def test_the_folder_is_shown_before_it_is_made_and_made_with_the_first_note(mail
     assert written == Written(NAME, "101")
     assert mailbox.made
     assert source.listing(NOTES, None).stamps == {NAME: "101"}
+
+
+def test_notes_that_are_not_made_yet_are_listed_along_with_mail(mailbox, source, canned):
+    mailbox.made = False
+    canned.on(
+        "mail?all", lambda seen: error("IMAP-1002") if seen.params["folder"] == FOLDER else {"data": []}
+    )
+    inbox = FolderRef(1, "default0/INBOX", ContentType.MAIL)
+    assert source.listings([Wish(inbox), Wish(NOTES)]) == [Listing({}), Listing({})]
+    canned.on("mail?all", error("IMAP-1002"))
+    with pytest.raises(FolderGone):
+        source.listings([Wish(NOTES), Wish(inbox)])
 
 
 def test_a_listing_is_one_call_of_notes_alone(mailbox, source, canned):

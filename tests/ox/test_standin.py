@@ -24,6 +24,7 @@ from app.usm.errors import (
     SourceUnavailable,
 )
 from app.usm.model import Body, BodyKind, ContentType, Credentials, Device, FolderRef, FolderRole, Item
+from app.usm.ports import Wish
 from tests.ox.standin import PNG, StandIn, SystemClock, WebUser, make_data
 
 TEXT, HTML, MIME = BodyKind.TEXT, BodyKind.HTML, BodyKind.MIME
@@ -561,6 +562,27 @@ def test_all_folders_of_a_user_are_probed_by_one_call(ox, source, provider):
     assert [folder for folder in found if found[folder] != later[folder]] == ["default0/INBOX"]
     source.update(FolderRef(1, "default0/INBOX", ContentType.MAIL), item_id, {"read": True}, None)
     assert source.probe(folders)["default0/INBOX"] != later["default0/INBOX"]
+
+
+def test_all_folders_of_a_user_are_listed_by_one_call(source):
+    folders = [FolderRef(number, folder.id, folder.content) for number, folder in enumerate(source.folders())]
+    since = datetime.now(UTC) - timedelta(days=14)
+    wishes = [Wish(folder, since, conversations=number % 2 == 0) for number, folder in enumerate(folders)]
+    source.listings(wishes)
+    found, calls = cost_of(source, lambda: source.listings(wishes))
+    assert calls == 1
+    assert found == [source.listing(wish.folder, wish.since, wish.conversations) for wish in wishes]
+    assert {wish.folder.content for wish, listing in zip(wishes, found, strict=True) if listing.stamps} >= {
+        ContentType.MAIL,
+        ContentType.CONTACTS,
+        ContentType.CALENDAR,
+        ContentType.TASKS,
+    }
+
+
+def test_one_folder_that_is_gone_is_no_listing_at_all(source, inbox):
+    with pytest.raises(FolderGone):
+        source.listings([Wish(inbox), Wish(FolderRef(2, "default0/Never", ContentType.MAIL))])
 
 
 # -- faults --------------------------------------------------------------------------------------------------

@@ -47,6 +47,20 @@ def test_a_hint_without_a_change_does_not_wake(world: World) -> None:
     assert world.clock.monotonic() - before == 60
 
 
+def test_all_folders_are_looked_at_by_one_call(world: World) -> None:
+    numbers = synced(world, CONTACTS, INBOX)
+    world.source.calls.clear()
+    assert world.watch(numbers, 60, {}).outcome is WatchOutcome.TIMEOUT
+    assert world.source.calls == ["listing"]
+
+
+def test_a_folder_that_is_gone_at_the_start_sends_the_device_to_the_hierarchy(world: World) -> None:
+    numbers = synced(world, CONTACTS, INBOX)
+    world.source.put(CONTACTS, {"last_name": "Meier"})
+    del world.source.items[INBOX]
+    assert world.watch(numbers, 60, {}).outcome is WatchOutcome.HIERARCHY
+
+
 def test_a_newer_request_takes_over(world: World) -> None:
     numbers = synced(world, INBOX)
     world.waiter.events = [lambda: None]
