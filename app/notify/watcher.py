@@ -153,25 +153,24 @@ class Watcher:
         self._hub.lookers.give(self)
 
     def _look(self, place: Place, folders: Sequence[FolderRef]) -> None:
-        started = self._hub.clock.monotonic()
         try:
-            texts = self._hub.look(place.source, folders)
+            self._look_and_tell(place, folders)
         except NotNow as refusal:
             with self._hub.guard:
                 self._plan.postpone(refusal.until)
-            return
         except (AccessDenied, NotEnabled) as error:
             with self._hub.guard:
                 place.finish(error)
                 self.remove(place)
-            return
         except UsmError as error:
             self._failed(folders, f"{error}")
-            return
         except Exception:  # noqa: BLE001  (the watcher must live on for the user's other devices)
             _log.exception("looking at %d folders of user %d:%d failed", len(folders), *self._user)
             self._failed(folders, "unexpected error")
-            return
+
+    def _look_and_tell(self, place: Place, folders: Sequence[FolderRef]) -> None:
+        started = self._hub.clock.monotonic()
+        texts = self._hub.look(place.source, folders)
         now = self._hub.clock.monotonic()
         with self._hub.guard:
             self.look_done(folders, texts, started, now)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.notify.bus import Announcement, LocalBus, Look
+from app.notify.bus import Announcement, Arrival, LocalBus, Look
 from app.notify.hub import Hub
 from app.notify.pull import PullRule
 from app.usm.errors import AccessDenied, SourceUnavailable
@@ -199,6 +199,23 @@ def test_a_bug_in_the_source_does_not_end_the_watching(caplog):
         assert wait_until(lambda: "unexpected" in caplog.text or "a bug" in caplog.text)
         mailbox.change(INBOX)
         mailbox.error = None
+    assert phone.told == frozenset({INBOX.id})
+
+
+def test_a_bug_after_a_look_does_not_end_the_watching(caplog):
+    class Broken(LocalBus):
+        def publish(self, news):
+            if isinstance(news, Look):
+                raise RuntimeError("a bug")
+            super().publish(news)
+
+    bus, mailbox = Broken(), Mailbox(INBOX)
+    hub = hub_with(QUICK, bus=bus)
+    phone = Phone(hub, mailbox)
+    with parked(phone):
+        bus.publish(Arrival(SessionId(1, 3, "EAS", "elsewhere"), 0.0))
+        assert wait_until(lambda: caplog.text.count("RuntimeError: a bug") > 1)
+        mailbox.change(INBOX)
     assert phone.told == frozenset({INBOX.id})
 
 
