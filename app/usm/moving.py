@@ -60,11 +60,11 @@ def _name(folder: int, item_id: str) -> str:
 
 
 def relocate(
-    source: DataSource, refs: Mapping[int, FolderRef], moves: Sequence[Move]
-) -> tuple[list[MoveResult], set[str]]:
-    """Move items of which no state is to know. What became of each, and the source's ids of the folders that items left
-    or came to."""
-    results, touched = [], set()
+    source: DataSource, refs: Mapping[int, FolderRef], moves: Sequence[Move], touched: set[str]
+) -> list[MoveResult]:
+    """Move items of which no state is to know; what became of each. ``touched`` gets the source's ids of the folders
+    that items left or came to, also of a source that fails on the way. Raises ``SourceUnavailable``."""
+    results = []
     for move in moves:
         outcome, written = _mistake(refs, move), None
         if outcome is None:
@@ -72,7 +72,7 @@ def relocate(
         if written is not None:
             touched |= {refs[move.folder].id, refs[move.target].id}
         results.append(MoveResult(move, outcome, "" if written is None else written.id))
-    return results, touched
+    return results
 
 
 def _mistake(refs: Mapping[int, FolderRef], move: Move) -> MoveOutcome | None:

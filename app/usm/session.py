@@ -347,11 +347,12 @@ class Session:
     def relocate(self, moves: Sequence[Move]) -> Sequence[MoveResult]:
         """Move items without the device's having them where they come: both folders tell it, as if somebody else had
         moved them. A move that is repeated finds its item gone. Raises ``SourceUnavailable``."""
-        refs = self._known()
-        results, touched = relocate(self._source, refs, moves)
-        if touched:
-            self._waiter.announce(self.id.context_id, self.id.user_id, sorted(touched))
-        return results
+        touched: set[str] = set()
+        try:
+            return relocate(self._source, self._known(), moves, touched)
+        finally:
+            if touched:
+                self._waiter.announce(self.id.context_id, self.id.user_id, sorted(touched))
 
     def reply(
         self,

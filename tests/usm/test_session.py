@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.usm.errors import AccessDenied, NotEnabled
+from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable
 from app.usm.manager import Manager
 from app.usm.model import (
     ContentType,
@@ -84,6 +84,23 @@ def test_an_item_that_is_relocated_is_told_by_both_folders(world: World) -> None
     ]
     for number in (inbox, trips):
         assert len(world.session().exchange(ExchangeRequest(number, keys[number])).changes) == 1
+
+
+def test_what_was_relocated_before_the_source_failed_is_announced(world: World) -> None:
+    inbox, trips = world.number(INBOX), world.number("default0/INBOX/Trips")
+    moves = [Move(world.source.put(INBOX, {"subject": name}), inbox, trips) for name in "ab"]
+    calls = []
+
+    def fail(name: str) -> None:
+        calls.append(name)
+        if calls.count("move") == 2:
+            raise SourceUnavailable("not now")
+
+    world.source.before = fail
+    world.waiter.announced.clear()
+    with pytest.raises(SourceUnavailable):
+        world.session().relocate(moves)
+    assert world.waiter.announced == [(1, 3, (INBOX, "default0/INBOX/Trips"), None)]
 
 
 def test_a_folder_can_begin_before_the_hierarchy_does(world: World) -> None:
