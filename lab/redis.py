@@ -73,6 +73,7 @@ class RedisServer:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
                 raise RuntimeError("Redis did not start")
             time.sleep(0.02)
 
