@@ -6,9 +6,10 @@ devices each time, set up outside the measured part. With ``--long`` 100,000 req
 torn, are sent instead, and the worker's memory is compared.
 
 Of a Ping is counted what comes again all day: many phones, each with a connection that has carried a request before and
-is kept, send the same Ping as the time before, and no older one of theirs waits. Counted in one row is all that the
-worker does until the last of them is parked; in another all that it does from there until each was answered at the end
-of its heartbeat. Setting up the connection, and hanging up, is in neither. ``--ping`` measures these rows alone.
+is kept, send the same Ping as the time before, one after the other, and no older one of theirs waits. Counted in one
+row is all that the worker does until the last of them is parked; in another all that it does from there until each was
+answered at the end of its heartbeat. What a worker does in the same time when nobody asks for anything is taken off.
+Setting up the connection, and hanging up, is in neither. ``--ping`` measures these rows alone.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ PARK: Final = 15
 """Seconds that they ask for: longer than it takes until all are parked."""
 PARKING: Final = (f"com.openexchange.usm.eas.ping.min_heartbeat={PARK // 3}",)
 """The setting that allows that."""
+PACE: Final = 0.05
+"""Seconds between two of them: nobody waits for a connection of the database that another has."""
+IDLE: Final = 4.0
+"""Seconds for which a worker that nobody asks is watched."""
 EXPIRED: Final = "1"
 REST: Final = 0.3
 """Seconds without any use of the processor after which all of them are parked."""
@@ -209,18 +214,28 @@ def parking(
         for phone, wire in zip(phones, wires, strict=True):
             stack.callback(wire.close)
             wire.ask("FolderSync", encode(documents.folder_sync(phone.hierarchy_key)))
+        share = _idle(service)
         for _ in range(runs + 1):
-            before = _settled(service)
+            before, began = _settled(service), time.monotonic()
             for wire, body in zip(wires, bodies, strict=True):
                 wire.begin("Ping", body)
-            parked = _settled(service)
-            parks.append((parked - before) / len(phones))
+                time.sleep(PACE)
+            parked, since = _settled(service), time.monotonic()
+            parks.append((parked - before - share * (since - began)) / len(phones))
             for wire in wires:
                 if (status := _status(wire.end("Ping"))) != EXPIRED:
                     sys.exit(f"a Ping without news is answered with status {status}")
-            ends.append((_settled(service) - parked) / len(phones))
+            ended = _settled(service)
+            ends.append((ended - parked - share * (time.monotonic() - since)) / len(phones))
     # In the first round it is remembered what they ask for.
     return 1000 * statistics.median(parks[1:]), 1000 * statistics.median(ends[1:])
+
+
+def _idle(service: Serving) -> float:
+    """What share of a processor the worker uses when nobody asks for anything."""
+    before = _settled(service)
+    time.sleep(IDLE)
+    return (service.cpu() - before) / IDLE
 
 
 def _ping_request(phone: Phone, folder_types: Sequence[int]) -> bytes:

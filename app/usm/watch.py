@@ -1,4 +1,16 @@
-"""Waiting for changes: a hint wakes, and only a real difference between source and device ends the wait."""
+"""Waiting for changes: a hint wakes, and only a real difference between source and device ends the wait.
+
+At the start all folders are looked at twice, whatever their number by two calls and in this order: parking probes them,
+so that every later look has something to compare with, and they are listed, to be compared with what the device holds.
+A change before the listing is in it; a later one makes the next look differ from the probe, which is older still. So
+nothing that happens since the device's last Sync is missed. Less would not do:
+
+* What the user's watcher remembers of a look before is no substitute for the probe. A message that was read, brought to
+  the device as such, and marked as unread since, looks then as it did in that look, and the device holds another state.
+* A probe that equals an earlier one is no substitute for the listing: of mail it shows neither all flags nor colours,
+  and items leave the device's time span without any change of theirs.
+* One ``multiple`` for both would have to be carried out in its order, which the source does not promise.
+"""
 
 from __future__ import annotations
 
