@@ -5,9 +5,10 @@ answers what it can, in reasonable time, and refuses the rest at once (503 with 
   connections. Of one user there are at most a part of these, however many he sends.
 * Who comes then waits in line. Every user has a line of his own, and the lines are served in turn: whoever sends a
   hundred requests waits for himself, and hardly anybody waits for him.
-* When all lines together are full, the end of the longest line is refused: the newcomer, unless somebody else has more
-  than he would have. A line has a length of its own as well.
-* Who would be refused on arrival is refused before his request is even parsed (:mod:`app.web.doorstep`).
+* When all lines together are full, the newcomer is refused; or, if somebody else has at least twice as many waiting as
+  he would have, the end of the longest line. A line has a length of its own as well, and from half full on nobody lines
+  up who has more waiting than the mean: to refuse on arrival is cheap, to refuse who has already come in is not.
+* Who is refused on arrival is refused before his request is even parsed (:mod:`app.web.doorstep`).
 * Who has waited for too long is refused: his device has given up, or is about to.
 * What began is carried through: a request that was parked waits for its turn, but is never refused.
 
@@ -79,25 +80,27 @@ class Lines:
 
     def join(self, turn: Turn) -> None:
         """Come. Whoever is refused for that hears it at once."""
-        line = self._lines.setdefault(turn.who, deque())
-        line.append(turn)
+        if not turn.is_certain and self.is_full_for(turn.who):
+            turn.is_refused = True
+            turn.called.set()
+            return
+        self._lines.setdefault(turn.who, deque()).append(turn)
         self.waiting += 1
         self._call()
-        limits = self._limits
-        if not turn.is_certain and len(self._lines.get(turn.who, ())) > limits.own_waiting:
-            self._refuse_last(turn.who)
-        elif self.waiting > limits.waiting:
-            self._refuse_last(max(self._lines, key=lambda who: (len(self._lines[who]), who == turn.who)))
+        if self.waiting > self._limits.waiting:
+            self._refuse_last(max(self._lines, key=lambda who: len(self._lines[who])))
 
     def is_full_for(self, who: str) -> bool:
-        """Whether a request of his would be refused as soon as it came."""
-        limits = self._limits
+        """Whether a newcomer of this name is refused."""
+        limits, waiting = self._limits, self.waiting
         if self.busy < limits.at_once and self._busy[who] < limits.own_at_once:
             return False
         own = len(self._lines.get(who, ()))
         if own >= limits.own_waiting:
             return True
-        return self.waiting >= limits.waiting and own + 1 >= max(map(len, self._lines.values()), default=0)
+        if waiting >= limits.waiting:
+            return 2 * (own + 1) > max(map(len, self._lines.values()), default=0)
+        return 2 * waiting >= limits.waiting and own * len(self._lines) > waiting
 
     def leave(self, turn: Turn) -> None:
         """Go, served or without having been called."""

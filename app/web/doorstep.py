@@ -5,8 +5,8 @@ it costs. So a request is refused at the first of these places where it can be:
 
 1. Here, *before it is parsed*: what a connection has sent is looked at, not read. The line of the user is told by the
    ``Authorization`` header, and the rule of :mod:`app.web.admission` says whether there is room in it. If not, the
-   request is taken off the connection, body and all, and a ready-made answer sent; the connection goes on, and its
-   next request is met in the same way.
+   request is taken off the connection, body and all, and answered; the connection goes on, and its next request is
+   met in the same way. A new connection whose request is there already does not even get a greenlet for that.
 2. Here, *after its head was parsed* (:meth:`Doorstep.refuse`): on connections that were already with the server when
    it became too much. They end with the refusal, and what comes next is met on a new one.
 3. In the line (:meth:`app.web.resource.Door.admit`): who waited for too long, or has to make room.
@@ -56,16 +56,17 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is seen of a request that is still to be read. ``size``: its bytes, if they are known for certain and the
-    connection can go on after it; otherwise 0."""
+    """What is seen of a request that is still to be read. ``size``: its bytes, if all of them are there beyond doubt,
+    otherwise 0; ``goes_on``: whether its connection may be used again."""
 
     path: bytes
     authorization: str
     size: int
+    goes_on: bool
 
 
 def seen(raw: bytes) -> Seen | None:
-    """The head at the start of ``raw``; ``None`` if it is not whole."""
+    """The request at the start of ``raw``; ``None`` if its head is not whole."""
     end = raw.find(b"\r\n\r\n")
     if end < 0:
         return None
@@ -74,19 +75,20 @@ def seen(raw: bytes) -> Seen | None:
     found = _FIELDS.findall(raw, 0, end)
     fields = {name.lower(): value for name, value in found}
     length = fields.get(b"content-length", b"")
-    goes_on = (
+    size = 0
+    if (
         method == b"POST"
-        and version == b"HTTP/1.1"
         and length.isdigit()
         and len(length) <= DIGITS
         and len(found) == len(fields)
         and b"transfer-encoding" not in fields
-        and b"close" not in fields.get(b"connection", b"").lower()
-    )
+    ):
+        size = end + 4 + int(length)
     return Seen(
         target.partition(b"?")[0],
         fields.get(b"authorization", b"").decode("latin-1"),
-        end + 4 + int(length) if goes_on else 0,
+        size if size <= len(raw) else 0,
+        version == b"HTTP/1.1" and b"close" not in fields.get(b"connection", b"").lower(),
     )
 
 
@@ -102,8 +104,21 @@ class Doorstep:
     """Of the listener for devices. Only requests for the path ``alias`` are refused."""
 
     def __init__(self, alias: str, guard: Guard) -> None:
-        self._alias = alias
+        self._alias = alias.encode()
         self._guard = guard
+
+    def refuse_at_once(self, connection: Any, is_ending: Callable[[], bool]) -> bool:
+        """Refuse the first request of a connection that was just taken, if it must be and is there as a whole: True,
+        and the connection can be closed. Waits for nothing. Raises ``OSError``."""
+        if not self._guard.is_crowded:
+            return False
+        connection.settimeout(0.0)
+        with suppress(BlockingIOError):
+            head = seen(connection.recv(LOOK, socket.MSG_PEEK))
+            if head is not None and head.size:
+                later = self._later(head)
+                return later is not None and not self._take(connection, head, later, is_ending())
+        return False
 
     def pass_on(self, connection: Any, is_ending: Callable[[], bool]) -> bool:
         """Meet the requests of a connection until one may come in. False: there is none, and the connection can be
@@ -113,24 +128,31 @@ class Doorstep:
             if not raw:
                 return False
             head = seen(raw)
-            if head is None or head.path != self._alias.encode():
+            if head is None or (later := self._later(head)) is None:
                 return True
-            later = self._guard.refuse(head.authorization)
-            if later is None:
-                return True
-            goes_on = 0 < head.size <= len(raw) and not is_ending()
-            if goes_on:
-                connection.recv(head.size)
-            connection.sendall(answer(later, goes_on))
-            if not goes_on:
-                linger(connection)
+            if not self._take(connection, head, later, is_ending()):
+                if not head.size:
+                    linger(connection)
                 return False
         return True
+
+    def _later(self, head: Seen) -> int | None:
+        """Seconds until a request may come again; ``None`` if it is not refused."""
+        return self._guard.refuse(head.authorization) if head.path == self._alias else None
+
+    @staticmethod
+    def _take(connection: Any, head: Seen, later: int, is_ending: bool) -> bool:
+        """Take a request off its connection and answer it. Returns whether the connection goes on."""
+        goes_on = head.goes_on and head.size > 0 and not is_ending
+        if head.size:
+            connection.recv(head.size)
+        connection.sendall(answer(later, goes_on))
+        return goes_on
 
     def refuse(self, connection: Any, request: Any) -> bool:
         """Refuse a request that gunicorn has parsed, if it must be: True, and the connection can be closed. Raises
         ``OSError``."""
-        if not self._guard.is_crowded or request.path != self._alias:
+        if not self._guard.is_crowded or request.path.encode() != self._alias:
             return False
         headers = dict(request.headers)
         later = self._guard.refuse(headers.get("AUTHORIZATION", ""))

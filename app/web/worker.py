@@ -81,6 +81,21 @@ class _Address:
         return self._name
 
 
+class _Entrance(StreamServer):  # type: ignore[misc]  # gevent's is not typed
+    """Takes connections. Those that ``stays_out`` is true for are closed and get no greenlet."""
+
+    def __init__(self, stays_out: Callable[[Any], bool], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._stays_out = stays_out
+
+    def do_handle(self, client: Any, address: Any) -> None:
+        """Serve a connection, or close it."""
+        if self._stays_out(client):
+            client.close()
+        else:
+            super().do_handle(client, address)
+
+
 class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """See the module. The WSGI application must have the methods ``stop`` (send waiting devices home),
     ``close`` and ``doorstep`` (:meth:`app.web.application.Application.doorstep`)."""
@@ -128,12 +143,16 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection; in place of ``GeventWorker.handle``, which waits for ever."""
         client.settimeout(SILENCE)
-        if len(self._idle) + len(self._requests) + len(self._lot) >= self.worker_connections:
+        if len(self._idle) + len(self._requests) + self._lot.parked >= self.worker_connections:
             with suppress(OSError):
                 client.sendall(FULL)
                 linger(client)
             util.close(client)
             return
+        self._attend(listener, client, addr)
+
+    def _attend(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection that was let in, until it ends or its request is parked."""
         self._idle[client] = time.monotonic()
         try:
             if self._comes_in(listener, client):
@@ -166,6 +185,16 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             os._exit(0)
         # Not in the signal handler itself, which may have interrupted anything.
         gevent.spawn(self._told_to_end.set)
+
+    def _stays_out(self, listener: Any, client: Any) -> bool:
+        """Whether a connection that was just taken is done with. Called in the hub: nothing here may wait."""
+        doorstep = self._application.doorstep(listener.getsockname()[1])
+        if doorstep is None:
+            return False
+        try:
+            return bool(doorstep.refuse_at_once(client, lambda: not self.alive))
+        except OSError:
+            return True
 
     def _comes_in(self, listener: Any, client: Any) -> bool:
         """Whether a connection has a request that is not refused unread."""
@@ -209,15 +238,16 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             self.log.exception("a request that was parked cannot be answered")
             util.close(connection)
         else:
-            self.handle(_Address(stall.listener), connection, stall.address)
+            self._attend(_Address(stall.listener), connection, stall.address)
         finally:
             self._idle.pop(connection, None)
 
     def _serve(self, listener: Any) -> StreamServer:
         listener.setblocking(True)
         listener.listen(self.cfg.backlog)
-        handle = partial(self.handle, _Address(listener.getsockname()))
-        server = StreamServer(listener, handle=handle, spawn=Pool(self.worker_connections))
+        address = _Address(listener.getsockname())
+        handle, stays_out = partial(self.handle, address), partial(self._stays_out, address)
+        server = _Entrance(stays_out, listener, handle=handle, spawn=Pool(self.worker_connections))
         if self.cfg.workers > 1:
             server.max_accept = ACCEPTS
         server.start()

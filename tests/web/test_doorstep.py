@@ -58,7 +58,7 @@ def met(sent: bytes, guard: Guard, is_ending: bool = False) -> tuple[bool, bytes
 
 def test_the_head_is_understood_as_far_as_a_refusal_needs_it():
     raw = request("Basic eA==", b"1234")
-    assert seen(raw + b"next") == Seen(ALIAS.encode(), "Basic eA==", len(raw))
+    assert seen(raw + b"next") == Seen(ALIAS.encode(), "Basic eA==", len(raw), goes_on=True)
     assert seen(raw.replace(b"Authorization", b"authorization")) == seen(raw)
     assert seen(raw[:40]) is None
 
@@ -67,20 +67,23 @@ def test_the_head_is_understood_as_far_as_a_refusal_needs_it():
     "raw",
     [
         request(first=f"OPTIONS {ALIAS} HTTP/1.1"),
-        request(first=f"POST {ALIAS} HTTP/1.0"),
         request(Content_Length=""),
         request(Content_Length="+4"),
         request(Content_Length="9" * 5000),
         request(Transfer_Encoding="chunked"),
-        request(Connection="Close"),
         request(content_length="5"),
     ],
 )
-def test_a_connection_goes_on_only_where_the_end_of_the_request_is_beyond_doubt(raw):
+def test_a_connection_ends_where_the_end_of_the_request_is_in_doubt(raw):
     found = seen(raw)
     assert found is not None
     assert (found.path, found.size) == (ALIAS.encode(), 0)
     assert met(raw, Guard()) == (False, CLOSED, b"")
+
+
+@pytest.mark.parametrize("raw", [request(first=f"POST {ALIAS} HTTP/1.0"), request(Connection="Close")])
+def test_a_connection_ends_where_the_client_wants_it(raw):
+    assert met(raw + request(), Guard()) == (False, CLOSED, request())
 
 
 def test_requests_of_one_connection_are_refused_one_after_the_other():
@@ -123,6 +126,31 @@ def test_a_refusal_says_when_to_come_again():
         == b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 42\r\nContent-Length: 0\r\n\r\n"
     )
     assert b"\r\nConnection: close\r\n" in CLOSED
+
+
+# Without waiting, before there is a greenlet
+
+
+@pytest.mark.parametrize(
+    ("raw", "times", "ends", "got"),
+    [
+        (request(Connection="close"), 1, True, CLOSED),
+        (request(), 1, False, KEPT),
+        (request(), 0, False, b""),
+        (request("anton", Connection="close"), 1, False, b""),
+        (request(Connection="close")[:-1], 1, False, b""),
+        (request(first="POST /elsewhere HTTP/1.1"), 1, False, b""),
+        (b"POST", 1, False, b""),
+        (b"", 1, False, b""),
+    ],
+)
+def test_a_new_connection_is_refused_without_waiting_for_anything(raw, times, ends, got):
+    server, client = socket.socketpair()
+    with server, client:
+        client.sendall(raw)
+        assert Doorstep(ALIAS, Guard(times)).refuse_at_once(server, lambda: False) is ends
+        server.shutdown(socket.SHUT_WR)
+        assert client.recv(65536) == got
 
 
 # After the head was parsed
@@ -222,6 +250,14 @@ def test_a_new_connection_is_refused_as_long_as_it_is_too_much_and_served_then(c
         crowded.wait_for(1)
         crowded.ask("/wake")
         assert line.answer().strip() == "x"
+
+
+def test_a_connection_of_its_own_for_each_request_is_refused_as_well(crowded):
+    for _ in range(3):
+        with Line(crowded) as line:
+            line.send("/wait", b"body", more=STORM + "Connection: close\r\n")
+            assert told(line) == ("503", True, True)
+            assert line.ended()
 
 
 def test_others_are_served_meanwhile(crowded):
