@@ -114,6 +114,20 @@ def test_a_whole_message_is_the_draft_but_for_what_tags_say():
     assert got.get_content().strip() == "<b>new</b>"
 
 
+def test_a_draft_keeps_the_mark_that_it_was_created_with_and_no_other():
+    whole = Body(BodyKind.MIME, mime=b"X-USM-Created: other\r\nSubject: x\r\n\r\nx")
+
+    def marks(old, fields, mark=""):
+        return read(mail_draft.compose(old, fields, ANTON, "<m@x>", NOW, mark)).get_all("X-USM-Created")
+
+    marked = mail_draft.compose(None, {"body": HTML}, ANTON, "<m@x>", NOW, "mark1")
+    for fields in ({}, {"subject": "y"}, {"body": whole}):
+        assert marks(marked, fields) == ["mark1"]
+        assert marks(marked, {**fields, "send": True}) is None
+    assert marks(None, {"body": whole}, "mark2") == ["mark2"]
+    assert marks(b"Subject: x\r\n\r\nx", {"body": whole}) is None
+
+
 def test_texts_of_one_kind_and_of_two():
     two = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--"
     assert kinds(made(two, subject="x")) == ["multipart/mixed", "text/plain", "text/plain"]

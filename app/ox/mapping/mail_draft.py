@@ -59,6 +59,8 @@ FIELDS: Final = frozenset(
 MARK_HEADER: Final = "X-USM-Created"
 """What a draft was created for: it stays while others write on it, when its Message-ID becomes another one."""
 
+_WRITTEN_ANEW: Final = ("message-id", "date", MARK_HEADER.lower())
+
 _ADDRESSES: Final[Mapping[str, str]] = {
     "from": "From",
     "to": "To",
@@ -116,10 +118,10 @@ def compose(
     held = dict(files)
     base = parsed(light)
     header = list(_headers(base, fields, sender, name, now))
-    if mark:
-        header.append((MARK_HEADER, mark))
-    if fields.get("send"):
-        header = [(title, value) for title, value in header if title.lower() != MARK_HEADER.lower()]
+    # That of the draft itself: a whole message may be a copy of another one, or have lost it.
+    before = base if whole is None else parsed(lighten(old or b"")[0])
+    if (created := mark or before.get(MARK_HEADER)) and not fields.get("send"):
+        header.append((MARK_HEADER, str(created)))
     parts = _taken_apart(base, frozenset(fields.get("remove_attachments") or ()))
     if isinstance(body, Body) and whole is None:
         parts.texts = [_text(body)]
@@ -141,7 +143,7 @@ def _headers(
     named |= {"subject"} if "subject" in fields else set()
     named |= {"x-priority", "importance"} if "importance" in fields else set()
     for title, value in base.items():
-        if title.lower() not in (*named, *_OF_THE_BODY, "message-id", "date"):
+        if title.lower() not in (*named, *_OF_THE_BODY, *_WRITTEN_ANEW):
             yield title, value
     for key, title in _ADDRESSES.items():
         if fields.get(key):
