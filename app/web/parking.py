@@ -124,8 +124,13 @@ class ParkingLot:
         self._stalls: dict[int, Stall] = {}
         self._leaving = Group()
 
+    @property
+    def parked(self) -> int:
+        """How many are parked."""
+        return len(self._stalls)
+
     def __len__(self) -> int:
-        """How many are parked, or on their way back."""
+        """How many are parked, or have come back on a connection that goes on."""
         return len(self._stalls) + len(self._leaving)
 
     def take(

@@ -186,6 +186,21 @@ def test_a_connection_above_the_limit_is_refused_at_once_with_the_time_to_come_a
     service.wait_for(0)
 
 
+def test_connections_that_come_back_count_once(service):
+    lines = [Line(service) for _ in range(45)]
+    for line in lines:
+        line.send("/wait")
+    service.wait_for(45)
+    service.ask("/wake")
+    for line in lines:
+        line.answer()
+    for line in lines:
+        assert line.ask("/told").startswith("0 ")
+        assert " 200 " in line.head.splitlines()[0]
+    for line in lines:
+        line.connection.close()
+
+
 def test_when_the_worker_ends_whoever_waits_is_answered_at_once(tmp_path):
     service = Service(tmp_path)
     with Line(service) as line:
