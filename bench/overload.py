@@ -140,13 +140,21 @@ def figures(site: Site, times: float, seconds: float) -> list[Figure]:
     answered = [each for user in quiet for each in user.answered]
     asked = len(answered) + sum(user.others for user in quiet)
     lost = met.sent - done.answered - refused
+    # What the worker took beyond that for the answers.
+    refusal = max(done.cpu - done.answered / thrift, 0.0) / max(refused, 1)
     return [
         Figure("one worker can carry", before, "requests/s"),
         Figure("offered", (met.sent + met.unsent) / seconds / before, "times that"),
         Figure("answered meanwhile", done.speed / before, "of what it can carry", ("at least", 0.5)),
         Figure("... by each second of its processor", done.thrift / thrift, "of what it can carry"),
         Figure("processor taken meanwhile", 100 * done.cpu / seconds, "% of a core"),
-        Figure("a refusal costs at most", *_refusal(done, thrift, refused)),
+        Figure("an answer costs", 1e6 / thrift, "us of the processor"),
+        Figure("a refusal costs at most", 1e6 * refusal, "us of the processor"),
+        Figure(
+            "so with a processor of its own it would answer",
+            max(1 - times * refusal * thrift, 0.0) / (1 - refusal * thrift),
+            "of what it can carry",
+        ),
         Figure("refused with 503", 100 * refused / met.sent, "%"),
         Figure("neither answered nor refused", 100 * lost / met.sent, "%", ("at most", 0.0)),
         Figure(
@@ -158,11 +166,6 @@ def figures(site: Site, times: float, seconds: float) -> list[Figure]:
         Figure("quiet users: 95 % within", 1000 * percentile(answered, 0.95), "ms"),
         Figure("right after it, it can carry", after.speed / before, "of what it could", ("at least", 0.8)),
     ]
-
-
-def _refusal(done: Done, thrift: float, refused: int) -> tuple[float, str]:
-    """What the worker took beyond that for the answers, for each refusal."""
-    return 1e6 * max(done.cpu - done.answered / thrift, 0.0) / max(refused, 1), "us of the processor"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
