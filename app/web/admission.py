@@ -176,8 +176,8 @@ class Admission:
             if turn.called.is_set() and not turn.is_refused:
                 return turn  # just now
             self._lines.leave(turn)
-            self._note()
-        self._refused()
+            note = self._counted()
+        self._tell(note)
         raise Overloaded(self._later())
 
     @property
@@ -190,8 +190,8 @@ class Admission:
         with self._guard:
             if not self._lines.is_full_for(who):
                 return None
-            self._note()
-        self._refused()
+            note = self._counted()
+        self._tell(note)
         return self._later()
 
     def leave(self, turn: Turn) -> None:
@@ -203,15 +203,18 @@ class Admission:
         least, most = self._limits.later
         return round(least + (most - least) * self._share())
 
-    def _note(self) -> None:
-        """A line of the log now and then: one for each would be one more load."""
+    def _counted(self) -> tuple[int, int, int] | None:
+        """One more refusal: what a line of the log says, if it is time for one. One for each would be one more load."""
         self._count += 1
         now = self._clock.monotonic()
-        if now - self._told >= TELL:
-            _log.warning(
-                "overload: %d requests were refused; %d are carried out, %d wait",
-                self._count,
-                self._lines.busy,
-                self._lines.waiting,
-            )
-            self._count, self._told = 0, now
+        if now - self._told < TELL:
+            return None
+        note = (self._count, self._lines.busy, self._lines.waiting)
+        self._count, self._told = 0, now
+        return note
+
+    def _tell(self, note: tuple[int, int, int] | None) -> None:
+        """Without the lock: writing a log may take time, and :mod:`app.web.doorstep` must not wait."""
+        self._refused()
+        if note is not None:
+            _log.warning("overload: %d requests were refused; %d are carried out, %d wait", *note)
