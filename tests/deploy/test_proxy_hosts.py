@@ -482,14 +482,17 @@ printf '#!/bin/sh\nexec /usr/sbin/apache2 -d /etc/httpd -f conf/httpd.conf "$@"\
 cat >/etc/init.d/httpd <<'END'
 #!/bin/sh
 alive() { kill -0 "$(cat /run/httpd/httpd.pid 2>/dev/null)" 2>/dev/null; }
+# Its processes hold port 80 for a moment after the file with its number is gone.
+listens() { grep -qiE "^ *[0-9]+: [0-9A-F]+:0050 [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; }
+end() { httpd -k stop; while alive || listens; do sleep 0.1; done; }
 case $1 in
     status) alive ;;
     start | restart)
-        if alive; then httpd -k stop; while alive; do sleep 0.1; done; fi
+        if alive; then end; fi
         httpd -k start
         ;;
     reload) httpd -t && httpd -k graceful ;;
-    stop) httpd -k stop; while alive; do sleep 0.1; done ;;
+    stop) end ;;
 esac
 END
 chmod 755 /usr/local/sbin/httpd /etc/init.d/httpd
