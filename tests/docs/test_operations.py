@@ -166,7 +166,7 @@ def test_every_command_does_what_the_document_says(reader: Reader) -> None:
 
 def test_every_block_that_looks_like_a_command_is_one() -> None:
     kinds = {block.kind for block in blocks(DOCUMENT)}
-    assert kinds == {"sh", "python", "json"}
+    assert kinds == {"sh", "python", "json", "ini"}
 
 
 def test_every_target_of_the_makefile_that_an_administrator_needs_is_told() -> None:
