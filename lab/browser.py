@@ -44,6 +44,8 @@ class Browser:
 
     def login(self, name: str, password: str) -> None:
         """Opens a session; BrowserError when OX refuses."""
+        # OX counts requests by address and browser, and here all people sit at one address.
+        self._http.headers["User-Agent"] = f"{USER_AGENT} {name}"
         form = {"name": name, "password": password, "client": CLIENT, "version": "1"}
         parameters = {"action": "login", "authId": str(uuid.uuid4())}
         answer = self._send("POST", "login", parameters, data=form)
