@@ -67,7 +67,7 @@ test-robustness: $(INSTALLED)  ## Send 100,000 requests made wrong by rule (some
 	@USM_REQUESTS=100000 $(BIN)/pytest tests/robustness $(TEST_ARGS)
 
 .PHONY: bench
-bench: $(INSTALLED)  ## Measure; a table with targets, and JSON in bench/results (as root, about ten minutes)
+bench: $(INSTALLED)  ## Measure; a table with targets, and JSON in bench/results (as root; more than an hour, BENCH_ARGS names a part)
 	@$(BIN)/python -m lab prepare
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
