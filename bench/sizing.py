@@ -1,7 +1,7 @@
 """``python -m bench.sizing``: what so many phones need, from a thousand to ten million.
 
 What an event costs is measured (:mod:`bench.costs`), how often it happens in the busiest hour is simulated
-(:mod:`bench.population`), and the rest is multiplication. Three ways of running it
+(:mod:`bench.population`), and the rest is multiplication: the table of ``docs/operations.md``. Three ways of running it
 are told apart: OX is asked for everything; a mail server tells of new mail; and, beside that, the rest is looked at
 every five minutes instead of every 30 seconds.
 """
