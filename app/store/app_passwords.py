@@ -23,14 +23,15 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
 
 from app.store import sealed
 from app.store.database import Databases
 from app.store.errors import UnknownContext
+from app.store.moments import milliseconds, moment
 from app.store.tables import app_passwords as table
 from app.usm.errors import AccessDenied, StoreUnavailable
 from app.usm.model import Credentials, User
@@ -129,7 +130,7 @@ class AppPasswords:
             "user": user.user_id,
             "login": user.login,
             "label": label,
-            "created": _milliseconds(self._clock.now()),
+            "created": milliseconds(self._clock.now()),
             "last_used": None,
             **_secrets(named, user.login, password),
         }
@@ -138,11 +139,18 @@ class AppPasswords:
 
     def listed(self, context_id: int) -> Sequence[AppPassword]:
         """Those of a context, by user and age. Raises ``StoreUnavailable``, ``UnknownContext``."""
-        query = select(table).where(table.c.cid == context_id).order_by(table.c.user, table.c.created)
+        return self._listed(context_id, table.c.cid == context_id)
+
+    def of_user(self, context_id: int, user_id: int) -> Sequence[AppPassword]:
+        """Those of a user, by age. Raises ``StoreUnavailable``, ``UnknownContext``."""
+        return self._listed(context_id, and_(table.c.cid == context_id, table.c.user == user_id))
+
+    def _listed(self, context_id: int, where: ColumnElement[bool]) -> Sequence[AppPassword]:
+        query = select(table).where(where).order_by(table.c.user, table.c.created)
         rows = self._databases.database(context_id).read(lambda db: list(db.execute(query)))
         return [
             AppPassword(
-                row.cid, row.id, row.user, row.login, row.label, _moment(row.created), _maybe(row.last_used)
+                row.cid, row.id, row.user, row.login, row.label, moment(row.created), _maybe(row.last_used)
             )
             for row in rows
         ]
@@ -156,9 +164,12 @@ class AppPasswords:
             found |= {row.cid for row in database.read(lambda db: list(db.execute(query)))}
         return sorted(found)
 
-    def revoke(self, context_id: int, app_id: str) -> bool:
-        """Forget one; False if there is none. Raises ``StoreUnavailable``, ``UnknownContext``."""
+    def revoke(self, context_id: int, app_id: str, user_id: int | None = None) -> bool:
+        """Forget one, with ``user_id`` only if it is this user's; False if there is none. Raises ``StoreUnavailable``,
+        ``UnknownContext``."""
         statement = delete(table).where(table.c.cid == context_id, table.c.id == app_id)
+        if user_id is not None:
+            statement = statement.where(table.c.user == user_id)
         return self._databases.database(context_id).write(lambda db: db.execute(statement).rowcount) > 0
 
     # -- rows ------------------------------------------------------------------------------------------------
@@ -172,11 +183,16 @@ class AppPasswords:
         return database.read(lambda db: db.execute(query).first())
 
     def _touch(self, named: _Named) -> None:
-        now = _milliseconds(self._clock.now())
+        now = milliseconds(self._clock.now())
         statement = (
             update(table).where(table.c.cid == named.context_id, table.c.id == named.id).values(last_used=now)
         )
         self._databases.database(named.context_id).write(lambda db: db.execute(statement))
+
+
+def is_app_password(password: str) -> bool:
+    """Whether a password looks like one of ours, whether it is one or not."""
+    return _named(password) is not None
 
 
 def _named(password: str) -> _Named | None:
@@ -230,13 +246,5 @@ def _unsealed_before(value: bytes, keys: Sequence[bytes], owner: bytes) -> str:
     return plain[2 : 2 + int.from_bytes(plain[:2], "big")].decode()
 
 
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
 def _maybe(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _moment(milliseconds)
+    return None if milliseconds is None else moment(milliseconds)

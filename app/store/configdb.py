@@ -6,6 +6,8 @@ Rules:
   database server, that takes its writes; ``db_pool`` has the address of that server. Reads go to the same server: a
   replica may lag behind what a device has been told already.
 * One pool of connections per database server, whatever the number of schemas: the tables are addressed by schema.
+* With a :class:`Login` of our own, neither the groupware's is used nor ``db_pool.password`` read: that user is the same
+  on all servers, and need see nothing of it.
 * What was found is believed for ``EXPIRY`` seconds, and longer while the configuration database is down.
 """
 
@@ -14,11 +16,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import (
     Column,
+    CompoundSelect,
     Engine,
     Integer,
     MetaData,
@@ -30,6 +33,7 @@ from sqlalchemy import (
     func,
     select,
     table,
+    union,
 )
 from sqlalchemy.engine import URL
 
@@ -51,6 +55,7 @@ _mapping = table(
     column("db_schema"),
 )
 _pool = table("db_pool", column("db_pool_id"), column("url"), column("login"), column("password"))
+_contexts = table("context", column("cid"))
 _context_names = table("login2context", column("cid"), column("login_info"))
 _user_names = Table(
     "login2user",
@@ -60,6 +65,23 @@ _user_names = Table(
     Column("id", Integer),
 )
 """In a context's own schema, so that it must be a table that can be sought there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A database user of our own."""
+
+    user: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, user: str, password: str) -> Login | None:
+        """``None`` without a name."""
+        return cls(user, password) if user else None
+
+    def at(self, url: URL) -> URL:
+        """The same address, as this user."""
+        return url.set(username=self.user, password=self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +108,14 @@ class ConfigDb:
         address: ConfigDbAddress,
         auto_migrate: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
+        login: Login | None = None,
     ) -> None:
         self._server_name = address.server_name
         self._auto_migrate = auto_migrate
         self._monotonic = monotonic
-        self._configdb = make_engine(address.url)
+        self._login = login
+        self.address = login.at(address.url) if login else address.url
+        self._configdb = make_engine(self.address)
         self._places: dict[int, _Place] = {}
         self._servers: dict[URL, _Server] = {}
         self._databases: dict[URL, Database] = {}
@@ -118,6 +143,12 @@ class ConfigDb:
         )
         return [Schema(str(row.db_schema), int(row.cid)) for row in self._ask(query)]
 
+    def places(self) -> list[URL]:
+        """Of each schema the address, with the schema as its database."""
+        return [
+            self._place(schema.context_id).url for schema in self.schemas() if schema.context_id is not None
+        ]
+
     def unprepared(self, schema: Schema) -> Database:
         """The database of a schema as it is, whatever tables it has."""
         if schema.context_id is None:
@@ -134,6 +165,11 @@ class ConfigDb:
         query = select(_user_names.c.id).where(_user_names.c.cid == context_id, _user_names.c.uid == name)
         number = self.database(context_id).read(lambda connection: connection.scalar(query))
         return None if number is None else int(number)
+
+    def known_contexts(self) -> frozenset[int] | None:
+        """All contexts of the configuration database, also those of other servers and those without a schema."""
+        found = self._ask(union(select(_contexts.c.cid), select(_mapping.c.cid)))
+        return frozenset(int(row.cid) for row in found)
 
     def check(self) -> None:
         """Ask the configuration database and every server in use. Raises ``StoreUnavailable``."""
@@ -157,7 +193,7 @@ class ConfigDb:
             server.engine.dispose()
             server.locks.close()
 
-    def _ask(self, query: Select[Any]) -> list[Row[Any]]:
+    def _ask(self, query: Select[Any] | CompoundSelect[Any]) -> list[Row[Any]]:
         def transaction() -> list[Row[Any]]:
             with self._configdb.connect() as connection:
                 return list(connection.execute(query))
@@ -181,8 +217,9 @@ class ConfigDb:
         return found
 
     def _find(self, context_id: int) -> _Place:
+        logins = () if self._login else (_pool.c.login, _pool.c.password)
         query = (
-            select(_mapping.c.db_schema, _pool.c.db_pool_id, _pool.c.url, _pool.c.login, _pool.c.password)
+            select(_mapping.c.db_schema, _pool.c.db_pool_id, _pool.c.url, *logins)
             .select_from(
                 _mapping.join(_server, _server.c.server_id == _mapping.c.server_id).join(
                     _pool, _pool.c.db_pool_id == _mapping.c.write_db_pool_id
@@ -198,7 +235,11 @@ class ConfigDb:
             )
         row = rows[0]
         try:
-            url = parse_jdbc(row.url, row.login, row.password, f"configdb: db_pool {row.db_pool_id}: url")
+            where = f"configdb: db_pool {row.db_pool_id}: url"
+            if self._login:
+                url = self._login.at(parse_jdbc(row.url, "", "", where))
+            else:
+                url = parse_jdbc(row.url, row.login, row.password, where)
         except DatabaseSettingsError as error:
             raise StoreUnavailable(str(error)) from error
         return _Place(url.set(database=row.db_schema), self._monotonic() + EXPIRY)

@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from app.store.errors import DatabaseSettingsError, SchemaUnusable, retried, tra
 from app.store.locks import FileLocker, Locker, MariaDbLocker, MemoryLocker
 from app.store.migrations import migrate, status
 from app.store.reading import Query
-from app.usm.errors import StoreUnavailable
+from app.store.tally import TALLY
+from app.usm.errors import Busy, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -82,6 +84,12 @@ class Database:
         """An engine whose default schema is this one, for :mod:`app.store.migrations`."""
         return self._own_engine()
 
+    def examine(self, work: Callable[[Engine], T]) -> T:
+        """The result of ``work``, which only reads, on an engine whose default schema is this one. Raises
+        ``StoreUnavailable``."""
+        engine = self.migration_engine()
+        return retried(f"database {self.name}", lambda: work(engine))
+
     def read(self, work: Callable[[Connection], T]) -> T:
         """The result of ``work`` in a transaction that only reads. Raises ``StoreUnavailable``."""
 
@@ -113,8 +121,16 @@ class Database:
     @contextmanager
     def lock(self, name: str, seconds: float) -> Iterator[None]:
         """Hold a lock of this schema. Raises ``Busy`` after ``seconds``, ``StoreUnavailable``."""
-        with self._locker.hold(f"{self.name}\0{name}", seconds):
-            yield
+        begun, is_held = time.monotonic(), False
+        try:
+            with self._locker.hold(f"{self.name}\0{name}", seconds):
+                is_held = True
+                TALLY.locked(time.monotonic() - begun)
+                yield
+        except Busy:
+            if not is_held:
+                TALLY.timed_out(time.monotonic() - begun)
+            raise
 
 
 class Databases(Protocol):
@@ -144,6 +160,11 @@ class Databases(Protocol):
 
     def user_named(self, context_id: int, name: str) -> int | None:
         """The user of a context who logs in so; ``None`` as with :meth:`context_named`. Raises ``UnknownContext``,
+        ``StoreUnavailable``."""
+        ...
+
+    def known_contexts(self) -> frozenset[int] | None:
+        """All contexts that the groupware knows, wherever they live; ``None`` where nothing is known of them. Raises
         ``StoreUnavailable``."""
         ...
 
@@ -208,6 +229,10 @@ class SingleDatabase:
 
     def user_named(self, context_id: int, name: str) -> int | None:
         """Nothing is known of names here."""
+        return None
+
+    def known_contexts(self) -> frozenset[int] | None:
+        """Nothing is known of contexts here."""
         return None
 
     def check(self) -> None:

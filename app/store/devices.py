@@ -5,13 +5,14 @@ A standing lies in the row of its session. Whoever reads a session's fields read
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_, select, update
 
+from app.store.moments import moment
 from app.store.tables import fields, sessions
 from app.usm.model import SessionId
 from app.usm.ports import STANDING, Remembered
@@ -43,22 +44,19 @@ def remembered(
     )
     if user_id is not None:
         query = query.where(sessions.c.user == user_id)
-    return [_remembered(list(rows)) for _, rows in groupby(connection.execute(query), key=lambda row: row.id)]
+    groups = (list(rows) for _, rows in groupby(connection.execute(query), key=lambda row: row.id))
+    return [remembered_of(rows[0], ((each.field, each.value) for each in rows)) for rows in groups]
 
 
-def _remembered(rows: Sequence[Row[Any]]) -> Remembered:
-    row = rows[0]
+def remembered_of(row: Row[Any], fields: Iterable[tuple[str | None, str]]) -> Remembered:
+    """A device by the row of its session, with these of its fields."""
     return Remembered(
         SessionId(row.cid, row.user, row.protocol, row.device),
-        _moment(row.created),
-        _moment(row.last_used),
-        None if row.decided is None else _moment(row.decided),
-        fields_of(row.standing, ((each.field, each.value) for each in rows)),
+        moment(row.created),
+        moment(row.last_used),
+        None if row.decided is None or row.standing is None else moment(row.decided),
+        fields_of(row.standing, fields),
     )
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def decide(
@@ -84,10 +82,18 @@ def decide(
     return True
 
 
+def summon(connection: Connection, context_id: int, number: int, now: int) -> None:
+    """Have a device that waits come at once, on whichever node: its standing stays, and counts as decided now. The row
+    is locked by the caller."""
+    connection.execute(
+        update(sessions).where(sessions.c.cid == context_id, sessions.c.id == number).values(decided=now)
+    )
+
+
 def decided(connection: Connection, since: int) -> list[tuple[SessionId, datetime]]:
     """Of which devices of the schema something was decided since a moment, and when."""
     query = select(sessions).where(sessions.c.decided >= since)
     return [
-        (SessionId(row.cid, row.user, row.protocol, row.device), _moment(row.decided))
+        (SessionId(row.cid, row.user, row.protocol, row.device), moment(row.decided))
         for row in connection.execute(query)
     ]

@@ -24,8 +24,9 @@ import pymysql
 from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolResetState, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolResetState
 
+from app.store import tally
 from app.store.errors import DatabaseSettingsError
 
 WRITING: Final = "usm_writing"
@@ -38,6 +39,9 @@ LOCK_POOL: Final[Mapping[str, Any]] = {
     "pool_timeout": 10,
     "pool_recycle": 240,
 }
+
+ONE_CONNECTION: Final[Mapping[str, Any]] = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 30}
+"""A database in memory lives in its only connection, which all share, one at a time, and which never goes."""
 
 MARIADB: Final[Mapping[str, Any]] = {
     "charset": "utf8mb4",
@@ -88,12 +92,20 @@ def is_memory(url: URL) -> bool:
 
 def make_engine(url: URL, pool: Mapping[str, Any] = POOL) -> Engine:
     """An engine with a pool of its own."""
-    return _sqlite(url, pool) if url.get_backend_name() == "sqlite" else _mariadb(url, dict(pool))
+    if url.get_backend_name() == "sqlite":
+        pool = ONE_CONNECTION if is_memory(url) else pool
+        return _noted(_sqlite(url, pool), tally.WORK, pool)
+    return _noted(_mariadb(url, dict(pool)), tally.WORK, pool)
+
+
+def _noted(engine: Engine, kind: str, pool: Mapping[str, Any]) -> Engine:
+    tally.note(engine, kind, pool)
+    return engine
 
 
 def lock_engine(url: URL) -> Engine:
     """An engine for connections that each hold one named lock and have no transaction."""
-    return _mariadb(url, dict(LOCK_POOL))
+    return _noted(_mariadb(url, dict(LOCK_POOL)), tally.LOCKS, LOCK_POOL)
 
 
 def single_use_engine(url: URL) -> Engine:
@@ -102,6 +114,7 @@ def single_use_engine(url: URL) -> Engine:
 
 
 def _mariadb(url: URL, options: dict[str, Any], **arguments: Any) -> Engine:
+    options.setdefault("poolclass", tally.CountingPool)
     engine = create_engine(
         url,
         connect_args={
@@ -144,17 +157,12 @@ def _test_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> 
 
 
 def _sqlite(url: URL, pool: Mapping[str, Any]) -> Engine:
-    # A database in memory lives in its only connection, which all share, one at a time, and which never goes.
-    options = (
-        {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": 30}
-        if is_memory(url)
-        else {**pool, "poolclass": QueuePool}
-    )
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": _SQLITE_WAIT},
         hide_parameters=True,
-        **options,
+        poolclass=tally.CountingPool,
+        **pool,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

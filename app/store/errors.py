@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 import pymysql
 from sqlalchemy import exc
 
+from app.store.tally import LOST, NO_CONNECTION, OUTAGE, PASSING, TALLY
 from app.usm.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -111,10 +112,12 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except exc.TimeoutError as error:
+        TALLY.failed(NO_CONNECTION)
         raise StoreUnavailable(f"{what}: all connections of the pool are in use") from error
     except exc.DBAPIError as error:
         if not _is_outage(error):
             raise
+        TALLY.failed(OUTAGE)
         raise StoreUnavailable(f"{what}: {_words(error)}") from error
 
 
@@ -135,9 +138,11 @@ def retried(
             except exc.DBAPIError as error:
                 is_gone = error.connection_invalidated and time.monotonic() - begun < _AT_ONCE
                 if is_gone and attempt == 1 and repeatable():
+                    TALLY.failed(LOST)
                     continue
                 if not is_passing(error) or time.monotonic() > deadline:
                     raise
                 if attempt >= ATTEMPTS and not isinstance(error.orig, sqlite3.Error):
                     raise
+                TALLY.failed(PASSING)
             time.sleep(_PAUSE * min(attempt, 5))

@@ -15,9 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pymysql.connections import Connection as MariaDb
 from sqlalchemy import Engine, exc
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.selectable import SelectBase
+
+from app.store import wire
 
 _SCHEMAS: Final = "schema_translate_map"
 
@@ -72,10 +75,7 @@ def execute(
 ) -> list[tuple[Any, ...]]:
     """The rows of one statement. Raises what SQLAlchemy raises; the connection is gone then."""
     try:
-        cursor = connection.cursor()
-        cursor.execute(sql, arguments)
-        rows = list(cursor.fetchall())
-        cursor.close()
+        rows = _rows(connection, sql, arguments)
     except _error(engine) as error:
         is_lost = engine.dialect.is_disconnect(error, connection, None)
         connection.invalidate(error)
@@ -85,6 +85,17 @@ def execute(
     except BaseException:
         connection.invalidate()  # somebody gave up in the middle: its next answer would be that to another question
         raise
+    return rows
+
+
+def _rows(connection: PoolProxiedConnection, sql: str, arguments: Any) -> list[tuple[Any, ...]]:
+    cursor = connection.cursor()
+    direct = connection.dbapi_connection
+    if isinstance(direct, MariaDb):
+        return wire.rows(direct, cursor.mogrify(sql, arguments))
+    cursor.execute(sql, arguments)
+    rows = list(cursor.fetchall())
+    cursor.close()
     return rows
 
 

@@ -75,6 +75,19 @@ class SecretFields:
             done += database.write(lambda db, change=statement: db.execute(change).rowcount)  # type: ignore[misc]
         return Resealed(done, lost)
 
+    def unreadable(self, context_id: int, names: Collection[str]) -> list[SessionId]:
+        """Whose fields of these no key opens, in the whole schema that this context lies in. Raises
+        ``StoreUnavailable``, ``UnknownContext``."""
+        query = _ROWS.where(fields.c.field.in_(list(names)))
+        rows = self._databases.database(context_id).read(lambda db: list(db.execute(query)))
+        found = []
+        for row in rows:
+            try:
+                self._opened(row)
+            except Unreadable:
+                found.append(SessionId(row.cid, row.user, row.protocol, row.device))
+        return found
+
     def _opened(self, row: Row[tuple[object, ...]]) -> str:
         if self._ring is not None:
             return self._ring.unseal(row.value, _owner(row))

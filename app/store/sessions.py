@@ -13,9 +13,10 @@ Rules:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -34,9 +35,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from app.store.tables import DEVICE_LENGTH, PROTOCOL_LENGTH, folders, sessions
+from app.store.database import Database
+from app.store.moments import moment
+from app.store.tables import DEVICE_LENGTH, HEAD_BLOCK, PROTOCOL_LENGTH, folders, sessions, storage
 from app.usm.model import SessionId
 
+BATCH: Final = 100
+"""So many sessions are worked on in one transaction."""
 TOUCH: Final = 60 * 60 * 1000
 """Milliseconds for which ``last_used`` may lag behind."""
 
@@ -79,13 +84,20 @@ def owner(session: SessionId, field: str) -> bytes:
     return "\0".join(names).encode()
 
 
-def joined(table: Table, *columns: Any, where: Sequence[Any] = ()) -> Select[Any]:
+def joined(
+    table: Table,
+    *columns: Any,
+    where: Sequence[Any] = (),
+    beside: tuple[Table, ColumnElement[bool]] | None = None,
+) -> Select[Any]:
     """``id``, ``last_used`` and these columns of the rows in ``table`` of the session that :func:`named` names. One row
-    with nothing but the first two if there are no rows; none if there is no session."""
+    with nothing but the first two if there are no rows; none if there is no session. ``beside``: another table that has
+    columns of those rows, and which of its rows belongs to one of them."""
     rows = and_(table.c.cid == sessions.c.cid, table.c.session == sessions.c.id, *where)
+    tables = sessions.outerjoin(table, rows)
     return (
         select(sessions.c.id, sessions.c.last_used, *columns)
-        .select_from(sessions.outerjoin(table, rows))
+        .select_from(tables if beside is None else tables.outerjoin(*beside))
         .where(
             sessions.c.cid == bindparam("cid"),
             sessions.c.user == bindparam("user"),
@@ -148,12 +160,16 @@ def create(connection: Connection, session: SessionId, now: int) -> None:
             raise
 
 
-def remove(connection: Connection, session: SessionId) -> bool:
-    """Forget a session with everything that hangs on it; true if there was one."""
+def remove(connection: Connection, session: SessionId, unless: Collection[str] = ()) -> bool:
+    """Forget a session with everything that hangs on it, unless its device stands as one of these says; true if it was
+    forgotten."""
     # By its primary key: with few rows, MariaDB would look at all of them, and lock what it looks at.
-    number = connection.scalar(select(sessions.c.id).where(is_session(session)).with_for_update())
-    rows = and_(sessions.c.cid == session.context_id, sessions.c.id == number)
-    return number is not None and connection.execute(delete(sessions).where(rows)).rowcount > 0
+    query = select(sessions.c.id, sessions.c.standing).where(is_session(session)).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None or row.standing in unless:
+        return False
+    rows = and_(sessions.c.cid == session.context_id, sessions.c.id == row.id)
+    return connection.execute(delete(sessions).where(rows)).rowcount > 0
 
 
 def listed(connection: Connection, context_id: int) -> list[StoredSession]:
@@ -172,6 +188,30 @@ def listed(connection: Connection, context_id: int) -> list[StoredSession]:
     return [_stored(row) for row in connection.execute(query)]
 
 
+def noted(connection: Connection, numbers: Collection[int], context_id: int | None) -> list[SessionId]:
+    """The sessions of the schema, or of one context, for which anything was ever kept under one of these numbers of
+    folders; by context, user and device."""
+    query = select(sessions).where(has_kept(numbers))
+    if context_id is not None:
+        query = query.where(sessions.c.cid == context_id)
+    ordered = query.order_by(sessions.c.cid, sessions.c.user, sessions.c.protocol, sessions.c.device)
+    return [SessionId(row.cid, row.user, row.protocol, row.device) for row in connection.execute(ordered)]
+
+
+def has_kept(numbers: Collection[int]) -> ColumnElement[bool]:
+    """True in SQL of a session for which anything was ever kept under one of these numbers of folders."""
+    return (
+        select(storage.c.session)
+        .where(
+            storage.c.cid == sessions.c.cid,
+            storage.c.session == sessions.c.id,
+            storage.c.folder.in_([int(number) for number in numbers]),
+            storage.c.block == HEAD_BLOCK,
+        )
+        .exists()
+    )
+
+
 def contexts(connection: Connection) -> list[int]:
     """The contexts of a schema that have sessions."""
     return list(connection.scalars(select(sessions.c.cid).distinct()))
@@ -180,8 +220,8 @@ def contexts(connection: Connection) -> list[int]:
 def _stored(row: Row[Any]) -> StoredSession:
     return StoredSession(
         SessionId(row.cid, row.user, row.protocol, row.device),
-        datetime.fromtimestamp(row.created / 1000, UTC),
-        datetime.fromtimestamp(row.last_used / 1000, UTC),
+        moment(row.created),
+        moment(row.last_used),
         row.numbered,
     )
 
@@ -192,6 +232,18 @@ def unused(connection: Connection, before: int) -> list[tuple[int, int]]:
         sessions.c.last_used < before, sessions.c.standing.is_(None)
     )
     return [(row.cid, row.id) for row in connection.execute(query)]
+
+
+def forget_unused(database: Database, before: int) -> int:
+    """Forget all sessions that :func:`unused` tells of; how many went."""
+    numbers = database.read(partial(unused, before=before))
+    return in_batches(database, numbers, partial(remove_unused, before=before))
+
+
+def in_batches(database: Database, numbers: Sequence[tuple[int, int]], work: Callable[..., int]) -> int:
+    """The sum of what ``work`` returns, a transaction each for :data:`BATCH` of the ``numbers`` of sessions."""
+    batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
+    return sum(database.write(partial(work, numbers=batch)) for batch in batches)
 
 
 def remove_unused(connection: Connection, numbers: Sequence[tuple[int, int]], before: int) -> int:

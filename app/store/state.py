@@ -38,7 +38,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.store import devices, layers
+from app.store import devices, layers, user_fields
 from app.store import sessions as session_rows
 from app.store.database import Database, Databases
 from app.store.locks import digest
@@ -46,15 +46,14 @@ from app.store.reading import Query
 from app.store.sessions import StoredSession
 from app.store.tables import FIELD_LENGTH, HEAD_BLOCK, JOURNAL_BLOCK, fields, folders, sessions, storage
 from app.usm.errors import Busy, StoreUnavailable, UnknownSyncKey
-from app.usm.model import ContentType, FolderRef, SessionId
-from app.usm.ports import Head, Heads, Remembered
+from app.usm.model import HIERARCHY, ContentType, FolderRef, SessionId
+from app.usm.ports import Glance, Head, Heads, Remembered
 
 if TYPE_CHECKING:  # its library has compiled parts, and the deployment's copy of this package is without such
     from app.store.sealed import Ring
 
 T = TypeVar("T")
 
-_PURGE_BATCH: Final = 100
 _TRIES: Final = 5
 
 
@@ -140,6 +139,13 @@ _ALL: Final = Query(
     ).order_by(storage.c.counter, storage.c.block)
 )
 """All that is kept of a folder."""
+_BEGUN: Final = Query(
+    session_rows.joined(
+        storage,
+        storage.c.folder,
+        where=(storage.c.folder > HIERARCHY, storage.c.block == HEAD_BLOCK),
+    )
+)
 _HEADS: Final = Query(
     session_rows.joined(
         storage,
@@ -169,9 +175,15 @@ def _all_of(count: int) -> Query:
     """All that is kept of ``count`` folders, which may be the same. Few counts are used, as each is a statement."""
     numbers: list[BindParameter[int]] = [bindparam(f"folder{at}") for at in range(count)]
     columns = storage.c.folder, storage.c.counter, storage.c.block, storage.c.data
-    return Query(
-        session_rows.joined(storage, *columns, where=(storage.c.folder.in_(numbers),)).order_by(*columns[:3])
+    named = folders.c.folder.label("name"), folders.c.content
+    is_named = and_(
+        folders.c.cid == storage.c.cid,
+        folders.c.session == storage.c.session,
+        folders.c.number == storage.c.folder,
     )
+    is_wanted = (storage.c.folder.in_(numbers),)
+    kept = session_rows.joined(storage, *columns, *named, where=is_wanted, beside=(folders, is_named))
+    return Query(kept.order_by(*columns[:3]))
 
 
 class SqlStateStore:
@@ -219,20 +231,11 @@ class SqlStateStore:
 
     def heads(self, session: SessionId, folder: int) -> Heads | None:
         """The keys kept for a folder, ``None`` when it has never been begun."""
-        rows = self._of_folder(session, folder, _HEADS)
-        kept = [_kept(counter, data) for counter, block, data in reversed(rows) if block == HEAD_BLOCK]
-        kept.sort(key=lambda head: -head.counter)
+        kept = _kept_heads(self._of_folder(session, folder, _HEADS))
         hold = self._hold(session, folder)
         if hold is not None:
             hold.marks = tuple(head.mark for head in kept)
-        if not kept:
-            return None
-        newest, older = kept[0], kept[1] if len(kept) > 1 else None
-        return Heads(
-            newest.generation,
-            Head(newest.counter, newest.record),
-            None if older is None else Head(older.counter, older.record),
-        )
+        return _heads(kept) if kept else None
 
     def stamps(self, session: SessionId, folder: int, counter: int) -> dict[str, str]:
         """Item id → stamp at one of the kept keys. Raises ``UnknownSyncKey`` for any other."""
@@ -241,22 +244,29 @@ class SqlStateStore:
             raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
         return layers.without_removed(layers.from_blocks(data for _, block, data in rows if block >= 0))
 
-    def newest(self, session: SessionId, folders: Collection[int]) -> dict[int, dict[str, str]]:
+    def newest(self, session: SessionId, folders: Collection[int]) -> dict[int, Mapping[str, str]]:
         """Item id → stamp at the newest key of each of these folders that was begun; one statement for all."""
+        return {folder: glance.stamps for folder, glance in self.glances(session, folders).items()}
+
+    def glances(self, session: SessionId, folders: Collection[int]) -> dict[int, Glance]:
+        """What is kept of each of these folders that was begun; one statement for all."""
         if not folders:
             return {}
         wanted = list(folders)
         size = 1 << (len(wanted) - 1).bit_length()
         names = {f"folder{at}": wanted[min(at, len(wanted) - 1)] for at in range(size)}
+        refs: dict[int, FolderRef | None] = {}
         by_folder: dict[int, list[tuple[int, int, bytes]]] = {}
-        for _, _, folder, counter, block, data in self._read(session, _all_of(size), **names):
+        for _, _, folder, counter, block, data, name, content in self._read(session, _all_of(size), **names):
             if folder is not None:
+                refs[folder] = None if name is None else FolderRef(folder, name, ContentType(content))
                 by_folder.setdefault(folder, []).append((counter, block, data))
-        return {
-            folder: layers.without_removed(layers.from_blocks(blocks))
-            for folder, rows in by_folder.items()
-            if (blocks := _newest(rows)) is not None
-        }
+        found = ((folder, _glance(refs[folder], rows)) for folder, rows in by_folder.items())
+        return {folder: glance for folder, glance in found if glance is not None}
+
+    def is_as(self, session: SessionId, folder: int, glance: Glance) -> bool:
+        """Whether nothing was written since a glance; asked under the folder's lock."""
+        return glance.mark == _mark(self._of_folder(session, folder, _ALL))
 
     def _of_folder(self, session: SessionId, folder: int, query: Query) -> list[tuple[Any, ...]]:
         """Counter, block and data of what is kept of a folder, at least what the query asks for. Under its lock all is
@@ -341,9 +351,7 @@ class SqlStateStore:
 
     def journal(self, session: SessionId, folder: int) -> str | None:
         """What :meth:`write_journal` left, ``None`` if there is nothing."""
-        rows = self._of_folder(session, folder, _JOURNAL)
-        found = [data for _, block, data in rows if block == JOURNAL_BLOCK]
-        return cast(str, layers.unpack(found[0])) if found else None
+        return _journal(self._of_folder(session, folder, _JOURNAL))
 
     def write_journal(self, session: SessionId, folder: int, text: str) -> None:
         """Note an intent durably before acting on it. Raises ``Busy`` if another request has saved meanwhile."""
@@ -414,6 +422,18 @@ class SqlStateStore:
         else:
             self.write_fields(session, {field: self._ring.seal(text, session_rows.owner(session, field))})
 
+    def user_fields(self, context_id: int, user_id: int) -> dict[str, str]:
+        """What is remembered of a user, whatever the device."""
+        return self._databases.database(context_id).read(
+            lambda connection: user_fields.read(connection, context_id, user_id)
+        )
+
+    def write_user_fields(self, context_id: int, user_id: int, fields: Mapping[str, str | None]) -> None:
+        """Set these fields of a user, remove those that are ``None``; the others stay."""
+        self._databases.database(context_id).write(
+            lambda connection: user_fields.write(connection, context_id, user_id, fields)
+        )
+
     # --- devices
 
     def remembered(
@@ -448,20 +468,33 @@ class SqlStateStore:
 
     # --- for the administrator
 
+    def summon(self, session: SessionId) -> None:
+        """Have a device that waits come at once, on whichever node: there is something new for it."""
+        now = self._milliseconds()
+        self._write(
+            session,
+            lambda connection, number: devices.summon(connection, session.context_id, number, now),
+        )
+
     def sessions(self, context_id: int) -> list[StoredSession]:
         """All sessions of a context, by user, protocol and device."""
         return self._databases.database(context_id).read(
             lambda connection: session_rows.listed(connection, context_id)
         )
 
+    def noted(self, numbers: Collection[int], context_id: int | None = None) -> list[SessionId]:
+        """The sessions of all schemas, or of one context, for which anything is kept under one of these numbers of
+        folders. One statement a schema."""
+        databases = self._ready() if context_id is None else [self._databases.database(context_id)]
+        return [
+            session
+            for database in databases
+            for session in database.read(partial(session_rows.noted, numbers=numbers, context_id=context_id))
+        ]
+
     def contexts(self) -> list[int]:
         """The contexts that have sessions, of all schemas whose tables are ours."""
-        found: list[int] = []
-        for schema in self._databases.schemas():
-            database = self._databases.unprepared(schema)
-            if database.is_ready():
-                found += database.read(session_rows.contexts)
-        return sorted(found)
+        return sorted(cid for database in self._ready() for cid in database.read(session_rows.contexts))
 
     def forget(self, session: SessionId) -> bool:
         """Drop a session with all that is kept for it; the device starts over. True if there was one."""
@@ -469,16 +502,25 @@ class SqlStateStore:
             lambda connection: session_rows.remove(connection, session)
         )
 
+    def forget_unless(self, session: SessionId, standings: Collection[str]) -> bool:
+        """The same, unless the device stands as one of these says; whether it was forgotten."""
+        return self._databases.database(session.context_id).write(
+            lambda connection: session_rows.remove(connection, session, standings)
+        )
+
+    def begun(self, session: SessionId) -> Collection[int]:
+        """The numbers of the folders that the device synchronises."""
+        return {folder for _, _, folder in self._read(session, _BEGUN) if folder is not None}
+
     def purge(self, unused_for: timedelta) -> int:
         """Drop all sessions, of all schemas, that were not used for so long and of which nothing was decided; how many
         there were. Schemas whose tables are missing or not ours are passed over."""
         before = int((self._now() - unused_for.total_seconds()) * 1000)
-        gone = 0
-        for schema in self._databases.schemas():
-            database = self._databases.unprepared(schema)
-            if database.is_ready():
-                gone += _purge(database, before)
-        return gone
+        return sum(session_rows.forget_unused(database, before) for database in self._ready())
+
+    def _ready(self) -> Iterator[Database]:
+        """The databases of all schemas whose tables are ours."""
+        return filter(Database.is_ready, map(self._databases.unprepared, self._databases.schemas()))
 
     # --- transactions
 
@@ -526,10 +568,39 @@ def _of_folder(session: SessionId, number: int, folder: int) -> ColumnElement[bo
     return and_(storage.c.cid == session.context_id, storage.c.session == number, storage.c.folder == folder)
 
 
-def _newest(rows: Sequence[tuple[int, int, bytes]]) -> list[bytes] | None:
-    """The blocks of the newest state among counter, block and data of a folder; ``None`` for one never begun."""
-    kept = [counter for counter, block, _ in rows if block == HEAD_BLOCK]
-    return [data for counter, block, data in rows if block >= 0 and counter <= max(kept)] if kept else None
+def _kept_heads(rows: Sequence[tuple[Any, ...]]) -> list[_Kept]:
+    """The heads, the newest first, among counter, block and data of a folder."""
+    kept = [_kept(counter, data) for counter, block, data in rows if block == HEAD_BLOCK]
+    return sorted(kept, key=lambda head: -head.counter)
+
+
+def _heads(kept: Sequence[_Kept]) -> Heads:
+    newest, older = kept[0], kept[1] if len(kept) > 1 else None
+    return Heads(
+        newest.generation,
+        Head(newest.counter, newest.record),
+        None if older is None else Head(older.counter, older.record),
+    )
+
+
+def _journal(rows: Sequence[tuple[Any, ...]]) -> str | None:
+    found = [data for _, block, data in rows if block == JOURNAL_BLOCK]
+    return cast(str, layers.unpack(found[0])) if found else None
+
+
+def _glance(ref: FolderRef | None, rows: Sequence[tuple[int, int, bytes]]) -> Glance | None:
+    """What counter, block and data of a folder say; ``None`` for one never begun."""
+    kept = _kept_heads(rows)
+    if not kept:
+        return None
+    blocks = [data for counter, block, data in rows if block >= 0 and counter <= kept[0].counter]
+    stamps = layers.without_removed(layers.from_blocks(blocks))
+    return Glance(ref, _heads(kept), stamps, _journal(rows), _mark(rows))
+
+
+def _mark(rows: Sequence[tuple[Any, ...]]) -> frozenset[bytes]:
+    """Each write makes another head, or another journal."""
+    return frozenset(data for _, block, data in rows if block in (HEAD_BLOCK, JOURNAL_BLOCK))
 
 
 def _insert(
@@ -689,11 +760,3 @@ def _set_fields(
     rows = [key | {"field": name, "value": value} for name, value in values.items() if value is not None]
     if rows:
         connection.execute(insert(fields), rows)
-
-
-def _purge(database: Database, before: int) -> int:
-    numbers = database.read(partial(session_rows.unused, before=before))
-    batches = [numbers[start : start + _PURGE_BATCH] for start in range(0, len(numbers), _PURGE_BATCH)]
-    return sum(
-        database.write(partial(session_rows.remove_unused, numbers=batch, before=before)) for batch in batches
-    )

@@ -104,7 +104,7 @@ sessions: Final = Table(
     **_INNODB,
 )
 """Who syncs: one user on one device over one protocol. ``standing``: what an administrator decided of the device, and
-when (``decided``); see :mod:`app.usm.devices`."""
+when (``decided``); see :mod:`app.usm.devices`. A device that is summoned has ``decided`` without a standing, too."""
 
 fields: Final = Table(
     "USMSessionFields",
@@ -183,3 +183,46 @@ app_passwords: Final = Table(
     **_INNODB,
 )
 """Passwords of single devices: see :mod:`app.store.app_passwords`."""
+
+page_sessions: Final = Table(
+    "usmPageSession",
+    metadata,
+    Column("cid", _unsigned(), nullable=False, autoincrement=False),
+    Column("id", _identifier(64), nullable=False),
+    Column("user", _unsigned(), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("last_used", BigInteger, nullable=False),
+    Column("sealed", _bytes(), nullable=False),
+    PrimaryKeyConstraint("cid", "id"),
+    Index("usmPageSession_used", "last_used"),
+    **_INNODB,
+)
+"""Who is signed in to the web pages: see :mod:`app.store.page_sessions`. ``id``: a digest of the browser's token."""
+
+user_fields: Final = Table(
+    "usmUserField",
+    metadata,
+    Column("cid", _unsigned(), nullable=False, autoincrement=False),
+    Column("user", _unsigned(), nullable=False, autoincrement=False),
+    Column("field", _identifier(FIELD_LENGTH), nullable=False),
+    Column("value", _text(), nullable=False),
+    PrimaryKeyConstraint("cid", "user", "field"),
+    **_INNODB,
+)
+"""What is kept of a user, whatever the device."""
+
+traces: Final = Table(
+    "usmTrace",
+    metadata,
+    Column("cid", _unsigned(), nullable=False, autoincrement=False),
+    Column("id", _identifier(16), nullable=False),
+    Column("user", _unsigned(), nullable=False),
+    Column("device", _identifier(DEVICE_LENGTH), nullable=False),
+    Column("login", _identifier(255), nullable=False),
+    Column("bodies", Integer, nullable=False),
+    Column("begun", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cid", "id"),
+    **_INNODB,
+)
+"""Whose requests are written down now: see :mod:`app.store.traces`. Used in one schema only, the first by its name."""

@@ -10,6 +10,9 @@ Rules:
   after one has gone back, a program works on tables of a newer revision. It leaves them as they are.
 * A migration that was killed is run again: SQLite takes all of it back; on MariaDB, where every change of a table
   stands by itself, each step must bear being repeated.
+
+How tables stand is told by the numbers of the migrations' files; Alembic itself is loaded only where it has work to do,
+so that every start of the service is spared it.
 """
 
 from __future__ import annotations
@@ -21,11 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy import (
     Column,
     Connection,
@@ -35,6 +33,7 @@ from sqlalchemy import (
     String,
     Table,
     inspect,
+    select,
     text,
 )
 
@@ -46,6 +45,9 @@ from app.usm.errors import StoreUnavailable
 
 WAIT: Final = 120
 """Seconds to wait for another process that migrates the same schema."""
+
+DIGITS: Final = 4
+"""Of a revision's number."""
 
 _DIRECTORY: Final = Path(__file__).parent
 
@@ -141,38 +143,32 @@ def _migrate(engine: Engine, name: str) -> bool:
         if found.foreign or not found.known:
             raise SchemaUnusable(f"schema {name}: {found.advice}")
         _version.create(connection, checkfirst=True)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        _upgrade(connection)
     return True
 
 
-def _config() -> Config:
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_DIRECTORY).replace("%", "%%"))
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def revisions() -> list[str]:
+    """All that this version of the program knows, the newest last: a migration's file begins with its revision."""
+    return sorted(path.name[:DIGITS] for path in (_DIRECTORY / "versions").glob("[0-9]*.py"))
 
 
 def _status(connection: Connection) -> Status:
     tables = set(inspect(connection).get_table_names())
-    scripts = ScriptDirectory.from_config(_config())
-    newest = scripts.get_current_head()
-    if newest is None:
-        raise RuntimeError(f"no migrations in {_DIRECTORY}")
+    known = revisions()
     if VERSION_TABLE not in tables:
-        return Status(None, newest, foreign=tuple(name for name in metadata.tables if name in tables))
-    current = MigrationContext.configure(
-        connection, opts={"version_table": VERSION_TABLE}
-    ).get_current_revision()
-    return Status(current, newest, known=current is None or _knows(scripts, current))
-
-
-def _knows(scripts: ScriptDirectory, revision: str) -> bool:
-    try:
-        scripts.get_revision(revision)
-    except CommandError:
-        return False
-    return True
+        return Status(None, known[-1], foreign=tuple(name for name in metadata.tables if name in tables))
+    current = connection.scalar(select(_version.c.version_num))
+    return Status(current, known[-1], known=current is None or current in known)
 
 
 def lock_name(name: str) -> str:
