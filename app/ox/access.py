@@ -61,28 +61,31 @@ def identify(client: OxClient, login: str, answer: Mapping[str, Any]) -> Access:
 
     Raises ``NotEnabled`` for a user without the rights ``usm`` and ``active_sync``, ``SourceUnavailable``.
     """
-    rights, legacy = _rights(client)
-    _require(rights, login or "of the access token")
-    contents = _contents(rights)
+    given, legacy = rights(client)
+    _require(given, login or "of the access token")
+    allowed = contents(given)
+    return Access(user(client, login, answer, allowed), allowed, legacy)
+
+
+def user(client: OxClient, login: str, answer: Mapping[str, Any], contents: frozenset[ContentType]) -> User:
+    """Who is logged in; see :func:`identify`. Raises ``SourceUnavailable``."""
     user_id = _number(answer.get("user_id")) or _number(leaf(client, "identifier"))
     context_id = _number(answer.get("context_id")) or _number(leaf(client, "context_id"))
     if not user_id or not context_id:
         raise SourceUnavailable(f"OX does not say which user and context {login} is")
     mail = _sender(client, contents)
     known_as = login or mail or f"{user_id}@{context_id}"
-    user = User(context_id, user_id, known_as, mail, _name(client))
-    return Access(user, contents, legacy)
+    return User(context_id, user_id, known_as, mail, _name(client))
 
 
 def check(client: OxClient, access: Access) -> Access:
     """The rights of a known user as they are now; one call. Raises like :func:`identify`."""
-    rights, legacy = _rights(client)
-    _require(rights, access.user.login)
-    contents = _contents(rights)
-    return Access(access.user, contents, legacy)
+    given, legacy = rights(client)
+    _require(given, access.user.login)
+    return Access(access.user, contents(given), legacy)
 
 
-def _contents(rights: frozenset[str]) -> frozenset[ContentType]:
+def contents(rights: frozenset[str]) -> frozenset[ContentType]:
     """What the user may use. Notes lie in a folder of mail."""
     found = {content for content, (name, _) in MODULES.items() if name in rights}
     return frozenset(found | {ContentType.NOTES} if ContentType.MAIL in found else found)
@@ -96,7 +99,8 @@ def leaf(client: OxClient, path: str) -> Any:
         return None
 
 
-def _rights(client: OxClient) -> tuple[frozenset[str], bool]:
+def rights(client: OxClient) -> tuple[frozenset[str], bool]:
+    """The rights of who is logged in, and whether it is generation 6 that names them. Raises ``SourceUnavailable``."""
     try:
         return _capabilities(client), False
     except Unsupported:

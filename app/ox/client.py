@@ -12,9 +12,10 @@ import json
 import mimetypes
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from email.message import Message
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -22,6 +23,7 @@ from typing import Any, Final, TypeVar
 from urllib3.filepost import encode_multipart_formdata
 
 from app.ox.errors import Scope, SessionExpired, Unsupported, refusal, translate
+from app.ox.meter import Meter
 from app.ox.spool import Spool
 from app.ox.transport import Cookies, Request, Transport
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
@@ -47,42 +49,22 @@ _LARGEST_REFUSAL: Final = 16 * 1024
 _WRAPPED: Final = re.compile(rb"\((\{.*\})\)", re.DOTALL)
 
 
+_LISTS: Final = frozenset((list,))
+
 _T = TypeVar("_T")
 
 
 class OxSession:
     """A login at OX, shared by all requests of one device. ``used``: when a call was last made (monotonic). With an
-    OAuth access ``token`` there is no login and no id: each call goes to OX's OAuth provider and names the token."""
+    OAuth access ``token`` there is no login and no id: each call goes to OX's OAuth provider and names the token.
+    ``opened``: in seconds since 1970."""
 
-    def __init__(self, session_id: str, cookies: Cookies, used: float, token: str = "") -> None:
+    def __init__(self, session_id: str, cookies: Cookies, used: float, token: str = "") -> None:  # nosec B107 # no token
         self.id = session_id
         self.cookies = cookies
         self.used = used
         self.token = token
-
-
-class Meter:
-    """Counts the calls of one request and the seconds they took."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._calls = 0
-        self._seconds = 0.0
-
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        """Count one call."""
-        begun = self._clock.monotonic()
-        self._calls += 1
-        try:
-            yield
-        finally:
-            self._seconds += self._clock.monotonic() - begun
-
-    @property
-    def cost(self) -> Cost:
-        """What was counted so far."""
-        return Cost(self._calls, self._seconds)
+        self.opened = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +75,11 @@ class Answer:
     timestamp: int | None = None
     warned: bool = False
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """``data`` as an object, without fields if it is something else."""
+        return self.data if isinstance(self.data, dict) else {}
+
     def rows(self, columns: Sequence[int]) -> list[dict[int, Any]]:
         """``data`` as rows of these columns: column id → value. Anything else in it is left out."""
         return [dict(zip(columns, row, strict=True)) for row in self.lists(len(columns))]
@@ -101,10 +88,13 @@ class Answer:
         """``data`` as rows of so many columns, as they came: for long listings. Raises ``SourceUnavailable``."""
         if not isinstance(self.data, list):
             raise SourceUnavailable(f"OX answers {type(self.data).__name__} where rows were asked for")
-        rows = [row for row in self.data if isinstance(row, list)]
-        for row in rows:
-            if len(row) != width:
-                raise SourceUnavailable(f"OX answers a row of {len(row)} values to {width} columns")
+        rows = (
+            self.data
+            if set(map(type, self.data)) <= _LISTS
+            else [row for row in self.data if type(row) is list]
+        )
+        if set(map(len, rows)) - {width}:
+            raise _misfit(next(row for row in rows if len(row) != width), width)
         return rows
 
 
@@ -118,8 +108,12 @@ def good(answer: Answer | UsmError) -> Answer:
 def rowed(row: Sequence[Any], columns: Sequence[int]) -> dict[int, Any]:
     """One row as column id → value. Raises ``SourceUnavailable`` for a row of another length."""
     if len(row) != len(columns):
-        raise SourceUnavailable(f"OX answers a row of {len(row)} values to {len(columns)} columns")
+        raise _misfit(row, len(columns))
     return dict(zip(columns, row, strict=True))
+
+
+def _misfit(row: Sequence[Any], width: int) -> SourceUnavailable:
+    return SourceUnavailable(f"OX answers a row of {len(row)} values to {width} columns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +245,20 @@ class OxClient:
         if self._session.token:
             return  # it is the device's to give up
         request = Request("GET", "login", {"action": "logout"})
-        self._send(request)
+        with self._meter.call(request):
+            self._send(request)
+
+    def renew(self, before: datetime) -> None:
+        """Go on with a new session if this one was opened before that moment, and end this one. Raises what a login
+        raises."""
+        stale = self._session
+        if self._renew is None or stale.opened >= before.timestamp():
+            return
+        try:
+            self._session = self._renew(stale)
+        finally:
+            with suppress(UsmError):
+                OxClient(self._transport, self._clock, stale, self._meter).logout()
 
     def _alone(self, call: Call) -> Answer | UsmError:
         """One entry of ``multiple``, also for whoever comes with a token, to whom OX does not offer that."""
@@ -267,7 +274,13 @@ class OxClient:
             return error
 
     def _in_session(self, request: Request, read: Callable[[bytes], _T]) -> _T:
-        return self._renewing(lambda: read(self._send(request)))
+        def attempt() -> _T:
+            with self._meter.call(request) as call:
+                body = self._send(request)
+                call.answered()
+                return read(body)
+
+        return self._renewing(attempt)
 
     def _renewing(self, attempt: Callable[[], _T]) -> _T:
         try:
@@ -289,15 +302,16 @@ class OxClient:
     def _receive(self, request: Request, take: Callable[[bytes], object]) -> Mapping[str, str]:
         session = self._session
         session.used = self._clock.monotonic()
-        with self._meter.call():
-            return self._transport.receive(_of_session(request, session), session.cookies, take)
+        return self._transport.receive(_of_session(request, session), session.cookies, take)
 
     def _spooled(self, request: Request) -> tuple[Spool, Mapping[str, str]]:
         spool = Spool()
         try:
-            headers = self._receive(request, spool.write)
-            if spool.size <= _LARGEST_REFUSAL:
-                _check_binary(spool.head(spool.size))
+            with self._meter.call(request) as call:
+                headers = self._receive(request, spool.write)
+                call.answered()
+                if spool.size <= _LARGEST_REFUSAL:
+                    _check_binary(spool.head(spool.size))
         except BaseException:
             spool.close()
             raise
@@ -337,10 +351,12 @@ def login(
     cookies = Cookies()
     params = {"action": "login", "authId": str(uuid.uuid4()), "timezone": "UTC"}
     request = Request("POST", "login", params, data=dict(form))
-    with meter.call():
-        envelope = _object(transport.send(request, cookies), request)
     try:
-        _opened(envelope, Scope.LOGIN)
+        with meter.call(request) as call:
+            body = transport.send(request, cookies)
+            call.answered()
+            envelope = _object(body, request)
+            _opened(envelope, Scope.LOGIN)
     except SessionExpired as error:
         raise SourceUnavailable(str(error)) from error
     session_id = envelope.get("session")

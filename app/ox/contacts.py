@@ -60,6 +60,10 @@ class Contacts:
         """A hash of it."""
         return self._objects.fingerprint(answers)
 
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """By what changed lately."""
+        return self._objects.agrees(probed, listed)
+
     def _read(self, folder: str, ids: Sequence[str]) -> Found:
         rows = self._objects.some(folder, ids, self._columns)
         return {id_of(row): self._item(row) for row in rows}

@@ -45,6 +45,10 @@ class TooLarge(SourceUnavailable):
     """The answer is larger than this process is willing to hold."""
 
 
+class NoConnection(SourceUnavailable):
+    """All connections to OX that this process may have are in use."""
+
+
 class SessionExpired(Exception):
     """The OX session is gone; logging in again helps. Never leaves ``app.ox``."""
 
@@ -212,8 +216,21 @@ def refusal(envelope: Mapping[str, Any]) -> Refusal | None:
     code, category = str(envelope.get("code") or ""), _category(envelope)
     if category == "WARNING" or code in HARMLESS:
         return None
+    return Refusal(code, category, _text(envelope), str(envelope.get("error_id") or ""), _too_long(envelope))
+
+
+def _text(envelope: Mapping[str, Any]) -> str:
+    """What OX says, without the values that it put into its sentence: names of folders, parts of items. They stand in
+    its own log, under the same error id."""
     text = str(envelope.get("error_desc") or envelope.get("error") or "no message")
-    return Refusal(code, category, text, str(envelope.get("error_id") or ""), _too_long(envelope))
+    named = envelope.get("error_params")
+    values = (
+        {str(each) for each in named if isinstance(each, str | int)} if isinstance(named, list) else set()
+    )
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) > 1:
+            text = text.replace(value, "…")
+    return text
 
 
 def _too_long(envelope: Mapping[str, Any]) -> dict[int, int]:
@@ -245,7 +262,7 @@ def translate(error: Refusal, scope: Scope) -> UsmError | SessionExpired:
     if maker is None:
         maker = BY_CATEGORY.get(error.category, BY_CATEGORY["ERROR"])[scope]
     made = Rejected.because(error) if maker is Rejected else maker(str(error))
-    assert isinstance(made, UsmError | SessionExpired)  # noqa: S101
+    assert isinstance(made, UsmError | SessionExpired)  # noqa: S101  # nosec B101 # the table has nothing else
     return made
 
 

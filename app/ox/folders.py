@@ -175,7 +175,7 @@ def _rows(answer: Answer | UsmError, content: ContentType, columns: Sequence[int
         return []
     if isinstance(answer, UsmError):
         raise answer
-    groups = answer.data if isinstance(answer.data, dict) else {}
+    groups = answer.fields
     parts = (groups.get(name) for name in ("private", "public", "shared"))
     rows = [rowed(row, columns) for part in parts if isinstance(part, list) for row in part]
     if not rows and answer.warned:
@@ -246,7 +246,7 @@ def _with_roles(client: OxClient, content: ContentType, found: Sequence[Folder])
         elif folder_role in taken or folder_role is FolderRole.INBOX:
             folder_role = FolderRole.NONE
         taken.add(folder_role)
-        folders.append(replace(folder, role=folder_role))
+        folders.append(folder if folder_role is folder.role else replace(folder, role=folder_role))
     if folders and content is not ContentType.MAIL and FolderRole.DEFAULT not in taken:
         default = str(leaf(client, f"folder/{mapping.MODULES[content]}"))
         return [replace(each, role=FolderRole.DEFAULT) if each.id == default else each for each in folders]

@@ -49,14 +49,14 @@ class Infostore:
         """The bytes of the newest version, kept in a temporary file."""
         folder, _, found = self._walked(tuple(path))
         if found is None:
-            raise ItemGone(f"{path!r} is a folder")
+            raise ItemGone("it is a folder")
         params = {"action": "document", "folder": folder, "id": found[mapping.ID]}
         try:
             download = self._client.fetch(_MODULE, params, self._most)
         except TooLarge as error:
-            raise ItemUnreadable(f"document {path!r}: {error}") from error
+            raise ItemUnreadable(f"a document: {error}") from error
         except ItemUnreadable as error:
-            raise ItemGone(f"document {path!r}: {error}") from error
+            raise ItemGone(f"a document: {error}") from error
         return replace(download, modified=mapping.file((), found).modified)
 
     def _walked(self, names: tuple[str, ...]) -> tuple[str, Document, _Row | None]:
@@ -79,7 +79,7 @@ class Infostore:
     def _top(self) -> Document:
         call = _call("folders", "get", {"id": mapping.ROOT, **_TREE})
         answer = _good(self._client.multiple([call], repeatable=True)[0])
-        data = answer.data if isinstance(answer.data, dict) else {}
+        data = answer.fields
         row = {
             mapping.TITLE: data.get("title"),
             mapping.CREATED: data.get("creation_date"),

@@ -14,10 +14,12 @@ that no device would find them. Devices show HTML as they show that of any other
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from app.ox import tracing
@@ -28,7 +30,7 @@ from app.ox.mail_drafts import Drafts, mark
 from app.ox.mapping import conversation, mail_draft
 from app.ox.mapping import mail as mapping
 from app.ox.mapping.mail_meeting import LARGEST, is_calendar, meeting_of
-from app.ox.mapping.values import instant
+from app.ox.mapping.values import earliest_inside, instant
 from app.ox.module import Context, Found, Question, in_parts
 from app.usm.errors import (
     FolderGone,
@@ -58,6 +60,7 @@ _T = TypeVar("_T")
 
 _MODULE: Final = "mail"
 _LISTED: Final = (mapping.ID, mapping.RECEIVED, mapping.FLAGS, mapping.COLOR)
+_ID_AT, _FLAGS_AT = map(_LISTED.index, (mapping.ID, mapping.FLAGS))
 _LINKS: Final = ("Message-ID", "References", "In-Reply-To")
 _LINKED: Final = (*_LISTED, -1, -2, -3)
 """The columns of a listing with these header fields, which have no numbers of their own."""
@@ -88,7 +91,7 @@ class _Listed:
 def _listed(row: Mapping[int, Any]) -> _Listed | None:
     """``None`` for a message that is marked as deleted."""
     flags = row[mapping.FLAGS]
-    if isinstance(flags, int) and flags & mapping.DELETED:
+    if mapping.has_flag(flags, mapping.DELETED):
         return None
     stamp = mapping.stamp(flags, row[mapping.COLOR])
     return _Listed(str(row[mapping.ID]), instant(row[mapping.RECEIVED]), stamp)
@@ -153,11 +156,28 @@ class Mail:
 
     def fingerprint(self, answers: Sequence[Answer]) -> str:
         """Validity, next id, total and unread; or total, unread and the newest message."""
-        first = answers[0].data if isinstance(answers[0].data, dict) else {}
+        first = answers[0].fields
         if len(answers) == 1:
             names: tuple[str, ...] = ("validity", "next", "total", "unread")
             return ".".join(str(first.get(name)) for name in names)
         return f"{first.get('total')}.{first.get('unread')}.{answers[1].data}"
+
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """By total and unread, and the newest message where that was asked for. The first columns of a listing are
+        those of :data:`_LISTED`."""
+        counted = probed[0].fields
+        rows = [row for row in listed.data if isinstance(row, list)]
+        unread = sum(
+            times
+            for flags, times in Counter(map(itemgetter(_FLAGS_AT), rows)).items()
+            if not mapping.has_flag(flags, mapping.SEEN)
+        )
+        newest = [[row[_ID_AT], row[_FLAGS_AT]] for row in rows[:1]]
+        return (
+            counted.get("total") == len(rows)
+            and counted.get("unread") == unread
+            and all(answer.data == newest for answer in probed[1:])
+        )
 
     def _read(self, folder: str, ids: Sequence[str], view: str, bodies: Sequence[BodyKind]) -> Found:
         params = {"folder": folder, "view": view, "unseen": "true"}
@@ -285,7 +305,7 @@ class Mail:
         """The message gets another id; its flags stay."""
         params = {"folder": folder, "id": item_id}
         answer = self._client.put(_MODULE, "update", {"folder_id": target}, params)
-        moved = answer.data.get("id") if isinstance(answer.data, dict) else None
+        moved = answer.fields.get("id")
         if moved is None:
             raise SourceUnavailable("OX moves a message without telling its new id", in_doubt=True)
         entry = {"folder": target, "id": str(moved)}
@@ -414,16 +434,29 @@ def _asks_all(folder: str, columns: str) -> Call:
     return Call(_MODULE, "all", params)
 
 
+class _Stamps(dict[tuple[Any, Any], str]):
+    """Flags and colour of a message → its stamp, ``""`` for one that is marked as deleted. Made for one listing, in
+    which there are many messages and few kinds of them."""
+
+    def __missing__(self, marks: tuple[Any, Any]) -> str:
+        flags, color = marks
+        gone = mapping.has_flag(flags, mapping.DELETED)
+        self[marks] = found = "" if gone else mapping.stamp(flags, color)
+        return found
+
+
 def _listing(since: datetime | None, answer: Answer | UsmError) -> Listing:
-    stamps, outside = {}, []
+    earliest = earliest_inside(since)
+    stamps, outside, marked = {}, [], _Stamps()
     # Each request of a device passes by here with all messages of the folder: no objects for single ones.
     for item_id, received, flags, color in good(answer).lists(len(_LISTED)):
-        if isinstance(flags, int) and flags & mapping.DELETED:
+        stamp = marked[flags, color]
+        if not stamp:
             continue
-        if since is not None and (when := instant(received)) is not None and when < since:
+        if type(received) is int and received < earliest:
             outside.append(str(item_id))
         else:
-            stamps[str(item_id)] = mapping.stamp(flags, color)
+            stamps[str(item_id)] = stamp
     return Listing(stamps, frozenset(outside).difference(stamps))
 
 

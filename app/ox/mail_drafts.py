@@ -141,7 +141,7 @@ class Drafts:
     def _store(self, folder: str, text: Text, flags: int) -> str:
         params = {"folder": folder, "flags": flags}
         answer = self._client.send_text("mail", "new", text, params)
-        made = answer.data.get("id") if isinstance(answer.data, dict) else None
+        made = answer.fields.get("id")
         if made is None:
             raise SourceUnavailable("OX stores a draft without telling its id", in_doubt=True)
         return str(made).rsplit("/", 1)[-1]

@@ -94,6 +94,6 @@ class MailSearch:
 
     def _is_wanted(self, row: Mapping[int, Any]) -> bool:
         flags = row[mail.FLAGS]
-        if isinstance(flags, int) and flags & mail.DELETED:
+        if mail.has_flag(flags, mail.DELETED):
             return False
         return self._condition is None or verdict(self._condition, mapping.judge_row(row)) is not False

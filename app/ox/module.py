@@ -89,6 +89,12 @@ class Module(Protocol):
         was asked before."""
         ...
 
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """Whether the answers to :meth:`probes` show nothing but what the answer to :meth:`listing` shows too: they
+        were asked for at once, and nobody promises in which order OX looked. Never True if it looked at the folder for
+        the former after a change, and for the latter before it. ``listed`` has been read."""
+        ...
+
 
 def json_id(text: str) -> int | str:
     """An id as OX has it: a number where it is one."""

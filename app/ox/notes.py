@@ -106,10 +106,17 @@ class Notes:
 
     def fingerprint(self, answers: Sequence[Answer]) -> str:
         """Validity, next id and total; or total and the newest message."""
-        first = answers[0].data if isinstance(answers[0].data, dict) else {}
+        first = answers[0].fields
         if len(answers) == 1:
             return ".".join(str(first.get(name)) for name in ("validity", "next", "total"))
         return f"{first.get('total')}.{answers[1].data}"
+
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """By the total, and the newest message where that was asked for."""
+        counted = probed[0].fields
+        rows = listed.data if isinstance(listed.data, list) else []
+        newest = [row[:1] for row in rows[:1]]
+        return counted.get("total") == len(rows) and all(answer.data == newest for answer in probed[1:])
 
     def _look(self, folder: str) -> _Versions:
         """What the folder holds; nothing where it is not made yet. One call."""
@@ -124,7 +131,7 @@ class Notes:
             if not isinstance(row, list) or len(row) != 2 + len(_HEADERS):
                 raise SourceUnavailable("OX answers rows of another length than was asked for")
             message, flags, kind, name, replaces = row
-            deleted = isinstance(flags, int) and flags & mail_mapping.DELETED
+            deleted = mail_mapping.has_flag(flags, mail_mapping.DELETED)
             if not deleted and mapping.is_note(kind):
                 version = _Version(str(message), str(replaces or "").strip())
                 found.setdefault(mapping.name_of(name, str(message)), []).append(version)
@@ -234,7 +241,7 @@ class Notes:
         return self._stored(folder, name, self._client.send_text(_MODULE, "new", message, params))
 
     def _stored(self, folder: str, name: str, answer: Answer) -> Written:
-        message = answer.data.get("id") if isinstance(answer.data, dict) else None
+        message = answer.fields.get("id")
         if message is None:
             found = self._look(folder).get(name)
             if not found:

@@ -5,7 +5,7 @@ A stamp is the item's ``last_modified_utc``, which is also what OX wants to see 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -60,17 +60,29 @@ class Objects:
         """What changed since the beginning of a day of the user's own: few rows, whatever the folder holds, and the
         same answer whoever asks. The days of different users begin at different times, as changes of yesterday
         leave the view then, and the waiting devices look once in vain."""
+        params = {"folder": folder, "columns": "1,6", "timestamp": self.since(), "ignore": "false"}
+        return [Call(self._module, "updates", params)]
+
+    def since(self) -> int:
+        """When that day began, in milliseconds since 1970."""
         offset = self._user.user_id * 7919 % _DAY
         today = (int(self._clock.now().timestamp()) - offset) // _DAY
-        since = ((today - 1) * _DAY + offset) * 1000
-        params = {"folder": folder, "columns": "1,6", "timestamp": since, "ignore": "false"}
-        return [Call(self._module, "updates", params)]
+        return ((today - 1) * _DAY + offset) * 1000
 
     def fingerprint(self, answers: Sequence[Answer]) -> str:
         """A hash of the ids and times of what changed."""
         rows = answers[0].data if isinstance(answers[0].data, list) else []
         text = "|".join(sorted(str(row) for row in rows))
         return blake2b(text.encode(), digest_size=12).hexdigest()
+
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """Whether what changed lately is listed so, and nothing else. The first columns of the listing are the id and
+        the time of the last change."""
+        answered = probed[0].data if isinstance(probed[0].data, list) else []
+        changed = {str(row[0]): row[1] for row in answered if isinstance(row, list) and len(row) == 2}
+        gone = {str(row) for row in answered if not isinstance(row, list)}
+        heads = {str(row[0]): row[1] for row in listed.data if isinstance(row, list)}
+        return same_changes(changed, gone, heads, self.since())
 
     def delete(self, folder: str, item_id: str, stamp: str | None) -> None:
         """For good: there is no trash for what is not mail. Generation 6 takes one object and no array."""
@@ -89,7 +101,7 @@ class Objects:
 
     def created(self, folder: str, answer: Answer) -> Written:
         """What OX says to ``new``."""
-        item_id = answer.data.get("id") if isinstance(answer.data, dict) else None
+        item_id = answer.fields.get("id")
         if item_id is None:
             raise SourceUnavailable(f"OX stores a {self._noun} without telling its id", in_doubt=True)
         return self.written(folder, str(item_id), answer)
@@ -106,6 +118,15 @@ class Objects:
         if not rows:
             raise ItemGone(f"{self._noun} {item_id} is gone")
         return Written(item_id, stamp_of(rows[0]))
+
+
+def same_changes(
+    changed: Mapping[str, Any], gone: Collection[str], listed: Mapping[str, Any], since: int
+) -> bool:
+    """Whether those listed that changed since then (ms) are those that changed, and none of those that are gone. Item
+    id → when it was changed last."""
+    late = {item: moment for item, moment in listed.items() if (moment or 0) > since}
+    return late == changed and not any(item in listed for item in gone)
 
 
 def id_of(row: Mapping[int, Any]) -> str:

@@ -5,12 +5,14 @@ Rules
   of that password nothing is kept but a hash under a key that the process draws at its start and never shows.
 * A wrong password is tried at OX once, then refused from memory for a while: a phone with an old password must not
   lock the account. The right password is never held up by that, it has another hash.
+* A guard stands before every login at OX, and hears how it went; whoever has a session here does not meet it.
 * One login at a time for the same name and password; whoever comes meanwhile waits and takes the result.
 * Whoever synchronises needs the rights for it, which are asked for again after a while.
 * A password that stands for another one (a keyring knows) is exchanged for it right before the login and at no other
   time; whether it still stands is asked together with the rights.
 * An access token takes the place of a login: OX's OAuth provider knows the user of each call by it (facts: HTTP API
   1.6 has no login for it). Of the token only the running entry holds a copy.
+* A person who comes by himself, to the pages, has a session with OX of his own, which is not kept here.
 * Sessions that are unused, too old or too many are logged out, by a thread of their own: no request waits for that.
 """
 
@@ -22,22 +24,25 @@ import secrets
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from requests.adapters import BaseAdapter
 
 from app.ox import access as rights
+from app.ox import visits
 from app.ox.access import Access, Traits
-from app.ox.client import Meter, OxClient, OxSession, login
+from app.ox.client import OxClient, OxSession, login
+from app.ox.meter import Meter, Told, nobody
 from app.ox.module import Context
+from app.ox.observer import NOBODY, Observer
 from app.ox.settings import OxSettings
 from app.ox.source import OxSource
 from app.ox.transport import Cookies, Transport
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
-from app.usm.model import Credentials, Device
-from app.usm.ports import Clock, Keyring
+from app.usm.model import Credentials, Device, User
+from app.usm.ports import Clock, Keyring, LoginGuard
 
 CLIENT: Final = "USM-EAS"
 """What the login names as client: OX treats its sessions as those of a mobility gateway (section 1.6)."""
@@ -59,6 +64,19 @@ class _Entry:
     probed: float
     placed: float
     """When it was last put at the young end of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept login, without anything that opens it; moments in seconds since 1970. ``by_token``: of an OAuth token."""
+
+    context: int
+    user: int
+    login: str
+    device: str
+    opened: float
+    used: float
+    by_token: bool
 
 
 class _Refusals:
@@ -123,7 +141,8 @@ class _Gates:
 
 class OxSourceProvider:
     """The ``SourceProvider`` port on OX. ``adapter`` is the seam for tests; without a ``keyring`` every password is
-    OX's own."""
+    OX's own, without a ``guard`` anybody may try any number of them; ``observer`` looks on, and ``told`` hears
+    how each request ended."""
 
     def __init__(
         self,
@@ -131,11 +150,16 @@ class OxSourceProvider:
         clock: Clock,
         adapter: BaseAdapter | None = None,
         keyring: Keyring | None = None,
+        observer: Observer = NOBODY,
+        told: Told = nobody,
+        guard: LoginGuard | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._keyring = keyring
-        self._transport = Transport(settings, clock, adapter)
+        self._guard = guard
+        self._transport = Transport(settings, clock, adapter, observer)
+        self._told = told
         self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
@@ -153,7 +177,7 @@ class OxSourceProvider:
         digest = self._digest(credentials)
         # Two users may say the same name beside their tokens, or none at all.
         key = (digest.hex() if credentials.is_token else credentials.login, device.device_id)
-        meter = Meter(self._clock)
+        meter = Meter(self._clock, self._told)
         entry = self._found(key, digest) or self._login(key, digest, credentials, meter)
 
         def renew(stale: OxSession) -> OxSession:
@@ -163,6 +187,30 @@ class OxSourceProvider:
         if self._due(entry):
             self._probe_again(key, entry, client, digest, credentials)
         return OxSource(Context(client, entry.access, self._settings, self._traits, self._clock))
+
+    def visit(self, credentials: Credentials) -> tuple[User, str]:
+        """Log in a person, and keep nothing of it here: who that is, and a text that opens the session with OX on any
+        node (:meth:`visited`). Whoever asks has seen to it that it is no password of a device. Raises like
+        :meth:`open`."""
+        if not (_is_text(credentials.login) and _is_text(credentials.password)):
+            raise AccessDenied("a login needs a name and a password in UTF-8")
+        digest = self._digest(credentials)
+        meter = Meter(self._clock, self._told)
+        self._refusals.check(digest)
+        with self._gates.passing(digest):
+            entry = self._tried(digest, credentials, "", meter)
+        return entry.access.user, visits.written(entry.session, entry.access)
+
+    def visited(self, opens: str) -> OxSource:
+        """The source of somebody who came by :meth:`visit`. It raises ``AccessDenied`` once OX has forgotten him."""
+        session, access = visits.read(opens, self._clock)
+        meter = Meter(self._clock, self._told)
+        client = OxClient(self._transport, self._clock, session, meter, visits.over)
+        return OxSource(Context(client, access, self._settings, self._traits, self._clock))
+
+    def leave(self, opens: str) -> None:
+        """Have such a session logged out soon."""
+        self._leave(visits.read(opens, self._clock)[0])
 
     def close(self, seconds: float = 3.0) -> None:
         """Log out the kept sessions, as many as can be in this time, and close the connections. For the end of the
@@ -180,10 +228,33 @@ class OxSourceProvider:
             each.join(max(end - self._clock.monotonic(), 0.0))
         self._transport.close()
 
+    def kept(self) -> list[Kept]:
+        """The logins that are kept now, the one unused for longest first."""
+        with self._lock:
+            entries = [(*key, entry) for key, entry in self._entries.items()]
+        now, moment = self._clock.monotonic(), self._clock.now().timestamp()
+        return [
+            Kept(
+                entry.access.user.context_id,
+                entry.access.user.user_id,
+                entry.access.user.login if entry.session.token else login,
+                device,
+                moment - (now - entry.opened),
+                moment - (now - entry.session.used),
+                bool(entry.session.token),
+            )
+            for login, device, entry in entries
+        ]
+
     def count(self) -> int:
         """How many OX sessions are kept now."""
         with self._lock:
             return len(self._entries)
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections to OX are in use, and how many may be."""
+        return self._transport.in_use, self._settings.connections
 
     # -- what is known ---------------------------------------------------------------------------------------
 
@@ -233,19 +304,25 @@ class OxSourceProvider:
         with self._gates.passing(digest):
             if (entry := self._found(key, digest)) is not None:
                 return entry
-            self._refusals.check(digest)
-            try:
-                entry = self._fresh(digest, credentials, meter)
-            except (AccessDenied, NotEnabled) as error:
-                self._refusals.note(digest, error)
-                raise
+            entry = self._tried(digest, credentials, key[1], meter)
             self._keep(key, entry)
             return entry
+
+    def _tried(self, digest: bytes, credentials: Credentials, device_id: str, meter: Meter) -> _Entry:
+        """A new login, if the refusals and the guard let it pass; how it went is noted with both."""
+        self._refusals.check(digest)
+        try:
+            with self._guard.trying(credentials, device_id) if self._guard else nullcontext():
+                return self._fresh(digest, credentials, meter)
+        except (AccessDenied, NotEnabled) as error:
+            self._refusals.note(digest, error)
+            raise
 
     def _fresh(self, digest: bytes, credentials: Credentials, meter: Meter) -> _Entry:
         """Log in and ask for the rights; a user without them is logged out again."""
         now = self._clock.monotonic()
         session, answer = self._session(credentials, meter)
+        session.opened = self._clock.now().timestamp()
         client = OxClient(self._transport, self._clock, session, meter)
         try:
             found = rights.identify(client, credentials.login, answer)
@@ -344,7 +421,7 @@ class OxSourceProvider:
                     return
                 continue
             with suppress(UsmError):
-                OxClient(self._transport, self._clock, session, Meter(self._clock)).logout()
+                OxClient(self._transport, self._clock, session, Meter(self._clock, self._told)).logout()
 
 
 def _is_text(value: str) -> bool:

@@ -42,7 +42,7 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import Stored
-from app.usm.ports import Wish
+from app.usm.ports import Survey, Wish
 from app.usm.queries import BusyTime, Condition, Document, Hit, Hits, Person, Resolved
 
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
@@ -87,6 +87,10 @@ class OxSource:
     def cost(self) -> Cost:
         """See the port; logging in counts."""
         return self._context.client.cost
+
+    def renew(self, before: datetime) -> None:
+        """See the port."""
+        self._context.client.renew(before)
 
     def folders(self) -> Sequence[Folder]:
         """See the port; one call."""
@@ -326,21 +330,57 @@ class OxSource:
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """See the port; one call, the first time on an old OX two."""
+        probed, _ = self._probed(folders, ())
+        return self._texts(probed)
+
+    def survey(self, wishes: Sequence[Wish], others: Sequence[FolderRef]) -> Survey:
+        """See the port; one call, the first time on an old OX one more."""
+        questions = [self._question(wish) for wish in wishes]
+        probed, answers = self._probed(
+            [*(wish.folder for wish in wishes), *others], [each.call for each in questions]
+        )
+        listings = [each.read(answer) for each, answer in zip(questions, answers, strict=True)]
+        late = [
+            number
+            for number, (wish, answer) in enumerate(zip(wishes, answers, strict=True))
+            if not self._agrees(wish.folder, probed[wish.folder], answer)
+        ]
+        if late:
+            again = self._context.client.together([questions[number].call for number in late])
+            for number, answer in zip(late, again, strict=True):
+                listings[number] = questions[number].read(answer)
+        return Survey(listings, self._texts(probed))
+
+    def _agrees(self, folder: FolderRef, probed: Sequence[Answer] | None, listed: Answer | UsmError) -> bool:
+        if probed is None or isinstance(listed, UsmError):
+            return probed is None and isinstance(listed, UsmError)  # not made yet, for either of them
+        return self._modules[folder.content].agrees(probed, listed)
+
+    def _probed(
+        self, folders: Sequence[FolderRef], more: Sequence[Call]
+    ) -> tuple[dict[FolderRef, list[Answer] | None], list[Answer | UsmError]]:
+        """What is answered of each folder, ``None`` for one that is gone; and what to ``more``, in the same call."""
         known = [folder for folder in folders if folder.content in self._modules]
         # What other requests learn of OX meanwhile changes the questions: answers belong to those that were asked.
         questions = self._questions(known)
-        answers = self._asked(questions)
-        if any(isinstance(each, Unsupported) for each in answers):
+        answers = self._asked(questions, more)
+        if any(isinstance(each, Unsupported) for each in answers[: len(answers) - len(more)]):
             self._context.traits.examine = False
             others = self._questions(known)
             if others != questions:
-                questions, answers = others, self._asked(others)
+                questions, answers = others, self._asked(others, more)
         waiting = iter(answers)
+        found = {
+            folder: _good(list(islice(waiting, len(calls))))
+            for folder, calls in zip(known, questions, strict=True)
+        }
+        return found, list(waiting)
+
+    def _texts(self, probed: Mapping[FolderRef, Sequence[Answer] | None]) -> dict[str, str]:
         found = {}
-        for folder, calls in zip(known, questions, strict=True):
-            good = _good(list(islice(waiting, len(calls))))
-            if good is not None:
-                found[folder.id] = self._modules[folder.content].fingerprint(good)
+        for folder, answers in probed.items():
+            if answers is not None:
+                found[folder.id] = self._modules[folder.content].fingerprint(answers)
             elif folder.content in MADE_AT_NEED:
                 found[folder.id] = ""
         return found
@@ -348,9 +388,9 @@ class OxSource:
     def _questions(self, folders: Sequence[FolderRef]) -> list[list[Call]]:
         return [self._modules[folder.content].probes(folder.id) for folder in folders]
 
-    def _asked(self, questions: Sequence[Sequence[Call]]) -> list[Answer | UsmError]:
+    def _asked(self, questions: Sequence[Sequence[Call]], more: Sequence[Call]) -> list[Answer | UsmError]:
         calls = [call for asked in questions for call in asked]
-        return self._context.client.multiple(calls, repeatable=True)
+        return self._context.client.multiple([*calls, *more], repeatable=True)
 
     def _mail(self) -> Mail:
         module = self._modules.get(ContentType.MAIL)

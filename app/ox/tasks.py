@@ -58,6 +58,10 @@ class Tasks:
         """A hash of it."""
         return self._objects.fingerprint(answers)
 
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """By what changed lately."""
+        return self._objects.agrees(probed, listed)
+
     def _read(self, folder: str, ids: Sequence[str]) -> Found:
         return {id_of(row): _item(row) for row in self._objects.some(folder, ids, _READ)}
 

@@ -114,7 +114,7 @@ def _data(answer: Answer | UsmError) -> dict[str, Any]:
         return {}
     if isinstance(answer, UsmError):
         raise answer
-    return answer.data if isinstance(answer.data, dict) else {}
+    return answer.fields
 
 
 def _line(value: object) -> str:

@@ -6,22 +6,24 @@ cookies belong to an OX session (:class:`Cookies`), and one session's must never
 
 from __future__ import annotations
 
+import http.client
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.cookiejar import Cookie, CookiePolicy
+from queue import Empty, SimpleQueue
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from urllib3.exceptions import HTTPError as PoolError
-from urllib3.exceptions import NewConnectionError, ProtocolError
 
-from app.ox.errors import TOKEN_REFUSED, TooLarge, http_failure, token_failure
+from app.ox.errors import TOKEN_REFUSED, NoConnection, TooLarge, http_failure, token_failure
+from app.ox.keepalive import Dropped, KeepAlive, NeverSent
+from app.ox.observer import NOBODY, Observer, Witness
 from app.ox.settings import OxSettings
 from app.usm.errors import SourceUnavailable
 from app.usm.pieces import Pieces
@@ -31,9 +33,13 @@ USER_AGENT: Final = "Open-Xchange USM HTTP Client"
 """Constant over a session's life: the names of its cookies are a hash of it (section 1.6), and OX's rate limit spares
 it (section 1.7)."""
 
+REQUEST_ID: Final = "X-Request-Id"
+"""The header that tells OX, and who reads its log, for which request of a device it is called."""
+
 _HEADERS: Final = {"User-Agent": USER_AGENT, "Accept": "*/*"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/_-]+")
 """A path that needs no quoting."""
+_quoted: Final = lru_cache(512)(quote_plus)
 _BLOCK: Final = 64 * 1024
 
 
@@ -69,6 +75,14 @@ class Cookies:
         """The value of the ``Cookie`` header, ``""`` without any."""
         return self._header
 
+    def bring(self, header: str) -> None:
+        """Have what :meth:`header` said of other ones."""
+        with self._lock:
+            for part in header.split("; ") if header else ():
+                name, _, value = part.partition("=")
+                self._jar.set(name, value)
+            self._header = header
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -93,11 +107,21 @@ class Request:
 class Transport:
     """Sends requests to OX. ``adapter`` is the seam for tests; by default a bounded pool of connections."""
 
-    def __init__(self, settings: OxSettings, clock: Clock, adapter: BaseAdapter | None = None) -> None:
+    def __init__(
+        self,
+        settings: OxSettings,
+        clock: Clock,
+        adapter: BaseAdapter | None = None,
+        observer: Observer = NOBODY,
+    ) -> None:
         self._settings = settings
+        self._observer = observer
         self._clock = clock
-        self._places = threading.BoundedSemaphore(settings.connections)
-        self._adapter = adapter or HTTPAdapter(pool_connections=4, pool_maxsize=settings.connections)
+        self._places: SimpleQueue[None] = SimpleQueue()
+        # A queue of places and no semaphore: to give one of those back turns gevent's loop, 3 µs each time.
+        for _ in range(settings.connections):
+            self._places.put(None)
+        self._adapter = adapter or KeepAlive(settings.connections)
         self._base = requests.Request("GET", settings.base).prepare().url or ""
 
     def send(self, request: Request, cookies: Cookies) -> bytes:
@@ -115,40 +139,83 @@ class Transport:
     ) -> Mapping[str, str]:
         """Give the body of the answer to ``take``, block by block; the headers. Raises like :meth:`send`, and
         whatever ``take`` raises but ``OSError``, which counts as a fault of the way."""
-        with self._place(request):
-            try:
-                return self._exchange(request, cookies, take)
-            except requests.ConnectionError as error:
-                if not (request.repeatable and _was_dropped(error)):
-                    raise _failed(request, error) from error
-            except (requests.RequestException, PoolError, OSError) as error:
+        witness = self._observer.witness(request)
+        if witness is None:
+            return self._receive(request, cookies, take)
+        begun = self._clock.monotonic()
+
+        def heard(block: bytes) -> None:
+            witness.hear(block)
+            take(block)
+
+        try:
+            headers = self._receive(request, cookies, heard, witness)
+        except Exception as error:
+            witness.end(self._clock.monotonic() - begun, error)
+            raise
+        witness.end(self._clock.monotonic() - begun, None)
+        return headers
+
+    def _receive(
+        self,
+        request: Request,
+        cookies: Cookies,
+        take: Callable[[bytes], object],
+        witness: Witness | None = None,
+    ) -> Mapping[str, str]:
+        self._take_place(request)
+        try:
+            return self._tried(request, cookies, take, witness)
+        finally:
+            self._places.put(None)
+
+    def _tried(
+        self,
+        request: Request,
+        cookies: Cookies,
+        take: Callable[[bytes], object],
+        witness: Witness | None,
+    ) -> Mapping[str, str]:
+        try:
+            return self._exchange(request, cookies, take, witness)
+        except Dropped as error:
+            if not request.repeatable:
                 raise _failed(request, error) from error
-            # OX closed an idle connection at the moment it was taken up again: nothing is wrong with OX.
-            try:
-                return self._exchange(request, cookies, take)
-            except (requests.RequestException, PoolError, OSError) as error:
-                raise _failed(request, error) from error
+        except (requests.RequestException, http.client.HTTPException, OSError) as error:
+            raise _failed(request, error) from error
+        # OX closed an idle connection at the moment it was taken up again: nothing is wrong with OX.
+        try:
+            return self._exchange(request, cookies, take, witness)
+        except (requests.RequestException, http.client.HTTPException, OSError) as error:
+            raise _failed(request, error) from error
+
+    @property
+    def in_use(self) -> int:
+        """Requests that are under way now."""
+        return self._settings.connections - self._places.qsize()
 
     def close(self) -> None:
         """Close all connections."""
         self._adapter.close()
 
-    @contextmanager
-    def _place(self, request: Request) -> Iterator[None]:
-        if not self._places.acquire(timeout=self._settings.connection_wait):
-            raise SourceUnavailable(
-                f"all {self._settings.connections} connections to OX are in use, for {request}"
-            )
+    def _take_place(self, request: Request) -> None:
         try:
-            yield
-        finally:
-            self._places.release()
+            self._places.get(timeout=self._settings.connection_wait)
+        except Empty as error:
+            message = f"all {self._settings.connections} connections to OX are in use, for {request}"
+            raise NoConnection(message) from error
 
     def _exchange(
-        self, request: Request, cookies: Cookies, take: Callable[[bytes], object]
+        self,
+        request: Request,
+        cookies: Cookies,
+        take: Callable[[bytes], object],
+        witness: Witness | None,
     ) -> Mapping[str, str]:
         held = cookies.header()
         headers = {"Cookie": held} if held else {}
+        if request_id := self._observer.request_id():
+            headers[REQUEST_ID] = request_id
         if request.content_type:
             headers["Content-Type"] = request.content_type
         if request.authorization:
@@ -162,6 +229,8 @@ class Transport:
             verify=True,
         )
         with response:
+            if witness is not None:
+                witness.answered(response.status_code)
             cookies.take(response)
             if request.authorization and response.status_code in TOKEN_REFUSED:
                 raise token_failure(response.status_code, str(request))
@@ -201,12 +270,21 @@ def prepared(base: str, request: Request, headers: Mapping[str, str]) -> request
         ).prepare()
     made = requests.PreparedRequest()
     made.method = request.method
-    made.url = f"{base}{request.path}?{urlencode(request.params)}"
-    made.prepare_headers(headers)
+    made.url = f"{base}{request.path}?{_query(request.params)}"
+    made.headers = dict(headers)  # type: ignore[assignment]  # nobody asks for one by its name
     made.body = data  # type: ignore[assignment]  # whatever has a length and gives bytes
-    if data is not None:
-        made.headers["Content-Length"] = str(len(data))
+    if data is not None or request.method != "GET":
+        made.headers["Content-Length"] = str(len(data or b""))
     return made
+
+
+def _query(params: Mapping[str, str]) -> str:
+    """As ``urlencode`` writes it. Most values are a word, and most others come again and again."""
+    pairs = [
+        f"{_quoted(name)}={value if value.isascii() and value.isalnum() else _quoted(value)}"
+        for name, value in params.items()
+    ]
+    return "&".join(pairs)
 
 
 class _Body:
@@ -222,18 +300,11 @@ class _Body:
         return iter(self._pieces)
 
 
-def _was_dropped(error: requests.ConnectionError) -> bool:
-    """Whether a connection that was open ended before a single byte of the answer."""
-    return bool(error.args) and isinstance(error.args[0], ProtocolError)
-
-
-def _was_never_sent(error: Exception) -> bool:
-    """Whether there was no connection, so that OX cannot have got the request."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
-
-
 def _failed(request: Request, error: Exception) -> SourceUnavailable:
-    what = "did not answer in time" if isinstance(error, requests.Timeout) else "cannot be reached"
+    what = (
+        "did not answer in time"
+        if isinstance(error, requests.Timeout | TimeoutError)
+        else "cannot be reached"
+    )
     message = f"OX {what} for {request}: {type(error).__name__}"
-    return SourceUnavailable(message, in_doubt=not _was_never_sent(error))
+    return SourceUnavailable(message, in_doubt=not isinstance(error, NeverSent))

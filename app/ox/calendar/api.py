@@ -112,3 +112,7 @@ class Api(Protocol):
     def fingerprint(self, answers: Sequence[Answer]) -> str:
         """See :class:`app.ox.module.Module`."""
         ...
+
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """See :meth:`app.ox.module.Module.agrees`."""
+        ...

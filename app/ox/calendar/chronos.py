@@ -25,7 +25,7 @@ from app.ox.mapping import calendar_chronos as mapping
 from app.ox.mapping import time_zone, values
 from app.ox.mapping.calendar_event import Event, Head, by_rule
 from app.ox.module import Context
-from app.ox.objects import Objects
+from app.ox.objects import Objects, same_changes
 from app.usm.content import Reply, Upload
 from app.usm.errors import ItemError, ItemUnreadable, SourceUnavailable
 from app.usm.model import Download
@@ -54,7 +54,7 @@ class Chronos:
     def asks_heads(self, folder: str) -> Call:
         """See the protocol."""
         start, end = (values.day(moment) for moment in SPAN)
-        assert start is not None and end is not None  # noqa: S101, PT018 - both are days
+        assert start is not None and end is not None  # noqa: S101, PT018  # nosec B101 # both are days
         params = {
             "folder": _folder(folder),
             "fields": ",".join(mapping.HEAD),
@@ -101,13 +101,21 @@ class Chronos:
 
     def fingerprint(self, answers: Sequence[Answer]) -> str:
         """A hash of the ids and times of what changed."""
-        data = answers[0].data if isinstance(answers[0].data, dict) else {}
+        data = answers[0].fields
         rows = [
             f"{kind}.{each['id']}.{mapping.modified(each)}.{each.get('recurrenceId', '')}"
             for kind in ("newAndModified", "deleted")
             for each in _listed(data.get(kind))
         ]
         return blake2b("|".join(sorted(rows)).encode(), digest_size=12).hexdigest()
+
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """By what changed lately. An occurrence that is gone goes by the id of its series, which has changed then."""
+        data = probed[0].fields
+        changed = {str(each["id"]): mapping.modified(each) for each in _listed(data.get("newAndModified"))}
+        gone = {str(each["id"]) for each in _listed(data.get("deleted")) if not each.get("recurrenceId")}
+        heads = {str(each["id"]): mapping.modified(each) for each in _listed(listed.data)}
+        return same_changes(changed, gone, heads, self._objects.since())
 
     def _list(self, folder: str, ids: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
         body = [{"folder": _folder(folder), "id": item} for item in ids]

@@ -70,7 +70,7 @@ class Legacy:
 
     def heads(self, answer: Answer) -> list[Head]:
         """See the protocol."""
-        return [mapping.head(row) for row in answer.rows(mapping.HEAD)]
+        return mapping.heads(answer.lists(len(mapping.HEAD)))
 
     def events(self, folder: str, ids: Sequence[str]) -> dict[str, Event | Exception]:
         """See the protocol; one call for each appointment with files, and one for all people who are new."""
@@ -103,6 +103,10 @@ class Legacy:
     def fingerprint(self, answers: Sequence[Answer]) -> str:
         """A hash of it."""
         return self._objects.fingerprint(answers)
+
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """By what changed lately."""
+        return self._objects.agrees(probed, listed)
 
     def _rows(self, folder: str, ids: Sequence[str], columns: Sequence[int]) -> list[dict[int, Any]]:
         body = [{"id": json_id(item), "folder": json_id(folder)} for item in ids]

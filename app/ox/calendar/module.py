@@ -14,10 +14,12 @@ Rules
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any, Final
 
 from app.ox.access import leaf
@@ -29,6 +31,7 @@ from app.ox.calendar.legacy import Legacy
 from app.ox.client import Answer, Call, good
 from app.ox.errors import Rejected, Unsupported
 from app.ox.mapping.calendar_event import Event, Head, Series, by_rule, likenesses, same_attendees
+from app.ox.mapping.values import earliest_inside
 from app.ox.module import Context, Found, Question, in_parts
 from app.usm.content import Attachment, Occurrence, Reply, Upload
 from app.usm.errors import (
@@ -47,7 +50,6 @@ _log = logging.getLogger(__name__)
 
 _PART: Final = 100
 """So many items are read with one call."""
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _FIXED: Final = frozenset({"recurrence", "exceptions", "uid", "time_zone", "sensitivity"})
 """What an occurrence cannot have of its own."""
 _INHERITED: Final = ("start", "end", "all_day", "subject", "location", "busy", "reminder")
@@ -75,9 +77,13 @@ class Calendar:
     def _listing(self, api: Api, folder: str, since: datetime | None, answer: Answer | UsmError) -> Listing:
         groups = self._groups(self._shown(api, folder, answer))
         stamps, outside = {}, set()
-        for item_id, heads in sorted(groups.items(), key=lambda group: _ends(group[1]), reverse=True):
-            if since is not None and _ends(heads) < since:
+        earliest = earliest_inside(since)
+        timed = [(_ends(heads), item_id, heads) for item_id, heads in groups.items()]
+        for ends, item_id, heads in sorted(timed, key=itemgetter(0), reverse=True):
+            if ends < earliest:
                 outside.add(item_id)
+            elif len(heads) == 1:
+                stamps[item_id] = str(heads[0].modified)
             else:
                 stamps[item_id] = _stamp(item_id, {head.id: head.modified for head in heads})
         return Listing(stamps, frozenset(outside))
@@ -114,6 +120,10 @@ class Calendar:
     def fingerprint(self, answers: Sequence[Answer]) -> str:
         """A hash of it."""
         return self._api().fingerprint(answers)
+
+    def agrees(self, probed: Sequence[Answer], listed: Answer) -> bool:
+        """By what changed lately."""
+        return self._api().agrees(probed, listed)
 
     @property
     def is_chronos(self) -> bool:
@@ -166,11 +176,15 @@ class Calendar:
 
     def _groups(self, heads: Iterable[Head]) -> dict[str, list[Head]]:
         """Item → the appointments it is made of."""
-        heads = list(heads)
-        masters = {head.id for head in heads if not head.is_exception}
         groups: dict[str, list[Head]] = {}
+        exceptions = []
         for head in heads:
-            groups.setdefault(head.series if head.series in masters else head.id, []).append(head)
+            if head.is_exception:
+                exceptions.append(head)
+            else:
+                groups[head.id] = [head]
+        for head in exceptions:
+            groups.setdefault(head.series if head.series in groups else head.id, []).append(head)
         return groups
 
     def _known(self, folder: str, item_id: str) -> list[str]:
@@ -513,8 +527,11 @@ class Calendar:
         return Written(item_id, _stamp(item_id, modified), altered)
 
 
-def _ends(heads: Iterable[Head]) -> datetime:
-    return max(head.ends or _NEVER for head in heads)
+def _ends(heads: Sequence[Head]) -> float:
+    """When the last of them does, in milliseconds since 1970."""
+    if len(heads) == 1:
+        return math.inf if heads[0].ends is None else heads[0].ends
+    return max(math.inf if head.ends is None else head.ends for head in heads)
 
 
 def _stamp(item_id: str, modified: Mapping[str, int]) -> str:

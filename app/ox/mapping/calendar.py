@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from app.ox.mapping import recurrence, recurrence_rule, values
@@ -106,6 +107,7 @@ NAMES: Final[Mapping[int, str]] = {row.column: row.name for row in ROWS}
 """Column → name, to find what OX minds of a text."""
 
 _RULE: Final = tuple(recurrence.COLUMNS)
+_TYPE, _OCCURRENCES, _UNTIL = map(_RULE.index, (recurrence.TYPE, recurrence.OCCURRENCES, recurrence.UNTIL))
 HEAD: Final = (ID, LAST_MODIFIED, SERIES, START, END, ALL_DAY, TIME_ZONE, UID, *_RULE)
 """The columns to list an appointment."""
 COLUMNS: Final = (
@@ -158,26 +160,50 @@ class People:
 # -- from OX -------------------------------------------------------------------------------------------------
 
 
-def head(row: Mapping[int, Any]) -> Head:
-    """A row of :data:`HEAD`. A series that cannot be followed never ends."""
-    start, end = values.instant(row[START]), values.instant(row[END])
-    last = None
-    if start is not None and end is not None:
-        clock = Clock.of(start, row[TIME_ZONE], bool(row[ALL_DAY]))
-        last = _last(row, start, end, clock)
-    return Head(_id(row), _series(row), row[LAST_MODIFIED] or 0, last, str(row[UID] or ""))
+def heads(rows: Iterable[Sequence[Any]]) -> list[Head]:
+    """Rows of :data:`HEAD`."""
+    # Each request of a device passes by here with all appointments of the folder.
+    return [
+        Head(
+            name := str(item),
+            series := str(master) if master else "",
+            modified or 0,
+            _last(start, end, series not in ("", name), all_day, zone, rule),
+            str(uid or ""),
+        )
+        for item, modified, master, start, end, all_day, zone, uid, *rule in rows
+    ]
 
 
-def _last(row: Mapping[int, Any], start: datetime, end: datetime, clock: Clock) -> datetime | None:
-    try:
-        rule = recurrence.of_columns(row)
-        if rule is None or _is_exception(row):
-            return end
-        first = clock.day(start)
-        day = recurrence_rule.last_day(recurrence_rule.rule_of(rule, clock, bool(row[ALL_DAY])), first, clock)
-    except ValueError:
+def _last(
+    start: Any, end: Any, is_exception: bool, all_day: Any, zone: Any, rule: Sequence[Any]
+) -> int | None:
+    """When the last occurrence ends; a series that cannot be followed never does. ``rule``: values of its columns."""
+    if type(start) is not int or type(end) is not int:
         return None
-    return None if day is None else ends(start, end, day, clock)
+    if is_exception or not rule[_TYPE]:
+        return end
+    if not rule[_OCCURRENCES] and rule[_UNTIL] is None:
+        return None  # as most series are, and there may be many
+    try:
+        return _last_of_series(start, end, bool(all_day), zone, tuple(rule))
+    except (ValueError, TypeError):
+        return None
+
+
+@lru_cache(4096)
+def _last_of_series(
+    start: int, end: int, all_day: bool, zone: Any, values_of_rule: tuple[Any, ...]
+) -> int | None:
+    """The same of a series with an end; it depends on nothing but these. Raises ``ValueError`` for a rule or a time
+    that makes no sense."""
+    first, until = values.instant(start), values.instant(end)
+    rule = recurrence.of_columns(dict(zip(_RULE, values_of_rule, strict=True)))
+    if first is None or until is None or rule is None:
+        raise ValueError("it is no series, or at no time")
+    clock = Clock.of(first, zone, all_day)
+    day = recurrence_rule.last_day(recurrence_rule.rule_of(rule, clock, all_day), clock.day(first), clock)
+    return None if day is None else milliseconds(ends(first, until, day, clock))
 
 
 def event(row: Mapping[int, Any], people: People) -> Event:

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from app.ox.mapping import recurrence_rule, time_zone, values
-from app.ox.mapping.calendar_event import Event, Head, ends, same_attendees, settled
+from app.ox.mapping.calendar_event import Event, Head, ends, milliseconds, same_attendees, settled
 from app.ox.mapping.time_zone import Clock
 from app.usm.content import Address, Attachment, Attendee, AttendeeRole, Busy, Reply, Sensitivity
 
@@ -86,7 +86,8 @@ def head(event: Mapping[str, Any]) -> Head:
             last = None if day is None else ends(start, last, day, clock)
     except (ValueError, TypeError, KeyError):
         last = None
-    return Head(str(event["id"]), _series(event), modified(event), last, str(event.get("uid") or ""))
+    moment = None if last is None else milliseconds(last)
+    return Head(str(event["id"]), _series(event), modified(event), moment, str(event.get("uid") or ""))
 
 
 def modified(event: Mapping[str, Any]) -> int:

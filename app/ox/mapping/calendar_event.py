@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.ox.mapping import time_zone
 from app.ox.mapping.time_zone import Clock
@@ -34,15 +34,15 @@ _OF_AN_OCCURRENCE: Final = (
 """What an exception can have of its own, besides its times."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Just enough of an appointment to list it. ``series``: the id of the series it is or belongs to, else ``""``.
-    ``ends``: when its last occurrence does, ``None`` for never."""
+    ``ends``: when its last occurrence does, in milliseconds since 1970, ``None`` for never. Each request of a device
+    makes one of each appointment of the folder, so it is made of what costs little."""
 
     id: str
     series: str
     modified: int
-    ends: datetime | None
+    ends: int | None
     uid: str = ""
 
     @property

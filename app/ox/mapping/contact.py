@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from app.ox.mapping import values
@@ -109,6 +110,7 @@ PICTURE: Final = "picture"
 """The one field that no column carries: it has calls of its own."""
 
 
+@cache
 def columns(legacy: bool) -> tuple[int, ...]:
     """The columns to read a contact in full."""
     fields = tuple(row.column for row in ROWS if row.since <= 6 or not legacy)

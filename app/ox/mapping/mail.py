@@ -12,12 +12,12 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import getaddresses
 from typing import Any, Final
 
 from app.ox.mapping import conversation, values
 from app.usm import charsets
 from app.usm.content import Address
+from app.usm.letters import addresses
 from app.usm.model import Attachment, Body, BodyKind
 
 ID: Final = 600
@@ -70,6 +70,11 @@ _ADDRESS_FIELDS: Final = ("from", "to", "cc", "bcc")
 _HEADER_ADDRESSES: Final[Mapping[str, str]] = {"reply_to": "reply-to", "sender": "sender"}
 
 _Part = Mapping[str, Any]
+
+
+def has_flag(flags: Any, bit: int) -> bool:
+    """Whether OX's flags have this one."""
+    return isinstance(flags, int) and bool(flags & bit)
 
 
 def stamp(flags: Any, color: Any = None) -> str:
@@ -157,7 +162,7 @@ def _is_hidden(found: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
     """Whether the message names its recipient, as the mail server has noted him, neither in To nor in Cc. What lists
     and redirections bring is no hidden copy, and where nothing is noted nobody knows."""
     noted = next((headers[name] for name in _RECIPIENT if name in headers), "")
-    mail = getaddresses([noted])[0][1].casefold() if noted else ""
+    mail = next((mail.casefold() for _, mail in addresses(noted)), "")
     shared = _SHARED & headers.keys() or headers.get("precedence", "").strip().lower() in _PRECEDENCES
     if "@" not in mail or shared or found["draft"]:
         return False
@@ -186,7 +191,7 @@ def _addresses(pairs: Any) -> tuple[Address, ...] | None:
 
 def _parsed(header: str | None) -> tuple[Address, ...] | None:
     """The addresses of a header as it stood in the message; names are decoded after they are told apart."""
-    pairs = getaddresses([values.line(header) or ""]) if header else []
+    pairs = addresses(values.line(header) or "") if header else []
     return (
         tuple(Address(mail, values.line(charsets.decode_words(name)) or "") for name, mail in pairs if mail)
         or None

@@ -17,16 +17,14 @@ from email.message import Message
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from email.parser import BytesParser
 from email.policy import compat32
-from email.utils import format_datetime, formataddr, getaddresses
+from email.utils import format_datetime, formataddr
 from typing import Any, Final
-
-from inscriptis import get_text
 
 from app.ox.mapping import values
 from app.usm import charsets
 from app.usm.content import Address, Upload
+from app.usm.letters import addresses, parsed
 from app.usm.model import Body, BodyKind
 from app.usm.pieces import (
     LEAST,
@@ -84,11 +82,6 @@ class _Parts:
     texts: list[Message] = field(default_factory=list)
     inline: list[Message] = field(default_factory=list)
     files: list[Message] = field(default_factory=list)
-
-
-def parsed(mime: bytes) -> Message:
-    """A message of any bytes; nothing is too broken."""
-    return BytesParser(policy=compat32).parsebytes(mime)
 
 
 def numbered(message: Message, prefix: str = "") -> Iterator[tuple[str, Message]]:
@@ -205,7 +198,7 @@ def _text(body: Body) -> Message:
     if body.kind is not BodyKind.HTML:
         return _encoded(body.text, "plain")
     both = MIMEMultipart("alternative")
-    both.attach(_encoded(get_text(body.text) if body.text.strip() else "", "plain"))
+    both.attach(_encoded(values.words(body), "plain"))
     both.attach(_encoded(body.text, "html"))
     return both
 
@@ -318,6 +311,6 @@ def _coded(title: str, value: str) -> str | Header:
     text = charsets.decode(value.encode("utf-8", "surrogateescape"), "utf-8")
     if title.lower() in _ADDRESS_HEADERS:
         return _mailboxes(
-            [Address(mail, charsets.decode_words(name)) for name, mail in getaddresses([text]) if mail]
+            [Address(mail, charsets.decode_words(name)) for name, mail in addresses(text) if mail]
         )
     return Header(" ".join(text.split()), UTF_8)

@@ -19,8 +19,6 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Any, Final
 
-from inscriptis import get_text
-
 from app.ox.mapping import mail, values
 from app.usm import charsets
 from app.usm.model import Body, BodyKind
@@ -92,7 +90,7 @@ def changed(source: bytes, fields: Mapping[str, Any], name: str, replaces: str, 
     try:
         message = message_from_bytes(source, policy=_POLICY)
         found = _written(message, fields, name, replaces, now)
-    except (MessageError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"the message of the note makes no sense: {error}") from error
     if not found.isascii():
         raise ValueError("the message of the note holds bytes of no charset")
@@ -152,12 +150,11 @@ def _says(part: MIMEPart, body: Body) -> bool:
 
 def _plain(body: Body) -> str:
     """The words alone."""
-    return " ".join((get_text(body.text) if body.kind is BodyKind.HTML else body.text).split())
+    return " ".join(values.words(body).split())
 
 
 def _first_line(body: Body | None) -> str | None:
     """What a note without a subject is called."""
     if body is None:
         return None
-    text = get_text(body.text) if body.kind is BodyKind.HTML else body.text
-    return next((line for each in text.splitlines() if (line := values.line(each))), None)
+    return next((line for each in values.words(body).splitlines() if (line := values.line(each))), None)

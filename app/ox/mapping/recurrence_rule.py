@@ -222,5 +222,5 @@ def last_day(text: str, first: date, clock: Clock) -> date | None:
 def _dates(parts: Mapping[str, str], first: date) -> Iterator[date]:
     text = ";".join(f"{name}={value}" for name, value in parts.items() if name != "UNTIL")
     made = rrulestr(text, dtstart=datetime.combine(first, time()))
-    assert isinstance(made, rrule)  # noqa: S101 - one rule is no set
+    assert isinstance(made, rrule)  # noqa: S101  # nosec B101 # one rule is no set
     return (each.date() for each in made)

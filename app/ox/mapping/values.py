@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any, Final
 from inscriptis import get_text
 
 from app.usm.errors import ItemRefused
+from app.usm.markup import tame
 from app.usm.model import Body, BodyKind
 
 _UNWANTED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -63,6 +65,11 @@ def instant(value: Any) -> datetime | None:
         return None
 
 
+def earliest_inside(since: datetime | None) -> float:
+    """The first moment of a time span that begins then, in OX's milliseconds."""
+    return -math.inf if since is None else since.timestamp() * 1000
+
+
 def texts(separator: str) -> Any:
     """Reads texts that OX keeps in one, as a tuple."""
 
@@ -107,4 +114,9 @@ def from_note(value: Body) -> str | None:
     """A body as plain text. Raises ``ItemRefused`` for a body that is a whole message."""
     if value.kind is BodyKind.MIME:
         raise ItemRefused("a note cannot be a MIME message")
-    return from_text(get_text(value.text) if value.kind is BodyKind.HTML else value.text)
+    return from_text(words(value))
+
+
+def words(body: Body) -> str:
+    """The text of a body; of HTML as a browser would lay it out."""
+    return get_text(tame(body.text)) if body.kind is BodyKind.HTML else body.text
