@@ -2,7 +2,7 @@
 
 * **A device deletes most of a folder.** A faulty program or a restored phone does that; so does a person, but seldom,
   and with an administrator to ask. Such deletions are held back: nothing is deleted, the device gets the items again,
-  the log and ``usmctl held`` tell of it, and an administrator lets them through or not. What a device deletes within
+  the log and ``usmctl stuck`` tell of it, and an administrator lets them through or not. What a device deletes within
   :data:`SPAN` counts together, as a device deletes in portions. Messages that go to the trash, and what is in the
   trash, are not counted: the one can be fetched back, and the other was deleted once already.
 * **A folder is empty all of a sudden.** A mail server that has not mounted its disks shows it so. Devices keep what

@@ -74,6 +74,8 @@ _WIDE: Final = (
     (b"\xfe\xff", "utf-16"),
 )
 """Byte order marks, which know better than any name."""
+LONGEST: Final = 20_000
+"""Characters of a header in which encoded words are read: the time for it grows with the square of their number."""
 _NAME: Final = re.compile(r"[^a-z0-9_.:+-]+")
 
 
@@ -93,7 +95,10 @@ def decode(data: bytes, charset: str | None = None) -> str:
 
 
 def decode_words(text: str) -> str:
-    """A header's text with its encoded words (RFC 2047) read; text that only looks like them stays as it is."""
+    """A header's text with its encoded words (RFC 2047) read; text that only looks like them stays as it is, and so
+    does more than anybody reads in one line."""
+    if len(text) > LONGEST:
+        return text
     try:
         pieces = decode_header(text)
     except (MessageError, ValueError):

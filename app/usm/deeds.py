@@ -38,6 +38,8 @@ class Kind(IntEnum):
     REPLIED = -3
     HELD_BACK = -4
     """Deletions that a brake held back (:mod:`app.usm.brakes`): number of the folder → ids of the items."""
+    SKIPPED = -5
+    """Items that cannot be converted (:mod:`app.usm.holding`): folder and item → since when, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.usm import choice
 from app.usm.model import SessionId
 from app.usm.ports import STANDING, Clock, Remembered, StateStore
 
@@ -25,10 +26,15 @@ DEVICE_TYPE: Final = "usm.device.type"
 """The field with what the device calls its own make."""
 AGENT: Final = "usm.device.agent"
 """The field with the name of the program that speaks on the device."""
+VERSION: Final = "usm.device.version"
+"""The field with the version of the protocol that the device speaks."""
 LOGIN: Final = "usm.device.login"
 """The field with the names of its user, separated by blanks: the login, and the mail address if there is one."""
 KIND: Final = "usm.device.kind"
 """The field with the kind that makes it a twin of others."""
+ORDERED_BY_USER: Final = "usm.wipe.user"
+"""The field of a device whose user ordered himself to erase it: how it stood before, ``""`` for undecided. An
+administrator's decision removes it."""
 
 IDLE: Final = timedelta(days=1)
 """A twin that was in use lately is not forgotten unless there is no other room."""
@@ -90,7 +96,8 @@ class Registry:
                 return False
             for other in gone:
                 self._store.forget(other)
-            self._store.write_fields(self._session, {**about, KIND: kind or None})
+            chosen = choice.inherited(self._store, self._session)
+            self._store.write_fields(self._session, {**about, **chosen, KIND: kind or None})
         return True
 
     def decide(self, standing: Standing | None, instead_of: Collection[str] | None = None) -> bool:

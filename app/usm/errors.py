@@ -6,6 +6,7 @@
     │   └── PasswordExpired     the password was right, and must be changed
     ├── NotEnabled              a known user who may not synchronise
     ├── SourceUnavailable       the source does not answer now: try again later
+    │   └── LoginPaused         it was not asked, after many wrong passwords
     ├── StoreUnavailable        the state does not answer now: try again later
     ├── Busy                    another request holds this folder: try again soon
     ├── UnknownSyncKey          the state behind this key is gone: start over with key 0
@@ -21,6 +22,17 @@ Each message names the value that was wrong, and never a password.
 """
 
 from __future__ import annotations
+
+import re
+from typing import Final
+
+_QUOTED: Final = re.compile(r"(['\"]).*\1", re.DOTALL)
+
+
+def unquoted(error: Exception) -> str:
+    """What an error says, without the values that it quotes: those that come from conversions may quote anything that
+    somebody wrote, and what is logged must not."""
+    return _QUOTED.sub(r"\1…\1", str(error)) or type(error).__name__
 
 
 class UsmError(Exception):
@@ -53,6 +65,10 @@ class SourceUnavailable(UsmError):
         super().__init__(message)
         self.retry_after = retry_after
         self.in_doubt = in_doubt
+
+
+class LoginPaused(SourceUnavailable):
+    """Too many wrong passwords came before: this one was not even tried."""
 
 
 class StoreUnavailable(UsmError):

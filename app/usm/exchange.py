@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from app.usm import brakes, decide, held, hierarchy, holding, keys, silence, window
+from app.usm import anew, brakes, decide, held, hierarchy, holding, keys, silence, window
 from app.usm.errors import (
     ItemConflict,
     ItemError,
@@ -30,7 +30,9 @@ from app.usm.errors import (
     ItemRefused,
     ItemUnreadable,
     SourceUnavailable,
+    UnknownSyncKey,
     UsmError,
+    unquoted,
 )
 from app.usm.journal import Entry, Record, digest_of, found, name_of, uid_of, words_of
 from app.usm.model import (
@@ -38,6 +40,7 @@ from app.usm.model import (
     ClientChange,
     ClientResult,
     ContentType,
+    Event,
     ExchangeRequest,
     ExchangeResult,
     FolderRef,
@@ -77,7 +80,11 @@ class Exchange:
         request: ExchangeRequest,
         heads: Heads,
         position: keys.Position,
+        events: list[Event],
+        seen: Listing | None = None,
     ) -> None:
+        """``events``: where to note what happens. ``seen``: what the source has, if somebody has looked since the
+        state was as it is now."""
         self._session = session
         self._folder = folder
         self._source = source
@@ -86,10 +93,13 @@ class Exchange:
         self._tokens = tokens
         self._settings = settings
         self._request = request
+        self._events = events
         self._generation = heads.generation
         self._repeated = position is keys.Position.OLDER
         self._base = keys.head(position, heads).counter
-        self._known = store.stamps(session, request.folder, self._base)
+        stamps = store.stamps(session, request.folder, self._base)
+        self._anew = anew.is_ordered(stamps)
+        self._known = anew.without(stamps)
         self._held = dict(self._known)
         self._done: dict[str, Entry] = {}
         self._asking = ""
@@ -103,16 +113,22 @@ class Exchange:
             self._done.update(Record.loads(heads.newest.record).for_base(self._base))
         self._deleted = Record.loads(keys.head(position, heads).record).deleted
         self._held_back: frozenset[str] = frozenset()
+        self._faults: dict[str, holding.Fault] = {}
+        """Items that this request could not convert."""
         self._released: tuple[str, ...] = ()
         self._emptied = 0
+        self._seen = seen
         self._listing = Listing({})
         self.wrote = False
         """Whether anything was written to the source, so that other devices should hear of it."""
 
     def run(self) -> ExchangeResult:
-        """Do it all; see the module's head. Raises ``SourceUnavailable``, ``StoreUnavailable``, ``FolderGone``."""
+        """Do it all; see the module's head. Raises ``SourceUnavailable``, ``StoreUnavailable``, ``FolderGone``, and
+        ``UnknownSyncKey`` where the device is to begin anew (:mod:`app.usm.anew`)."""
         request = self._request
         self._recover()
+        if self._anew and not (self._repeated or request.changes or self._released):
+            raise UnknownSyncKey(f"folder {self._folder.id!r} is to be begun anew, an administrator says")
         if request.want_changes or request.changes or self._released:
             self._listing = self._look()
         for entry in self._done.values():
@@ -126,7 +142,7 @@ class Exchange:
                 self._held[item] = held.WRONG
             changes, more = self._collect() if request.want_changes else ([], False)
             if not changes:
-                self._explain_silence()
+                silence.explain(self._session, self._folder, self._request, self._held, self._listing)
             fetched = self._fetch()
         except UsmError as error:
             self._leave_word(error)
@@ -186,7 +202,8 @@ class Exchange:
         return int(self._clock.now().timestamp())
 
     def _look(self) -> Listing:
-        listing = self._source.listing(self._folder, self._request.since, self._request.conversations)
+        request = self._request
+        listing = self._seen or self._source.listing(self._folder, request.since, request.conversations)
         listing = self._believed(listing)
         # A copy: what the device's own changes do to the source is noted in it as they are made.
         limited = window.bounded(listing, self._settings.max_objects)
@@ -204,6 +221,7 @@ class Exchange:
             return listing
         if not before:
             self._emptied = self._now()
+            self._events.append(Event.EMPTIED)
             _log.warning(
                 "folder %s of %s is empty all of a sudden; the device keeps what it holds until this lasted",
                 self._folder.id,
@@ -234,6 +252,7 @@ class Exchange:
             self._is_harmless() or fresh.isdisjoint(there)
         ):
             self._held_back = frozenset(fresh & there)
+            self._events.append(Event.HELD_BACK)
             holding.hold_back(
                 self._store, self._session, self._folder, self._held_back, self._clock, self._tokens
             )
@@ -335,7 +354,7 @@ class Exchange:
             case decide.Action.DELETE_ONE:
                 return self._delete_one(step, change)
             case decide.Action.ALREADY:
-                assert done is not None  # noqa: S101 - decide() says ALREADY only of an entry
+                assert done is not None  # noqa: S101  # nosec B101 # decide() says ALREADY only of an entry
                 return self._already(done, step.item_id)
             case decide.Action.CONFLICT:
                 return self._conflict(change)
@@ -551,13 +570,6 @@ class Exchange:
             self._held[item_id] = self._listing.stamps[item_id]
         return [(kind, item_id) for kind, item_id in pending if item_id not in silent]
 
-    def _explain_silence(self) -> None:
-        """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either."""
-        level = logging.INFO if silence.is_empty_handed(self._held) else logging.DEBUG
-        if _log.isEnabledFor(level):
-            why = silence.reason(self._request, self._held, self._listing)
-            _log.log(level, "folder %s of %s: nothing sent: %s", self._folder.id, self._session, why)
-
     def _pending(self) -> list[tuple[ChangeKind, str]]:
         return list(decide.pending(self._held, self._listing, self._now()))
 
@@ -579,13 +591,15 @@ class Exchange:
     def _skip(self, item_id: str, error: Exception) -> None:
         skipped = held.skip(self._held.get(item_id), self._listing.stamps[item_id], self._now())
         self._held[item_id] = str(skipped)
+        self._faults[item_id] = holding.Fault(skipped.tries, unquoted(error))
+        self._events.append(Event.SKIPPED if skipped.tries == 1 else Event.SKIPPED_AGAIN)
         _log.warning(
             "item %s of folder %s cannot be synchronised (%s, try %d): %s",
             item_id,
             self._folder.id,
             self._session,
             skipped.tries,
-            error,
+            unquoted(error),
         )
 
     def _payload(self, item: Item | Exception) -> tuple[str, object]:
@@ -615,6 +629,10 @@ class Exchange:
         idle = not delta and not asked and not self._released
         if idle and not self._repeated and not self._settings.force_new_key:
             return keys.text(self._generation, self._base)
+        if self._faults:
+            holding.note_skipped(
+                self._store, self._session, self._folder.number, self._faults, self._clock, self._tokens
+            )
         done = {name: entry for name, entry in self._done.items() if not entry.is_intent}
         record = Record(self._base, done, self._deleted)
         self._store.save(self._session, self._folder.number, self._base, delta, record.dumps())

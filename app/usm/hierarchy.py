@@ -6,11 +6,11 @@ A folder's stamp is everything that a device is told of it, so that any visible 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.usm import keys, renames
+from app.usm import choice, keys, renames
 from app.usm.journal import Record
 from app.usm.model import (
     HIERARCHY,
@@ -23,6 +23,8 @@ from app.usm.model import (
     UsmSettings,
 )
 from app.usm.ports import DataSource, Heads, StateStore
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,7 @@ class Placed:
     def stamp(self) -> str:
         """What the device sees of it."""
         folder = self.folder
-        return json.dumps(
-            [folder.title, self.parent, folder.content, folder.role, folder.writable], separators=(",", ":")
-        )
+        return _encode([folder.title, self.parent, folder.content, folder.role, folder.writable])
 
 
 def shown(store: StateStore, session: SessionId) -> dict[int, tuple[str, str]]:
@@ -61,10 +61,11 @@ def place(
 ) -> list[Placed]:
     """The folders with their numbers; a parent that is not synchronised puts its children at the top. ``numbered``:
     what is known of numbers, so that the store is asked only for a folder without one."""
-    numbers = {ref.id: ref.number for ref in numbered}
-    if any(folder.id not in numbers for folder in folders):
+    known = {ref.id: ref.number for ref in numbered}
+    if any(folder.id not in known for folder in folders):
         refs = store.number_folders(session, [(folder.id, folder.content) for folder in folders])
-        numbers = {ref.id: ref.number for ref in refs}
+        known = {ref.id: ref.number for ref in refs}
+    numbers = {folder.id: known[folder.id] for folder in folders}
     return [
         Placed(numbers[folder.id], numbers.get(folder.parent_id or "", HIERARCHY), folder)
         for folder in folders
@@ -91,14 +92,18 @@ def update(
     settings: UsmSettings,
     heads: Heads,
     position: keys.Position,
+    without: Collection[str] = (),
+    seen: Sequence[Folder] | None = None,
 ) -> HierarchyResult:
-    """Bring a device's hierarchy up to date. The states of its folders are not touched, whatever the key."""
+    """Bring a device's hierarchy up to date, ``without`` the folders of these ids (:mod:`app.usm.choice`). The states
+    of its folders are not touched, whatever the key. ``seen``: what the source has, if somebody has looked since the
+    state was as it is now."""
     repeated = position is keys.Position.OLDER
     base = keys.head(position, heads).counter
     held = store.stamps(session, HIERARCHY, base)
-    folders = source.folders()
+    folders = source.folders() if seen is None else seen
     numbered = renames.recognise(session, source, store, folders)
-    placed = place(session, folders, store, numbered)
+    placed = place(session, choice.shown(folders, without), store, numbered)
     changes = compare(held, placed)
     if not changes and not repeated and not settings.force_new_key:
         return HierarchyResult(keys.text(heads.generation, base))

@@ -36,11 +36,16 @@ def locate(key: str, heads: Heads | None) -> Position:
     if key == START:
         return Position.START
     if heads is not None:
-        if key == text(heads.generation, heads.newest.counter):
+        if is_newest(key, heads):
             return Position.NEWEST
         if heads.older is not None and key == text(heads.generation, heads.older.counter):
             return Position.OLDER
     raise UnknownSyncKey(f"no state is kept for sync key {key[:64]!r}")
+
+
+def is_newest(key: str, heads: Heads) -> bool:
+    """Whether a device with this key has got the last answer."""
+    return key == text(heads.generation, heads.newest.counter)
 
 
 def head(position: Position, heads: Heads) -> Head:

@@ -52,6 +52,20 @@ class Credentials:
     login: str
     password: str = field(repr=False)
     is_token: bool = False
+    origin: str = field(default="", compare=False)
+    """The address that asks, ``""`` where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody has tried to log in. ``name`` and ``device`` are what he said of himself, ``address`` is where he came
+    from; ``mark`` stands for name and password, and tells nothing of them."""
+
+    name: str
+    device: str
+    address: str
+    mark: str
+    is_good: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +440,33 @@ class UsmSettings:
     doubt_seconds: int = 60
     mass_delete_share: int = 50
     mass_delete_least: int = 20
+
+
+class Event(StrEnum):
+    """What may happen in a request that an administrator wants to have counted. A session notes each as often as it
+    happens: :attr:`app.usm.session.Session.events`."""
+
+    ITEMS_FIRST = "items first"
+    """A device begins with a folder that it never synchronised."""
+    ITEMS_RESET = "items reset"
+    """A device starts over with a folder, of itself or because it was told to."""
+    ITEMS_LOST = "items lost"
+    """A device stands on a key of which nothing is kept: it is told to start over."""
+    ITEMS_RESENT = "items resent"
+    """A device repeats an older key: an answer was lost, and is given again."""
+    FOLDERS_FIRST = "folders first"
+    """The same four of the folder hierarchy."""
+    FOLDERS_RESET = "folders reset"
+    FOLDERS_LOST = "folders lost"
+    FOLDERS_RESENT = "folders resent"
+    SKIPPED = "skipped"
+    """An item cannot be converted: it is left out for a while (:mod:`app.usm.held`)."""
+    SKIPPED_AGAIN = "skipped again"
+    """The same of an item in a version that was left out before."""
+    HELD_BACK = "held back"
+    """A device deletes too much at once: nothing of it is deleted (:mod:`app.usm.brakes`)."""
+    EMPTIED = "emptied"
+    """A folder is empty all of a sudden, and not believed to be so for now (:mod:`app.usm.brakes`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,14 @@ class Wish:
     conversations: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How folders are: see :meth:`DataSource.survey`. ``texts``: as :meth:`DataSource.probe` gives them."""
+
+    listings: Sequence[Listing]
+    texts: Mapping[str, str]
+
+
 class DataSource(Protocol):
     """Where a user's folders and items live. Made for one request of one user; all ids are the source's own.
 
@@ -79,6 +87,10 @@ class DataSource(Protocol):
     @property
     def cost(self) -> Cost:
         """What this request has cost at the source so far."""
+        ...
+
+    def renew(self, before: datetime) -> None:
+        """Have the user's password checked again if it was checked before this moment, and not since."""
         ...
 
     def folders(self) -> Sequence[Folder]:
@@ -274,6 +286,12 @@ class DataSource(Protocol):
         folder that is gone is absent."""
         ...
 
+    def survey(self, wishes: Sequence[Wish], others: Sequence[FolderRef]) -> Survey:
+        """:meth:`listings` of these, and :meth:`probe` of their folders and of others, so that no change is in the text
+        of a folder that is not in its listing too: what the listing lacks shows in a later probe. One call, two if
+        anything is changing at this moment. Raises ``FolderGone`` if a wish's folder is gone."""
+        ...
+
 
 class Keyring(Protocol):
     """Knows passwords that stand for another one."""
@@ -285,6 +303,15 @@ class Keyring(Protocol):
 
     def is_valid(self, credentials: Credentials) -> bool:
         """Whether what was resolved once may still be used. Raises ``StoreUnavailable``."""
+        ...
+
+
+class LoginGuard(Protocol):
+    """Stands before every login, so that nobody can try one password after the other."""
+
+    def trying(self, credentials: Credentials, device_id: str) -> AbstractContextManager[None]:
+        """Around a login: what is raised inside tells how it went. Raises ``AccessDenied`` for what is known to be
+        wrong, ``LoginPaused`` when it is not to be tried now."""
         ...
 
 
@@ -312,6 +339,23 @@ class Heads:
     generation: str
     newest: Head
     older: Head | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What is kept of a folder that was begun, all as it was at one moment, seen without its lock. ``ref``: which
+    folder it is, ``None`` of the hierarchy; ``stamps``: item id → stamp at the newest key; ``mark`` is another one
+    after any write."""
+
+    ref: FolderRef | None
+    heads: Heads
+    stamps: Mapping[str, str]
+    journal: str | None
+    mark: object
+
+
+ENDED: Final = "usm.session.ended"
+"""The field with the moment, in seconds since 1970, at which an administrator ended what the source keeps of logins."""
 
 
 STANDING: Final = "usm.standing"
@@ -346,9 +390,17 @@ class StateStore(Protocol):
         """Item id → stamp at one of the kept keys."""
         ...
 
-    def newest(self, session: SessionId, folders: Collection[int]) -> Mapping[int, dict[str, str]]:
+    def newest(self, session: SessionId, folders: Collection[int]) -> Mapping[int, Mapping[str, str]]:
         """Item id → stamp at the newest key of each of these folders, all as they were at one moment. A folder never
         begun is absent."""
+        ...
+
+    def glances(self, session: SessionId, folders: Collection[int]) -> Mapping[int, Glance]:
+        """What is kept of each of these folders, all as they were at one moment. A folder never begun is absent."""
+        ...
+
+    def is_as(self, session: SessionId, folder: int, glance: Glance) -> bool:
+        """Whether nothing was written since a glance; asked under the folder's lock."""
         ...
 
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
@@ -410,6 +462,14 @@ class StateStore(Protocol):
         where the settings give the store what it needs for that."""
         ...
 
+    def user_fields(self, context_id: int, user_id: int) -> dict[str, str]:
+        """What is remembered of a user, whatever the device."""
+        ...
+
+    def write_user_fields(self, context_id: int, user_id: int, fields: Mapping[str, str | None]) -> None:
+        """Set these fields of a user, remove those that are ``None``; the others stay."""
+        ...
+
     def remembered(self, context_id: int, user_id: int, about: Collection[str]) -> Sequence[Remembered]:
         """All devices of a user, by protocol and id, each with its standing and those fields whose names begin with
         one of ``about`` (at least one)."""
@@ -459,10 +519,16 @@ class Waiter(Protocol):
     """Where requests wait for changes without holding a connection to the source or the store."""
 
     def park(
-        self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
+        self,
+        session: SessionId,
+        source: DataSource,
+        folders: Sequence[FolderRef],
+        seconds: float,
+        look: Callable[[], Mapping[str, str]],
     ) -> AbstractContextManager[Ticket]:
         """Draw a ticket for these folders, for at most ``seconds``; an older ticket of the same session ends at
-        once. Changes from the drawing on are seen."""
+        once. ``look`` asks the source for what later looks are compared with, as ``source.probe`` would; not called
+        without folders. Changes from its call on are seen. Raises what it raises."""
         ...
 
     def announce(

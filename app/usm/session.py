@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
-from app.usm import deeds, hierarchy, keys, renames, searching, sending, watch
+from app.usm import choice, deeds, hierarchy, keys, quiet, renames, searching, sending, silence, watch, window
 from app.usm.content import Reply
 from app.usm.deeds import Deeds, Kind
 from app.usm.devices import Registry
@@ -28,8 +28,10 @@ from app.usm.model import (
     Cost,
     Device,
     Download,
+    Event,
     ExchangeRequest,
     ExchangeResult,
+    Folder,
     FolderChange,
     FolderRef,
     FolderRole,
@@ -47,12 +49,25 @@ from app.usm.model import (
 )
 from app.usm.moving import Mover, relocate
 from app.usm.pieces import Stored
-from app.usm.ports import Clock, DataSource, Heads, StateStore, Steps, Tokens, Waiter
+from app.usm.ports import ENDED, Clock, DataSource, Glance, Heads, StateStore, Steps, Tokens, Waiter
 from app.usm.queries import BusyTime, Document, Hits, Person, Resolved, Search
 from app.usm.replying import Answer
 
 _LONG_AGO: Final = 1
 """When a folder that the device itself empties counts as first seen empty, in seconds since 1970."""
+
+
+class _Noted(NamedTuple):
+    """What is noted of a device's keys."""
+
+    first: Event
+    reset: Event
+    lost: Event
+    resent: Event
+
+
+_ITEMS: Final = _Noted(Event.ITEMS_FIRST, Event.ITEMS_RESET, Event.ITEMS_LOST, Event.ITEMS_RESENT)
+_FOLDERS: Final = _Noted(Event.FOLDERS_FIRST, Event.FOLDERS_RESET, Event.FOLDERS_LOST, Event.FOLDERS_RESENT)
 
 
 class Session:
@@ -78,6 +93,13 @@ class Session:
         self._tokens = tokens
         self._settings = settings
         self._refs: dict[int, FolderRef] | None = None
+        self._glances: dict[int, Glance | None] = {}
+        """Of folders that were never begun: ``None``."""
+        self._left_out: str | None = None
+        self._is_due = False
+        """What the fields say of the folders that the device gets, once they were read; see :mod:`app.usm.choice`."""
+        self.events: list[Event] = []
+        """What happened in this request, for whoever counts it."""
 
     @property
     def cost(self) -> Cost:
@@ -85,8 +107,13 @@ class Session:
         return self._source.cost
 
     def fields(self) -> dict[str, str]:
-        """What the protocol remembers of this session."""
-        return self._store.fields(self.id)
+        """What the protocol remembers of this session. Raises ``AccessDenied`` where the password has to be checked
+        again and is wrong by now."""
+        found = self._store.fields(self.id)
+        if ended := found.get(ENDED):
+            self._source.renew(datetime.fromtimestamp(float(ended), UTC))
+        self._left_out, self._is_due = found.get(choice.LEFT_OUT, ""), choice.DUE in found
+        return found
 
     def write_fields(self, fields: Mapping[str, str | None]) -> None:
         """Remember these; ``None`` forgets."""
@@ -104,14 +131,49 @@ class Session:
     def folders(self, key: str) -> HierarchyResult:
         """What the device's folder hierarchy lacks. Key ``"0"`` starts it over; the folders' numbers and the
         states of their items stay (MS-ASCMD 3.1.5.3). Raises ``UnknownSyncKey``, ``Busy``."""
+        without = self._without()
+        glance, seen = self._hierarchy_glance(key), None
+        if glance is not None:
+            seen = self._source.folders()
+            if self._has_all(glance, choice.shown(seen, without)):
+                return HierarchyResult(key)
         with self._store.lock(self.id, HIERARCHY):
             self._refs = None
-            position = keys.locate(key, self._store.heads(self.id, HIERARCHY))
+            position = self._located(key, self._store.heads(self.id, HIERARCHY), _FOLDERS)
             if position is keys.Position.START:
                 begin(self._store, self.id, HIERARCHY, self._tokens)
                 position = keys.Position.NEWEST
             heads = self._kept(self._store.heads(self.id, HIERARCHY))
-            return hierarchy.update(self.id, self._source, self._store, self._settings, heads, position)
+            if glance is None or not self._store.is_as(self.id, HIERARCHY, glance):
+                seen = None
+            result = hierarchy.update(
+                self.id, self._source, self._store, self._settings, heads, position, without, seen
+            )
+        if self._is_due:
+            self.write_fields({choice.DUE: None})
+        return result
+
+    def _without(self) -> Collection[str]:
+        """The folders that the device does not get."""
+        if self._left_out is None:
+            self.fields()
+        return choice.left_out({choice.LEFT_OUT: self._left_out or "[]"})
+
+    def _hierarchy_glance(self, key: str) -> Glance | None:
+        """What is kept of the hierarchy, if a device with this key may be told that nothing changed without a lock
+        (:mod:`app.usm.quiet`)."""
+        if key == keys.START or self._settings.force_new_key or self._is_due:
+            return None
+        glance = self._store.glances(self.id, [HIERARCHY]).get(HIERARCHY)
+        return glance if glance is not None and keys.is_newest(key, glance.heads) else None
+
+    def _has_all(self, glance: Glance, folders: Sequence[Folder]) -> bool:
+        """Whether the device holds the hierarchy that the source has, and all of its folders have numbers."""
+        refs = self._store.folder_refs(self.id)
+        numbered = {ref.id for ref in refs}
+        if any(folder.id not in numbered for folder in folders):
+            return False
+        return not hierarchy.compare(glance.stamps, hierarchy.place(self.id, folders, self._store, refs))
 
     def hierarchy(self) -> Sequence[FolderChange]:
         """All folders as they are now, parents first, whatever the device holds: no key follows. Raises ``Busy``."""
@@ -119,7 +181,8 @@ class Session:
             self._refs = None
             folders = self._source.folders()
             numbered = renames.recognise(self.id, self._source, self._store, folders)
-            placed = hierarchy.place(self.id, folders, self._store, numbered)
+            wanted = choice.shown(folders, self._without())
+            placed = hierarchy.place(self.id, wanted, self._store, numbered)
         return [FolderChange(ChangeKind.ADD, each.number, each.parent, each.folder) for each in placed]
 
     def _kept(self, heads: Heads | None) -> Heads:
@@ -127,8 +190,18 @@ class Session:
             raise UnknownSyncKey("the folder hierarchy was never synchronised")
         return heads
 
+    def glance(self, numbers: Sequence[int]) -> None:
+        """Read, by one statement and without a lock, what is kept of the folders with these numbers, for what this
+        request is about to ask of all of them."""
+        if numbers:
+            found = self._store.glances(self.id, numbers)
+            self._glances.update({number: found.get(number) for number in numbers})
+
     def folder(self, number: int) -> FolderRef:
         """The folder with this number. Raises ``FolderGone`` for one this device never heard of."""
+        glance = self._glances.get(number)
+        if glance is not None and glance.ref is not None:
+            return glance.ref
         try:
             return self._known()[number]
         except KeyError:
@@ -154,9 +227,17 @@ class Session:
         Raises ``UnknownSyncKey``, ``FolderGone``, ``Busy``, ``SourceUnavailable``, ``StoreUnavailable``.
         """
         folder = self.folder(request.folder)
+        glance, seen = self._glances.get(folder.number), None
+        if glance is not None and quiet.may_be(glance, request, self._settings):
+            seen = self._source.listing(folder, request.since, request.conversations)
+            limited = window.bounded(seen, self._settings.max_objects)
+            if quiet.has_no_news(glance, limited, self._settings, self._now()):
+                silence.explain(self.id, folder, request, glance.stamps, limited)
+                return ExchangeResult(request.key)
+        self._glances.pop(folder.number, None)
         with self._store.lock(self.id, folder.number):
             heads = self._store.heads(self.id, folder.number)
-            position = keys.locate(request.key, heads)
+            position = self._located(request.key, heads, _ITEMS)
             if position is keys.Position.START:
                 self._check_alive(folder)
                 renames.remember(self.id, self._source, self._store, folder)
@@ -172,11 +253,26 @@ class Session:
                 request,
                 self._kept(heads),
                 position,
+                self.events,
+                seen if glance is not None and self._store.is_as(self.id, folder.number, glance) else None,
             )
             result = work.run()
         if work.wrote:
             self._waiter.announce(self.id.context_id, self.id.user_id, [folder.id], by=self.id)
         return result
+
+    def _located(self, key: str, heads: Heads | None, noted: _Noted) -> keys.Position:
+        """Where a device stands, which is noted where it is not as usual. Raises ``UnknownSyncKey``."""
+        try:
+            position = keys.locate(key, heads)
+        except UnknownSyncKey:
+            self.events.append(noted.lost)
+            raise
+        if position is keys.Position.START:
+            self.events.append(noted.first if heads is None else noted.reset)
+        elif position is keys.Position.OLDER:
+            self.events.append(noted.resent)
+        return position
 
     def _check_alive(self, folder: FolderRef) -> None:
         """A folder keeps its number for ever; whether it is still there, the device's hierarchy tells."""
@@ -188,7 +284,8 @@ class Session:
 
     def key(self, folder: int) -> str:
         """The newest key of a folder, ``"0"`` where it was never synchronised."""
-        heads = self._store.heads(self.id, folder)
+        glance = self._glances.get(folder)
+        heads = self._store.heads(self.id, folder) if glance is None else glance.heads
         return keys.START if heads is None else keys.text(heads.generation, heads.newest.counter)
 
     def estimate(self, folder: int, key: str, since: datetime | None, conversations: bool = False) -> int:
@@ -199,7 +296,7 @@ class Session:
         if position is keys.Position.START:
             raise UnknownSyncKey("key 0 has no state to estimate against")
         kept = keys.head(position, heads)
-        now = int(self._clock.now().timestamp())
+        now = self._now()
         held = self._store.stamps(self.id, folder, kept.counter)
         listing = self._source.listing(ref, since, conversations)
         return sum(1 for _ in watch.lacking(self.id, folder, held, listing, self._store, self._settings, now))
@@ -229,8 +326,17 @@ class Session:
             since,
             conversations,
         )
+        if all(number in self._glances for number in folders):
+            glances = {number: self._glances[number] for number in folders}
+            held = {number: glance.stamps for number, glance in glances.items() if glance is not None}
+        else:
+            held = waiting.held(refs)
         self._refs = None  # not to be held while waiting
-        return waiting.run(refs, seconds, told)
+        self._glances.clear()
+        return waiting.run(refs, seconds, held, told)
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
 
     # -- single items ------------------------------------------------------------------------------------------
 

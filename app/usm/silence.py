@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from app.usm.held import Skipped, on_device
-from app.usm.model import ExchangeRequest, Listing
+from app.usm.model import ExchangeRequest, FolderRef, Listing, SessionId
+
+_log = logging.getLogger(__name__)
+
+
+def explain(
+    session: SessionId,
+    folder: FolderRef,
+    request: ExchangeRequest,
+    held: Mapping[str, str],
+    listing: Listing,
+) -> None:
+    """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either."""
+    level = logging.INFO if is_empty_handed(held) else logging.DEBUG
+    if _log.isEnabledFor(level):
+        why = reason(request, held, listing)
+        _log.log(level, "folder %s of %s: nothing sent: %s", folder.id, session, why)
 
 
 def reason(request: ExchangeRequest, held: Mapping[str, str], listing: Listing) -> str:
