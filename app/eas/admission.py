@@ -25,11 +25,14 @@ from app.eas.request import Command
 from app.eas.settings import EasSettings
 from app.eas.status import Common
 from app.eas.versions import ACCOUNT_WIPE
-from app.usm.devices import AGENT, DEVICE_TYPE, LOGIN, Standing
+from app.usm.devices import AGENT, DEVICE_TYPE, LOGIN, VERSION, Standing
 from app.usm.ports import STANDING
 
 if TYPE_CHECKING:
     from app.usm.session import Session
+
+SELDOM: Final = "FolderSync"
+"""The command with which is noted what has changed of the device."""
 
 _DECIDED: Final[Mapping[Standing, Access]] = {
     Standing.ALLOWED: Access.ALLOW,
@@ -98,6 +101,7 @@ def _remember(
         LOGIN: f"{user.login} {user.mail}".strip(),
         DEVICE_TYPE: command.device.device_type,
         AGENT: command.user_agent,
+        VERSION: command.version.text,
     }
     if remembered.is_empty:
         kind = next((rule.text for rule in settings.restless if fits_any((rule,), who)), "")
@@ -107,3 +111,7 @@ def _remember(
         remembered.learn(about)
     elif not remembered.get(LOGIN):
         remembered.write(about)  # decided before it was seen, or seen before this was noted
+    elif command.name == SELDOM:
+        remembered.write(
+            {name: about[name] for name in (AGENT, VERSION)}
+        )  # programs are replaced by newer ones

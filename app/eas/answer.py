@@ -21,6 +21,9 @@ WBXML_TYPE: Final = "application/vnd.ms-sync.wbxml"
 SHORT_TYPE: Final = "application/vnd.ms-sync"
 """The same, as some devices write it."""
 
+DEPTH: Final = 3
+"""So many levels of a document may have the Status of a part."""
+
 LATER: Final = 30
 """Seconds after which a device may come again that gets 503 in place of status 111."""
 
@@ -30,7 +33,8 @@ class EasResponse:
     """An answer; ``headers`` lack Content-Length and Date, which are the web server's. ``reason`` is for the log.
 
     ``stream``: the body in pieces, in place of ``body``; it has a size, and is read to its end or closed. ``refused``:
-    the word for why the device itself is not served (:class:`app.eas.errors.Why`), ``""`` where it is.
+    the word for why the device itself is not served (:class:`app.eas.errors.Why`), ``""`` where it is. ``statuses``:
+    the protocol's own, as :func:`statuses` finds them; none where the answer has none.
     """
 
     status: int
@@ -39,6 +43,7 @@ class EasResponse:
     reason: str = ""
     stream: Download | None = None
     refused: str = ""
+    statuses: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,23 @@ def plain(status: int, more: Mapping[str, str] | None = None) -> EasResponse:
 
 def document(root: Element | None, more: Mapping[str, str] | None = None) -> EasResponse:
     """A successful answer."""
-    return plain(200, more) if root is None else _document(encode(root), more)
+    return plain(200, more) if root is None else _document(encode(root), more, statuses(root))
 
 
-def _document(body: bytes, more: Mapping[str, str] | None) -> EasResponse:
-    return EasResponse(200, headers() | {"Content-Type": WBXML_TYPE} | dict(more or {}), body)
+def _document(body: bytes, more: Mapping[str, str] | None, told: tuple[int, ...]) -> EasResponse:
+    types = {"Content-Type": WBXML_TYPE}
+    return EasResponse(200, headers() | types | dict(more or {}), body, statuses=told)
+
+
+def statuses(root: Element) -> tuple[int, ...]:
+    """How a command ended: the Status of the whole; where it has none, those of its parts (the collections of Sync, the
+    items of MoveItems)."""
+    level = root.children
+    for _ in range(DEPTH):
+        if found := tuple(int(each.text) for each in level if each.name.endswith(":Status")):
+            return found
+        level = [child for each in level for child in each.children]
+    return ()
 
 
 def whole(answer: Answer, more: Mapping[str, str] | None = None) -> EasResponse:
@@ -83,16 +100,18 @@ def whole(answer: Answer, more: Mapping[str, str] | None = None) -> EasResponse:
         return _streamed(answer.file)
     if answer.root is None:
         return plain(200, more)
+    told = statuses(answer.root)
     if answer.parts is not None:
-        return _streamed(streams.multipart(encode(answer.root), answer.parts, MULTIPART_TYPE))
+        return _streamed(streams.multipart(encode(answer.root), answer.parts, MULTIPART_TYPE), told)
     pieces = encode_in_pieces(answer.root)
     if len(pieces) > 1:
-        return _streamed(streams.joined(pieces, WBXML_TYPE))
-    return _document(b"".join(piece for piece in pieces if isinstance(piece, bytes)), more)
+        return _streamed(streams.joined(pieces, WBXML_TYPE), told)
+    return _document(b"".join(piece for piece in pieces if isinstance(piece, bytes)), more, told)
 
 
-def _streamed(download: Download) -> EasResponse:
-    return EasResponse(200, headers() | {"Content-Type": download.content_type}, stream=download)
+def _streamed(download: Download, told: tuple[int, ...] = ()) -> EasResponse:
+    types = {"Content-Type": download.content_type}
+    return EasResponse(200, headers() | types, stream=download, statuses=told)
 
 
 def failure(
@@ -103,11 +122,15 @@ def failure(
     has_document = command in ROOTS and COMMANDS[command].exists_in(version)
     if status > 100 and not (version >= STATUS_IN_BODY and has_document):
         if status == Common.REMOTE_WIPE and not has_key:
-            return plain(403)
-        instead = HTTP_OF_COMMAND.get((command, status), HTTP_BEFORE_14.get(status, 400))
-        return plain(instead, {"Retry-After": str(LATER)} if instead == 503 else None)
+            return _instead(403, status)
+        return _instead(HTTP_OF_COMMAND.get((command, status), HTTP_BEFORE_14.get(status, 400)), status)
     page = ROOTS[command]
     children = [Element(f"{page}:Status", str(status)), *details]
     if command in WRAPPED:
         children = [Element(f"{page}:{WRAPPED[command]}", children=children)]
     return document(Element(f"{page}:{command}", children=children))
+
+
+def _instead(http: int, status: int) -> EasResponse:
+    more = {"Retry-After": str(LATER)} if http == 503 else {}
+    return EasResponse(http, headers() | more, statuses=(status,))

@@ -25,7 +25,7 @@ from email.message import Message
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.policy import compat32
-from email.utils import format_datetime, formataddr, getaddresses
+from email.utils import format_datetime, formataddr
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from app.eas.errors import ConversionError
 from app.eas.original import Original
 from app.eas.schema.text import line
 from app.usm.content import Address
+from app.usm.letters import addresses, parsed
 from app.usm.pieces import (
     Held,
     Pieces,
@@ -104,7 +105,7 @@ class _Field:
     @property
     def addresses(self) -> list[str]:
         value = self.raw.partition(b":")[2].decode("utf-8", "replace")[:_LONGEST_ADDRESSES]
-        return [mail for _, mail in getaddresses([" ".join(value.split())]) if "@" in mail]
+        return [mail for _, mail in addresses(" ".join(value.split())) if "@" in mail]
 
 
 def finished(mime: Text, writer: Writer) -> Text:
@@ -185,7 +186,7 @@ def _mailbox(address: Address) -> bytes:
 def answered(mime: Text, to: Original) -> Text:
     """What the device wrote, above the original that it answers."""
     light, held = lighten(mime)
-    message = original.parsed(light)
+    message = parsed(light)
     if original.is_sealed(message):
         return mime
     _thread(message, to, is_answer=True)
@@ -196,7 +197,7 @@ def answered(mime: Text, to: Original) -> Text:
 def forwarded(mime: Text, what: Original) -> Text:
     """What the device wrote, above the original that it forwards, with all that hung on that."""
     light, held = lighten(mime)
-    message = original.parsed(light)
+    message = parsed(light)
     if original.is_sealed(message):
         return mime
     _thread(message, what, is_answer=False)

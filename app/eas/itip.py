@@ -22,6 +22,7 @@ from app.eas import original
 from app.eas.schema.text import line
 from app.usm import charsets
 from app.usm.content import Address, Reply
+from app.usm.letters import parsed
 from app.usm.pieces import Text
 
 STATES: Final[Mapping[Reply, str]] = {
@@ -116,7 +117,7 @@ def state_of(mime: Text) -> tuple[str, str] | None:
 
 
 def _calendars(mime: bytes) -> Iterator[Any]:
-    for part in original.leaves(original.parsed(mime)):
+    for part in original.leaves(parsed(mime)):
         if part.get_content_type() not in ("text/calendar", "application/ics"):
             continue
         data = part.get_payload(decode=True)

@@ -57,9 +57,12 @@ SECRETS: Final = (RECOVERY,)
 """The fields that are sealed."""
 
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def text_of(value: object) -> str:
     """A value as JSON, as fields hold it: for several that are written at once."""
-    return json.dumps(value, separators=(",", ":"))
+    return _encode(value)
 
 
 class Memory:

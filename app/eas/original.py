@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
-from email.parser import BytesParser
-from email.policy import compat32
 from email.utils import format_datetime
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from app.eas.schema import html
 from app.eas.schema.email import mailbox
 from app.eas.schema.text import line, safe, with_lf
 from app.usm import charsets
+from app.usm.letters import parsed
 from app.usm.model import Body, BodyKind
 from app.usm.pieces import Held, Stored, lighten, restore_part, stored
 
@@ -51,11 +50,6 @@ class Original:
     def as_markup(self) -> str:
         """Its words as HTML."""
         return safe(self.markup) if self.markup is not None else html.from_text(self.as_text())
-
-
-def parsed(mime: bytes) -> Message:
-    """A message of any bytes; nothing is too broken."""
-    return BytesParser(policy=compat32).parsebytes(mime)
 
 
 def header(message: Message, title: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import quoteattr  # nosec B406 # it writes, and reads nothing
 
 REGISTRY: Final = r"HKLM\Comm\Security\Policy\LASSD"
 LOCK: Final = r"\AE\{50C13377-C66D-400C-889E-C316FC4AB374}"

@@ -84,7 +84,7 @@ def _words(conditions: Element) -> Condition | None:
         raise Refused(SearchStatus.PROTOCOL_ERROR, f"FreeText has {len(text)} characters")
     found = kql.condition(text)
     if found is None:
-        raise Refused(SearchStatus.PROTOCOL_ERROR, f"FreeText {text[:40]!r} holds no word")
+        raise Refused(SearchStatus.PROTOCOL_ERROR, "FreeText holds no word")
     return found
 
 

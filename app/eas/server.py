@@ -30,7 +30,7 @@ from app.eas.memory import Memory
 from app.eas.request import Command, device_in, parse
 from app.eas.settings import EasSettings
 from app.eas.status import MALFORMED, ROOTS, Common
-from app.eas.throttle import Throttle
+from app.eas.throttle import Load, Throttle
 from app.eas.versions import ADVERTISED, COMMANDS
 from app.usm.errors import (
     AccessDenied,
@@ -78,6 +78,15 @@ class ActiveSync:
         self._tokens = tokens
         self._checker = checker
         self._throttle = Throttle(settings.throttle, clock)
+
+    def busiest(self, most: int) -> list[Load]:
+        """The devices that ask most; see :meth:`app.eas.throttle.Throttle.busiest`."""
+        return self._throttle.busiest(most)
+
+    @property
+    def pausing(self) -> int:
+        """How many devices are asked to pause now."""
+        return self._throttle.pausing
 
     def options(self) -> EasResponse:
         """The answer to OPTIONS, once the user is known (MS-ASHTTP 3.2.5.2)."""

@@ -57,6 +57,18 @@ class _Count:
     same: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     """By request: in how many seconds it came, and the last of these."""
     under_way: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a device asked of this process in its present span: ``requests`` in all, of which one and the same came in
+    ``repeats`` seconds, and ``refused`` were refused."""
+
+    session: SessionId
+    requests: int
+    repeats: int
+    refused: int
 
 
 class Throttle:
@@ -71,19 +83,49 @@ class Throttle:
     def passing(self, session: SessionId, command: Command) -> Iterator[None]:
         """Around a request. Raises ``Throttled``."""
         count = self._count(session)
-        self._check(count, command)
+        try:
+            self._check(count, command)
+        except Throttled:
+            count.refused += 1
+            raise
         count.under_way += 1
         try:
             yield
         finally:
             count.under_way -= 1
 
+    def busiest(self, most: int) -> list[Load]:
+        """The devices that asked most within a span that is not over, and those that were refused before all others."""
+        now = self._clock.monotonic()
+        fresh = [
+            (session, count)
+            for session, count in list(self._counts.items())
+            if now - count.since < self._limits.seconds
+        ]
+        fresh.sort(key=lambda pair: (-pair[1].refused, -pair[1].total))
+        return [
+            Load(
+                session,
+                count.total,
+                max((times for times, _ in list(count.same.values())), default=0),
+                count.refused,
+            )
+            for session, count in fresh[:most]
+        ]
+
+    @property
+    def pausing(self) -> int:
+        """How many devices were refused within a span that is not over."""
+        now = self._clock.monotonic()
+        counts = list(self._counts.values())
+        return sum(1 for count in counts if count.refused and now - count.since < self._limits.seconds)
+
     def _count(self, session: SessionId) -> _Count:
         now = self._clock.monotonic()
         count = self._counts.setdefault(session, _Count(now))
         self._counts.move_to_end(session)
         if now - count.since >= self._limits.seconds:
-            count.since, count.total = now, 0
+            count.since, count.total, count.refused = now, 0, 0
             count.same.clear()
         while len(self._counts) > DEVICES:
             self._counts.popitem(last=False)

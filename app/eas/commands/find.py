@@ -113,7 +113,7 @@ def _mails(call: Call, criterion: Element) -> list[Element]:
     free = only(query, f"{_PAGE}FreeText")
     condition = None if free is None else kql.condition(_text(free, free.text))
     if free is not None and condition is None:
-        raise Malformed(f"FreeText {free.text[:40]!r} holds no word")
+        raise Malformed("FreeText holds no word")
     below = wishes is not None and wishes.find(f"{_PAGE}DeepTraversal") is not None
     contents = frozenset((ContentType.MAIL,))
     found: Hits = call.session.search(Search(condition, contents, _folders(query), below, most))

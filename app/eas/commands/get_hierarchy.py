@@ -36,7 +36,7 @@ def handle(call: Call) -> Answer:
 
 def _describe(placed: FolderChange, shown: set[int]) -> Element:
     folder = placed.folder
-    assert folder is not None  # noqa: S101  (folders that are there alone are listed)
+    assert folder is not None  # noqa: S101  # nosec B101 # folders that are there alone are listed
     kind = folder_type(folder.content, folder.role)
     return Element(
         f"{_PAGE}Folder",

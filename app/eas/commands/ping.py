@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from app.eas import collection, memory, ping_guard
+from app.eas import collection, folders_due, memory, ping_guard
 from app.eas.answer import Answer
 from app.eas.call import Call
 from app.eas.errors import Malformed, StatusError
@@ -73,6 +73,8 @@ def do(call: Call, request: Request) -> Steps[WatchResult]:
     interval = _interval(call, request)
     folders = _folders(call, request)
     call.memory.write({memory.PING_INTERVAL: str(interval), memory.PING_FOLDERS: memory.text_of(folders)})
+    if folders_due.tell(call):
+        raise StatusError(PingStatus.HIERARCHY_CHANGED, folders_due.REASON)
     known = {number: kept for number in folders if (kept := collection.recall(number, call.memory))}
     now = call.clock.now()
     since = {
@@ -114,6 +116,7 @@ def _folders(call: Call, request: Request) -> list[int]:
     if len(names) > call.settings.max_ping_folders:
         limit = Element("Ping:MaxFolders", str(call.settings.max_ping_folders))
         raise StatusError(PingStatus.TOO_MANY_FOLDERS, f"{len(names)} folders to watch", (limit,))
+    call.session.glance([number for name in names if (number := folder_number(name))])
     return [_number(call, name) for name in names]
 
 

@@ -55,7 +55,7 @@ def parse(text: str) -> Link:
             found = form.fullmatch(link)
             if found:
                 return _parsed(found[1], found[2], separator, is_url)
-    raise ConversionError(f"{link[:80]!r} is no link")
+    raise ConversionError(f"a link of {len(link)} characters is none")
 
 
 def _parsed(root: str, rest: str, separator: str, is_url: bool) -> Link:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import getaddresses
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -32,6 +31,7 @@ from app.eas.schema.table import Kind, Row
 from app.eas.schema.text import line
 from app.eas.versions import Version
 from app.usm.content import Address
+from app.usm.letters import addresses
 from app.usm.model import Body, BodyKind
 from app.wbxml.element import Element
 
@@ -286,7 +286,7 @@ def _read_addresses(element: Element) -> tuple[Address, ...]:
     # What lies between quotation marks is a name, whatever it holds.
     pieces = " ".join(element.text.split()).split('"')
     pieces[::2] = [piece.replace(";", ",") for piece in pieces[::2]]
-    pairs = getaddresses(['"'.join(pieces)])[:MAX_RECIPIENTS]
+    pairs = addresses('"'.join(pieces))[:MAX_RECIPIENTS]
     return tuple(Address(line(mail), line(name) if name != mail else "") for name, mail in pairs if mail)
 
 

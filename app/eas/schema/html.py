@@ -12,6 +12,7 @@ from lxml.etree import LxmlError
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from app.eas.schema.text import cut, safe, with_lf
+from app.usm.markup import tame
 
 _DECLARATION: Final = re.compile(r"\A\s*<\?xml[^>]*>")
 # What is never closed reaches to the end: so a hostile text cannot make the search start over and over.
@@ -38,7 +39,7 @@ LONGEST_ENTITY: Final = 32
 
 def to_text(markup: str) -> str:
     """The text of an HTML document, laid out as a browser would; pictures and link targets are left out."""
-    source = _DECLARATION.sub("", safe(markup))
+    source = tame(_DECLARATION.sub("", safe(markup)))
     try:
         # huge_tree: long conversations nest their quotations deeper than libxml2 takes by itself.
         tree = document_fromstring(source, parser=HTMLParser(huge_tree=True))

@@ -10,8 +10,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from app.eas import memory
 from app.eas.commands.sync.request import Request, Wanted
@@ -56,10 +56,7 @@ def keep(request: Request, remembered: Memory) -> None:
     if any(wanted.commands or wanted.starts for wanted in request.collections):
         remembered.write({memory.SYNC: None})
         return
-    collections: list[dict[str, Any]] = []
-    for wanted in request.collections:
-        values = asdict(replace(wanted, options=None, supported=None))
-        collections.append({name: values[name] for name in _KEPT})
+    collections = [{name: getattr(wanted, name) for name in _KEPT} for wanted in request.collections]
     remembered.write_value(
         memory.SYNC,
         {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.eas import collection
+from app.eas import collection, folders_due
 from app.eas.call import Call
 from app.eas.collection import Collection
 from app.eas.commands.sync.request import Request, Wanted
@@ -80,11 +80,20 @@ def _limit(value: int) -> Element:
 
 def jobs(request: Request, call: Call) -> list[Job]:
     """All collections of the request. Raises ``StatusError`` 12 and 13, ``Malformed``."""
+    # What the device has changed in a folder that is about to go from it comes first.
+    if not any(wanted.commands for wanted in request.collections) and folders_due.tell(call):
+        raise StatusError(SyncStatus.HIERARCHY_CHANGED, folders_due.REASON)
+    call.session.glance([number for each in request.collections if (number := _only_asks(each))])
     found = [(wanted, _folder(call, wanted)) for wanted in request.collections]
     for wanted, folder in found:
         _check_class(wanted, folder)
         _check_key(call, wanted, folder)
     return [_job(call, wanted, folder) for wanted, folder in found]
+
+
+def _only_asks(wanted: Wanted) -> int | None:
+    """The number of the folder, if the device brings nothing for it and holds it already."""
+    return None if wanted.starts or wanted.commands else folder_number(wanted.id)
 
 
 def _folder(call: Call, wanted: Wanted) -> FolderRef:
