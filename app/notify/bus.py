@@ -8,20 +8,22 @@ methods.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.usm.model import SessionId
+from app.notify.waker import Waker
+from app.usm.model import Login, SessionId
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Folders of a user have changed; ``by`` already knows."""
+    """Folders of a user have changed; ``by`` already knows. ``source``: who says so, or by which way it came."""
 
     context_id: int
     user_id: int
     folders: tuple[str, ...]
     by: SessionId | None = None
+    source: Waker = field(default=Waker.CHANGE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,12 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request of this session has begun to wait at ``moment`` (seconds since 1970): older ones end."""
+    """A request of this session has begun to wait at ``moment`` (seconds since 1970): older ones end. ``decided``: it
+    is no request, but something was decided about the device."""
 
     session: SessionId
     moment: float
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Look:
     by: str
 
 
-News = Announcement | Mention | Arrival | Look
+News = Announcement | Mention | Arrival | Look | Login
 Receiver = Callable[[News], None]
 
 

@@ -7,8 +7,8 @@ Rules of this file:
 * each *user* with parked requests has one watcher. It looks at the folders of all of the user's parked devices in one
   call, and ends when nobody is parked any more. It is an entry in the timetable as well: there are only as many threads
   as there are looks at the same time;
-* parking looks at the folders once, so that every later look has something to compare with. That look counts for the
-  user's other devices as well;
+* parking looks at the folders once, so that every later look has something to compare with; who parks does it in its
+  own way. That look counts for the user's other devices as well, and what is announced meanwhile is heard;
 * where several processes have parked requests of a user, one of them looks for all, and tells the others what it saw;
 * a look that fails wakes nobody: the watcher waits longer and tries again, and all watchers leave a source alone that
   answers nobody (:mod:`app.notify.breaker`). Only a source that refuses the user ends that user's request, with the
@@ -31,8 +31,9 @@ from app.notify.bus import Announcement, Arrival, Bus, LocalBus, Look, Mention, 
 from app.notify.place import Place
 from app.notify.pull import PullRule
 from app.notify.timetable import Timetable
+from app.notify.waker import Waker
 from app.notify.watcher import Lookers, NotNow, UserKey, Watcher
-from app.usm.errors import AccessDenied, NotEnabled
+from app.usm.errors import AccessDenied, FolderGone, NotEnabled
 from app.usm.model import FolderRef, SessionId
 from app.usm.ports import Clock, DataSource
 
@@ -47,7 +48,8 @@ _MARGIN = 30.0
 
 
 class Hub:
-    """See the module's rules. ``parked_changed`` hears the number of parked requests each time it changes.
+    """See the module's rules. ``parked_changed`` hears the number of parked requests each time it changes; ``woken``
+    hears what woke each of them that was asleep. Neither may wait for anything.
 
     ``looks``: at most so many looks at the source at the same time. ``random_share``: a number from 0 to 1 that keeps
     devices which arrived together from leaving together.
@@ -60,6 +62,7 @@ class Hub:
         bus: Bus | None = None,
         looks: int = 50,
         parked_changed: Callable[[int], None] = lambda count: None,
+        woken: Callable[[Waker], None] = lambda waker: None,
         random_share: Callable[[], float] = random.random,
     ) -> None:
         self.clock = clock
@@ -71,6 +74,7 @@ class Hub:
         self.lookers = Lookers(self.guard, looks)
         self._looks = threading.BoundedSemaphore(looks)
         self._parked_changed = parked_changed
+        self.woken = woken
         self.random_share = random_share
         self._name = secrets.token_hex(8)
         self.breaker = Breaker(rule.interval, rule.pause, random_share)
@@ -92,30 +96,41 @@ class Hub:
 
     @contextmanager
     def park(
-        self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
+        self,
+        session: SessionId,
+        source: DataSource,
+        folders: Sequence[FolderRef],
+        seconds: float,
+        look: Callable[[], Mapping[str, str]],
     ) -> Iterator[Place]:
-        """See :class:`app.usm.ports.Waiter`. Raises what the source's first look raises."""
+        """See :class:`app.usm.ports.Waiter`."""
         place = self._take_place(session, source, folders, seconds)
         try:
             self._bus.publish(Arrival(session, place.arrived))
-            self._first_look(place, seconds)
+            self._first_look(place, seconds, look)
+            del look  # not to be kept, with what it holds, while somebody waits
             yield place
         finally:
             self._leave(place)
 
     def announce(
-        self, context_id: int, user_id: int, folders: Sequence[str], by: SessionId | None = None
+        self,
+        context_id: int,
+        user_id: int,
+        folders: Sequence[str],
+        by: SessionId | None = None,
+        source: Waker = Waker.CHANGE,
     ) -> None:
-        """See :class:`app.usm.ports.Waiter`."""
-        self._bus.publish(Announcement(context_id, user_id, tuple(folders), by))
+        """See :class:`app.usm.ports.Waiter`. ``source``: who says so."""
+        self._bus.publish(Announcement(context_id, user_id, tuple(folders), by, source))
 
     def mention(self, name: str, folders: Sequence[str]) -> None:
-        """The same of a user who is known by a login or an address, in any letter case."""
+        """The mail server says the same of a user who is known by a login or an address, in any letter case."""
         self._bus.publish(Mention(name, tuple(folders)))
 
     def summon(self, session: SessionId) -> None:
         """See :class:`app.usm.ports.Waiter`: as if the device had come anew."""
-        self._bus.publish(Arrival(session, self.clock.now().timestamp()))
+        self._bus.publish(Arrival(session, self.clock.now().timestamp(), decided=True))
 
     def summon_parked(self, look: Callable[[Collection[int]], Iterable[tuple[SessionId, float]]]) -> None:
         """Summon the parked devices of which ``look`` tells, given their contexts, and at which moment (seconds since
@@ -145,12 +160,12 @@ class Hub:
             while number / rate > self.clock.monotonic() - began:
                 pause.wait(_STEP)
             with self.guard:
-                place.finish()
+                place.finish(Waker.STOP)
 
     def look(
-        self, source: DataSource, folders: Sequence[FolderRef], first: bool = False
+        self, folders: Sequence[FolderRef], ask: Callable[[], Mapping[str, str]], first: bool = False
     ) -> Mapping[str, str]:
-        """One call to the source, no more of them at the same time than allowed. Raises :class:`NotNow` while the
+        """One look at the source, no more of them at the same time than allowed. Raises :class:`NotNow` while the
         source is left alone, unless it is the ``first`` look of a request, whose device shall hear how things are."""
         if not folders:
             return {}
@@ -160,8 +175,8 @@ class Hub:
             if until is not None:
                 raise NotNow(until)
             try:
-                texts = source.probe(folders)
-            except (AccessDenied, NotEnabled):
+                texts = ask()
+            except (AccessDenied, FolderGone, NotEnabled):
                 self.breaker.succeeded(self.clock.monotonic() - began)
                 raise
             except Exception:
@@ -202,12 +217,15 @@ class Hub:
         with self.guard:
             older = self._places.get(session)
             if older is not None:
-                older.finish(superseded=True)
+                older.finish(Waker.SUPERSEDED)
             self._places[session] = place
-            # It is there before anybody hears of the arrival, so as to meet those who arrive at the same time.
-            self._watcher_of(session)
+            # It is there before anybody hears of the arrival, so as to meet those who arrive at the same time, and
+            # before its own look, so as to hear what is announced during that.
+            watcher = self._watcher_of(session)
+            watcher.places.append(place)
+            self._note_names(watcher, (session.context_id, session.user_id), source)
             if self._closed:
-                place.finish()
+                place.finish(Waker.STOP)
         return place
 
     def _watcher_of(self, session: SessionId) -> Watcher:
@@ -218,20 +236,19 @@ class Hub:
             watcher = self._watchers[user] = Watcher(self, user)
         return watcher
 
-    def _first_look(self, place: Place, seconds: float) -> None:
+    def _first_look(self, place: Place, seconds: float, look: Callable[[], Mapping[str, str]]) -> None:
         folders = list(place.folders.values())
         started = self.clock.monotonic()
-        texts = self.look(place.source, folders, first=True)
+        texts = self.look(folders, look, first=True)
         with self.guard:
             place.begin(texts, started)
-            user = (place.session.context_id, place.session.user_id)
             watcher = self._watcher_of(place.session)
             now = self.clock.monotonic()
             watcher.look_done(folders, texts, started, now)
-            watcher.add(place, seconds, now)
-            self._note_names(watcher, user, place.source)
+            watcher.watch(place, seconds, now)
             is_shared = watcher.is_shared(now)
         if is_shared:
+            user = (place.session.context_id, place.session.user_id)
             self.tell_look(user, folders, texts, now - started)
 
     def _note_names(self, watcher: Watcher, user: UserKey, source: DataSource) -> None:
@@ -257,8 +274,8 @@ class Hub:
             self._wake_named(news)
         elif isinstance(news, Look):
             self._take_look(news)
-        else:
-            self._wake((news.context_id, news.user_id), news.folders, news.by)
+        elif isinstance(news, Announcement):
+            self._wake((news.context_id, news.user_id), news.folders, news.source, news.by)
 
     def _end_older(self, arrival: Arrival) -> None:
         """The device waits anew, perhaps in another process: it has given up the line of the older request."""
@@ -266,7 +283,7 @@ class Hub:
         with self.guard:
             place = self._places.get(session)
             if place is not None and place.arrived < arrival.moment:
-                place.finish(superseded=True)
+                place.finish(Waker.ADMINISTRATOR if arrival.decided else Waker.SUPERSEDED)
             watcher = self._watchers.get((session.context_id, session.user_id))
             if watcher is not None and (place is None or place.arrived != arrival.moment):
                 watcher.meet(self.clock.monotonic())
@@ -285,11 +302,13 @@ class Hub:
         with self.guard:
             users = tuple(self._names.get(mention.name.casefold(), ()))
         for user in users:
-            self._wake(user, mention.folders)
+            self._wake(user, mention.folders, Waker.DOVECOT)
 
-    def _wake(self, user: UserKey, folders: Sequence[str], by: SessionId | None = None) -> None:
+    def _wake(
+        self, user: UserKey, folders: Sequence[str], source: Waker, by: SessionId | None = None
+    ) -> None:
         with self.guard:
             watcher = self._watchers.get(user)
             for place in watcher.places if watcher is not None else ():
                 if place.session != by:
-                    place.announce(folders)
+                    place.announce(folders, source)

@@ -12,12 +12,13 @@ import os
 import socket
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from app.notify.bus import Announcement, Arrival, Bus, LocalBus, Look, Mention, News, Receiver
-from app.usm.model import ContentType, SessionId
+from app.notify.waker import Waker
+from app.usm.model import ContentType, Login, SessionId
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class NodeBus:
 
     def _listen(self) -> None:
         while True:
-            deliver(self._receiver.recv(LARGEST), self._here)
+            deliver(self._receiver.recv(LARGEST), self._here, Waker.WORKER)
 
 
 def _send_patiently(peer: Path, data: bytes) -> None:
@@ -90,10 +91,11 @@ def _send_patiently(peer: Path, data: bytes) -> None:
                 raise TimeoutError("its queue is full")
 
 
-def deliver(data: bytes, bus: Bus) -> None:
-    """Publish news that somebody else has sent. Whatever is wrong with it, or comes of it: the next one is heard."""
+def deliver(data: bytes, bus: Bus, way: Waker) -> None:
+    """Publish news that somebody else has sent, this way. Whatever is wrong with it, or comes of it: the next one is
+    heard."""
     try:
-        news = unpack(data)
+        news = _by_way_of(way, unpack(data))
     except (ValueError, TypeError, KeyError, ArithmeticError) as error:
         _log.warning("news that cannot be read is dropped: %s", error)
         return
@@ -101,6 +103,12 @@ def deliver(data: bytes, bus: Bus) -> None:
         bus.publish(news)
     except Exception:  # noqa: BLE001  (the thread must live on for all other news)
         _log.exception("news of kind %s was heard and led to an error", type(news).__name__)
+
+
+def _by_way_of(way: Waker, news: News) -> News:
+    if isinstance(news, Announcement) and news.source is Waker.CHANGE:
+        return replace(news, source=way)
+    return news
 
 
 def pack(news: News) -> bytes:
@@ -116,7 +124,7 @@ def unpack(data: bytes) -> News:
         raise ValueError("news is an object")
     kind = fields.get("kind")
     if kind == Arrival.__name__:
-        return Arrival(SessionId(**fields["session"]), float(fields["moment"]))
+        return Arrival(SessionId(**fields["session"]), float(fields["moment"]), bool(fields.get("decided")))
     if kind == Mention.__name__:
         return Mention(str(fields["name"]), _texts(fields["folders"]))
     if kind == Look.__name__:
@@ -127,6 +135,9 @@ def unpack(data: bytes) -> News:
             float(fields["moment"]),
             str(fields["by"]),
         )
+    if kind == Login.__name__:
+        name, device, address, mark = (str(fields[each]) for each in ("name", "device", "address", "mark"))
+        return Login(name, device, address, mark, bool(fields["is_good"]))
     if kind == Announcement.__name__:
         by = fields["by"]
         return Announcement(
@@ -134,6 +145,8 @@ def unpack(data: bytes) -> News:
             int(fields["user_id"]),
             _texts(fields["folders"]),
             SessionId(**by) if by else None,
+            # A node of an earlier version does not tell.
+            Waker.DOVECOT if fields.get("source") == Waker.DOVECOT else Waker.CHANGE,
         )
     raise ValueError(f"news of kind {kind!r} is not known")
 

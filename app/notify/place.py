@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.notify.timetable import Entry
+from app.notify.waker import Waker
 from app.usm.errors import UsmError
 from app.usm.model import FolderRef, SessionId
 from app.usm.ports import DataSource
@@ -76,7 +77,7 @@ class Place:
         for folder in looked_at:
             if folder.id in self.folders and self._seen.get(folder.id) != texts.get(folder.id):
                 self._seen[folder.id] = texts.get(folder.id)
-                self._wake({folder.id})
+                self._wake({folder.id}, Waker.POLL)
 
     def begin(self, texts: Mapping[str, str], started: float) -> None:
         """Take in the look made while parking; the hub's lock is held. A folder it does not find is worth a check."""
@@ -84,20 +85,20 @@ class Place:
         self._seen = {folder: texts.get(folder) for folder in self.folders}
         missing = {folder for folder, text in self._seen.items() if text is None}
         if missing:
-            self._wake(missing)
+            self._wake(missing, Waker.POLL)
 
-    def announce(self, folders: Sequence[str]) -> None:
+    def announce(self, folders: Sequence[str], source: Waker) -> None:
         """Somebody says that these changed; the hub's lock is held."""
         mine = {folder for folder in folders if folder in self.folders}
         if mine:
-            self._wake(mine)
+            self._wake(mine, source)
 
-    def finish(self, error: UsmError | None = None, superseded: bool = False) -> None:
+    def finish(self, source: Waker, error: UsmError | None = None) -> None:
         """End the wait at once; the hub's lock is held."""
         self._over = True
         self._error = error
-        self._superseded = superseded
-        self._rouse()
+        self._superseded = source in (Waker.SUPERSEDED, Waker.ADMINISTRATOR)
+        self._rouse(source)
 
     def leave(self) -> None:
         """Nobody waits here any more; the hub's lock is held."""
@@ -108,17 +109,21 @@ class Place:
             asleep = not self._changed and not self._over and end > self._hub.clock.monotonic()
             if asleep:
                 self._call = call
-                self._alarm = self._hub.timetable.at(end, self._rouse)
+                self._alarm = self._hub.timetable.at(end, self._ended)
                 self._hub.count(+1)
         if not asleep:
             call()
 
-    def _wake(self, folders: set[str]) -> None:
+    def _wake(self, folders: set[str], source: Waker) -> None:
         self._changed |= folders
-        self._rouse()
+        self._rouse(source)
 
-    def _rouse(self) -> None:
+    def _ended(self) -> None:
+        self._rouse(Waker.END)
+
+    def _rouse(self, source: Waker) -> None:
         if (call := self._got_up()) is not None:
+            self._hub.woken(source)
             call()
 
     def _got_up(self) -> Callable[[], None] | None:

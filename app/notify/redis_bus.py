@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from app.notify.bus import Bus, LocalBus, News, Receiver
 from app.notify.node import LARGEST, deliver, pack
+from app.notify.waker import Waker
 
 _log = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ class RedisBus:
     def _take(self, message: Any) -> None:
         origin, _, data = bytes(message).partition(b"\n")
         if origin != self._origin:
-            deliver(data, self._far)
+            deliver(data, self._far, Waker.REDIS)
 
 
 class _Line:
@@ -163,4 +164,4 @@ class _Line:
         if self._failures == 1:
             _log.warning("%s: Redis fails, polling goes on: %s", self._purpose, error)
         longest = min(SHORTEST * 2.0 ** min(self._failures - 1, 16), LONGEST)
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311  (no secret)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311 # no secret

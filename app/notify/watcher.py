@@ -7,12 +7,15 @@ import math
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from app.notify.bus import Look
 from app.notify.place import Place
-from app.notify.plan import Plan
+from app.notify.plan import EARLY, Plan
 from app.notify.timetable import Entry
+from app.notify.waker import Waker
 from app.usm.errors import AccessDenied, NotEnabled, UsmError
 from app.usm.model import ContentType, FolderRef
 
@@ -34,6 +37,17 @@ class NotNow(Exception):
     def __init__(self, until: float) -> None:
         super().__init__(until)
         self.until = until
+
+
+@dataclass(slots=True)
+class _Theirs:
+    """A folder that other processes look at. ``told``: when one of them last said that it did; ``seen``: when anybody
+    last did, this process among them; ``period``: seconds between two of their looks, as far as was noticed."""
+
+    folder: FolderRef
+    told: float
+    seen: float
+    period: float
 
 
 class Watcher:
@@ -67,11 +81,10 @@ class Watcher:
         self._is_busy = False
         self._failures = 0
         self._shared_until = -math.inf
-        self._theirs: dict[str, tuple[FolderRef, float]] = {}
+        self._theirs: dict[str, _Theirs] = {}
 
-    def add(self, place: Place, seconds: float, now: float) -> None:
-        """A place to look after for so long; the hub's lock is held."""
-        self.places.append(place)
+    def watch(self, place: Place, seconds: float, now: float) -> None:
+        """Look after one of the places for so long; the hub's lock is held."""
         self._plan.add(place, place.folders.values(), seconds, now)
         self._arrange()
 
@@ -101,7 +114,10 @@ class Watcher:
         """Another process has looked, from ``started`` on; the hub's lock is held."""
         self.meet(now)
         folders = [FolderRef(0, folder, ContentType(content)) for folder, content, _ in look.folders]
-        self._theirs.update({folder.id: (folder, now) for folder in folders})
+        for folder in folders:
+            known = self._theirs.get(folder.id)
+            period = max(0.0 if known is None else now - known.told, self._hub.rule.interval)
+            self._theirs[folder.id] = _Theirs(folder, now, now, period)
         # Who has begun to wait since then must not miss what happened in between.
         if all(place.looked_from is not None and place.looked_from <= started for place in self.places):
             texts = {folder: text for folder, _, text in look.folders if text is not None}
@@ -118,7 +134,8 @@ class Watcher:
         """Look at what is due; in a thread that may wait for the source."""
         with self._hub.guard:
             now = self._hub.clock.monotonic()
-            task = (self.places[-1], self._with_theirs(self._plan.folders(now), now)) if self.places else None
+            place = next((each for each in reversed(self.places) if each.looked_from is not None), None)
+            task = None if place is None else (place, self._with_theirs(self._plan.folders(now), now))
         if task is not None:
             self._look(*task)
         with self._hub.guard:
@@ -126,17 +143,20 @@ class Watcher:
             self._arrange()
 
     def _with_theirs(self, folders: list[FolderRef], now: float) -> list[FolderRef]:
-        """These folders, and those of the same kinds that other processes look at."""
+        """These folders, and of those that other processes look at: the ones of the same kinds, and what they would
+        look at soon. Without the latter, one process could look at all mail and another one at everything else, in
+        turn and for ever."""
         if not self._theirs:
             return folders
-        self._theirs = {
-            name: (each, then) for name, (each, then) in self._theirs.items() if now - then < MEMORY
-        }
+        self._theirs = {name: each for name, each in self._theirs.items() if now - each.told < MEMORY}
         due = {folder.content is ContentType.MAIL for folder in folders}
-        found = {
-            each.id: each for each, _ in self._theirs.values() if (each.content is ContentType.MAIL) in due
-        }
-        return list((found | {folder.id: folder for folder in folders}).values())
+        soon = now + self._hub.rule.interval * EARLY
+        found = {folder.id: folder for folder in folders}
+        for name, each in self._theirs.items():
+            if (each.folder.content is ContentType.MAIL) in due or each.seen + each.period <= soon:
+                found.setdefault(name, each.folder)
+                each.seen = now
+        return list(found.values())
 
     def _arrange(self) -> None:
         """Have the next look in the timetable."""
@@ -160,7 +180,7 @@ class Watcher:
                 self._plan.postpone(refusal.until)
         except (AccessDenied, NotEnabled) as error:
             with self._hub.guard:
-                place.finish(error)
+                place.finish(Waker.REFUSED, error)
                 self.remove(place)
         except UsmError as error:
             self._failed(folders, f"{error}")
@@ -170,7 +190,7 @@ class Watcher:
 
     def _look_and_tell(self, place: Place, folders: Sequence[FolderRef]) -> None:
         started = self._hub.clock.monotonic()
-        texts = self._hub.look(place.source, folders)
+        texts = self._hub.look(folders, partial(place.source.probe, folders))
         now = self._hub.clock.monotonic()
         with self._hub.guard:
             self.look_done(folders, texts, started, now)
