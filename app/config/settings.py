@@ -1,236 +1,62 @@
-"""The settings: ``usm.properties`` and ``eas.properties``, read once into one frozen value.
+"""Every setting: its key, how its text is read, its default and its meaning stand together.
 
-Rules of this file:
-
-* every setting is one field of :class:`Settings`: its key, how its text is read, its default and its meaning stand
-  together, and nothing else in the program knows a key;
-* keys of the original keep their name, meaning and default; keys of our own live under the same prefixes;
-* an unknown key is a warning with its file and line, never a refusal: real files carry other programs' keys;
-* a value that cannot be used is an error with file, line, key and value; all errors are reported at once;
-* an empty value means the default, as does an absent key;
-* the text of the files is what Java writes: Latin-1 with ``\\u`` escapes. The last of two equal keys counts.
+Units stand in the meaning.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-import javaproperties
-
-from app.eas import admission_rules, policy
+from app.config.readers import (
+    ALIAS,
+    Delay,
+    Reader,
+    active_sync_url,
+    admin_logins,
+    boolean,
+    choice,
+    database_url,
+    delay,
+    device_rules,
+    host,
+    http_url,
+    login_pattern,
+    networks,
+    node_name,
+    redirects,
+    redis_url,
+    secret_keys,
+    text,
+    url_path,
+    web_address,
+    whole,
+)
 from app.eas.admission_rules import Rule
 
-FILES: Final = ("usm.properties", "eas.properties")
-"""The files that are read, in this order; a key may stand in any of them."""
-
-ETC_DIRECTORIES: Final = (Path("/opt/open-xchange/etc/groupware"), Path("/opt/open-xchange/etc"))
-"""Where the files are looked for, first hit wins: OX 6 keeps its settings in a folder of their own."""
-
-ALIAS: Final = "/Microsoft-Server-ActiveSync"
+Network = IPv4Network | IPv6Network
 
 POLICY: Final = "com.openexchange.usm.eas.policy."
 """What stands before the name of a policy setting in its key."""
 
-SECRET_KEY: Final = 32
-"""Bytes of a key in :attr:`Settings.secret_keys`."""
 
-Reader = Callable[[str], Any]
-"""Turns the text of a value into the value; raises :class:`ValueError` with what was expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """A time to wait: ``milliseconds``, or ``percent`` of what the client is willing to wait. One of the two is set."""
-
-    milliseconds: int | None = None
-    percent: int | None = None
-
-
-def text(value: str) -> str:
-    """Any text."""
-    return value
-
-
-def boolean(value: str) -> bool:
-    """``true`` or ``false``."""
-    lowered = value.lower()
-    if lowered not in ("true", "false"):
-        raise ValueError("expected true or false")
-    return lowered == "true"
-
-
-def whole(minimum: int, maximum: int = 2**31 - 1) -> Reader:
-    """A whole number within these bounds."""
-
-    def read(value: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,18}", value):
-            raise ValueError(f"expected a whole number from {minimum} to {maximum}")
-        number = int(value)
-        if not minimum <= number <= maximum:
-            raise ValueError(f"expected a whole number from {minimum} to {maximum}")
-        return number
-
-    return read
-
-
-def choice(*words: str) -> Reader:
-    """One of these words, in any case."""
-
-    def read(value: str) -> str:
-        if value.lower() not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
-        return value.lower()
-
-    return read
-
-
-def device_rules(value: str) -> tuple[Rule, ...]:
-    """Rules about devices."""
-    return admission_rules.parse(value)
-
-
-def http_url(value: str) -> str:
-    """An ``http`` or ``https`` address with a host; it always ends in ``/``."""
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018  (reading it is the check)
-    except ValueError as error:
-        raise ValueError(f"expected a URL such as http://localhost:8009/ajax/: {error}") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValueError("expected a URL that begins with http:// or https://")
-    if not parts.hostname:
-        raise ValueError("expected a URL with a host, such as http://localhost:8009/ajax/")
-    if parts.query or parts.fragment:
-        raise ValueError("expected a URL without ? and #")
-    return value if value.endswith("/") else value + "/"
-
-
-def database_url(value: str) -> str:
-    """An SQLAlchemy address: ``dialect://…``."""
-    if not re.match(r"^(sqlite|mysql\+pymysql|mariadb\+pymysql)://", value):
-        raise ValueError("expected sqlite:///FILE, mysql+pymysql://… or mariadb+pymysql://…")
-    return value
-
-
-def redis_url(value: str) -> str:
-    """The address of a Redis server."""
-    # No words of the library: they may repeat a part of the password.
-    wrong = ValueError(
-        "expected redis://host:6379/0, or rediss:// for TLS, with / ? # @ in a password as %2F %3F %23 %40"
-    )
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018  (reading it is the check)
-    except ValueError:
-        raise wrong from None
-    if (
-        parts.scheme not in ("redis", "rediss")
-        or not parts.hostname
-        or not re.fullmatch(r"/?[0-9]*", parts.path)
-        or "@" in parts.query
-        or parts.fragment
-    ):
-        raise wrong
-    return value
-
-
-def host(value: str) -> str:
-    """A host name or address without a port; ``*`` is every address."""
-    if value == "*":
-        return "0.0.0.0"  # noqa: S104  (only when the administrator says so)
-    if not re.fullmatch(r"[0-9A-Za-z._-]+|\[?[0-9A-Fa-f:]+\]?", value):
-        raise ValueError("expected a host name or an IP address")
-    return value.strip("[]")
-
-
-def url_path(value: str) -> str:
-    """The path of an URL, from its first ``/`` on."""
-    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]", value):
-        raise ValueError(f"expected a path such as {ALIAS}")
-    return value
-
-
-def delay(value: str) -> Delay:
-    """Milliseconds, or per cent of the client's own time such as ``50%``."""
-    match = re.fullmatch(r"([0-9]{1,9})\s*(%?)", value)
-    if match is None:
-        raise ValueError("expected milliseconds, or per cent such as 50%")
-    number = int(match.group(1))
-    if not match.group(2):
-        return Delay(milliseconds=number)
-    if not 1 <= number <= 100:
-        raise ValueError("expected 1% to 100%")
-    return Delay(percent=number)
-
-
-def login_pattern(value: str) -> str:
-    """A text with ``$USER``, and ``$DOMAIN`` where the domain belongs."""
-    if "$USER" not in value:
-        raise ValueError("expected a pattern with $USER in it, such as $USER@$DOMAIN")
-    return value
-
-
-def web_address(value: str) -> str:
-    """An ``https`` or ``http`` address that people or devices are sent to, as it is."""
-    if value != "".join(value.split()) or any(character in value for character in '"<>\\'):
-        raise ValueError("expected a URL without blanks and quotes")
-    http_url(value.partition("?")[0].partition("#")[0])
-    return value
-
-
-def active_sync_url(value: str) -> str:
-    """The address of ActiveSync on some server; without a path it gets the usual one."""
-    address = http_url(value)
-    return address.rstrip("/") if urlsplit(address).path.strip("/") else address.rstrip("/") + ALIAS
-
-
-def redirects(value: str) -> tuple[tuple[str, str], ...]:
-    """``PATTERN=URL``, separated by commas or blanks; the patterns come out in small letters."""
-    rules = []
-    for rule in re.split(r"[,\s]+", value.strip(", \t")):
-        pattern, equals, url = rule.partition("=")
-        if not (pattern and equals and url):
-            raise ValueError("expected PATTERN=URL such as *@example.net=https://eas.example.net/")
-        rules.append((pattern.lower(), active_sync_url(url)))
-    return tuple(rules)
-
-
-def node_name(value: str) -> str:
-    """A name that may stand in a cookie."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
-        raise ValueError("expected letters, digits, - and _ only")
-    return value
-
-
-def secret_keys(value: str) -> tuple[bytes, ...]:
-    """Keys of 32 bytes in Base64, separated by commas or blanks."""
-    keys = []
-    for word in re.split(r"[,\s]+", value.strip(", \t")):
-        try:
-            key = base64.b64decode(word, validate=True)
-        except binascii.Error:
-            key = b""
-        if len(key) != SECRET_KEY:
-            raise ValueError(
-                f"expected keys of {SECRET_KEY} bytes in Base64, separated by commas; "
-                f"'openssl rand -base64 {SECRET_KEY}' makes one"
-            )
-        keys.append(key)
-    return tuple(keys)
+SECRET: Final = re.compile(r"secret|password|admin\.logins|database\.url|redis_url")
+"""What keys have of values that are shown to nobody."""
 
 
 def setting(key: str, read: Reader, default: Any, meaning: str) -> Any:
     """A field of :class:`Settings`. ``default`` is the text that a file would hold."""
     value = read(default) if default else ""
     metadata = {"key": key, "read": read, "default": default, "meaning": meaning}
-    return field(default=value, metadata=metadata, repr=not re.search(r"secret|database\.url|redis_url", key))
+    return field(
+        default=value,
+        metadata=metadata,
+        repr=not SECRET.search(key),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +89,53 @@ class Settings:
     )
     admin_port: int = setting(
         "com.openexchange.usm.admin.port", whole(1, 65535), "8011", "Port for /usm/health and /usm/metrics."
+    )
+    admin_logins: Mapping[str, str] = setting(
+        "com.openexchange.usm.admin.logins",
+        admin_logins,
+        "",
+        "Who may sign in to the administrators' pages (/usm/admin/ on that port), as usmctl admin-password makes the"
+        " entries, separated by commas. Empty: there are no such pages.",
+    )
+    trusted_proxies: tuple[Network, ...] = setting(
+        "com.openexchange.usm.trusted_proxies",
+        networks,
+        "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7",
+        "Addresses and networks of the proxies in front: what they say in X-Forwarded-For and X-Forwarded-Proto is"
+        " believed. A proxy in front of those is named by its own address.",
+    )
+    allow_plain_http: bool = setting(
+        "com.openexchange.usm.allow_plain_http",
+        boolean,
+        "false",
+        "false: who comes without TLS (X-Forwarded-Proto is not https) is refused with 403, and his password goes"
+        " nowhere. true: he is served.",
+    )
+    pages: bool = setting(
+        "com.openexchange.usm.pages.enabled",
+        boolean,
+        "true",
+        "Web pages for users at /usm/, beside ActiveSync: one's own devices, app passwords. Apache has to forward"
+        " them.",
+    )
+    login_throttle_user: int = setting(
+        "com.openexchange.usm.login_throttle.user",
+        whole(0, 10_000),
+        "10",
+        "Different wrong passwords of one user that are free; after that each doubles the pause in which no further one"
+        " is tried (503). Devices that have logged in before have a count of their own. 0: any number.",
+    )
+    login_throttle_address: int = setting(
+        "com.openexchange.usm.login_throttle.address",
+        whole(0, 1_000_000),
+        "50",
+        "The same for one address. 0: any number.",
+    )
+    login_throttle_seconds: int = setting(
+        "com.openexchange.usm.login_throttle.seconds",
+        whole(1, 86_400),
+        "900",
+        "The longest of these pauses, in seconds.",
     )
     workers: int = setting(
         "com.openexchange.usm.workers", whole(0, 256), "0", "Worker processes; 0 is one a processor core."
@@ -301,12 +174,47 @@ class Settings:
         "info",
         "What is logged: debug, info, warning or error. info has one line a command.",
     )
+    log_format: str = setting(
+        "com.openexchange.usm.log.format",
+        choice("text", "json"),
+        "text",
+        "How a line looks: text, in the shape of the original, or json, one object a line.",
+    )
+    trace_directory: str = setting(
+        "com.openexchange.usm.trace.directory",
+        text,
+        "/var/log/open-xchange/usm-trace",
+        "Folder for what is written down for usmctl trace, a file a trace; made by the service, which alone may read"
+        " it.",
+    )
+    trace_size: int = setting(
+        "com.openexchange.usm.trace.size",
+        whole(65536),
+        "50000000",
+        "Bytes of a trace's file on one node; what would go beyond is left out, and the file says so.",
+    )
+    trace_days: int = setting(
+        "com.openexchange.usm.trace.days",
+        whole(1, 365),
+        "7",
+        "Days after its last line after which a trace's file is removed.",
+    )
     database_url: str = setting(
         "com.openexchange.usm.database.url",
         database_url,
         "",
         "One database for the state of all contexts (SQLAlchemy URL); empty: each context's own schema, found through"
         " configdb.properties.",
+    )
+    database_user: str = setting(
+        "com.openexchange.usm.database.user",
+        text,
+        "",
+        "Database user of our own, on every database server alike; usmctl db grant gives it what it needs and no more."
+        " Empty: the user of configdb.properties and those of its pools.",
+    )
+    database_password: str = setting(
+        "com.openexchange.usm.database.password", text, "", "The password of that database user."
     )
     configdb_properties: str = setting(
         "com.openexchange.usm.configdb.properties",
@@ -624,8 +532,8 @@ class Settings:
         "com.openexchange.usm.eas.devices.expire_days",
         whole(0, 36_500),
         "180",
-        "Days without use after which a device is forgotten, when its user comes with a new one or by usmctl devices"
-        " purge. 0: never.",
+        "Days without use after which a device is forgotten: every night, and when its user comes with a new one."
+        " 0: never.",
     )
     throttle_seconds: int = setting(
         "com.openexchange.usm.eas.throttle.seconds",
@@ -665,167 +573,3 @@ KEYS: Final[Mapping[str, Any]] = {
     entry.metadata["key"]: entry for entry in fields(Settings) if "key" in entry.metadata
 }
 """Key → the field of :class:`Settings` that holds it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong in a file. ``line`` counts from 1; 0 where the whole file is meant."""
-
-    file: Path
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
-
-
-class ConfigError(Exception):
-    """The settings cannot be used; ``problems`` names every reason."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings that can be used, and what looked odd on the way."""
-
-    settings: Settings
-    warnings: list[Problem]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One line (or several joined ones) of a file that sets a key."""
-
-    file: Path
-    line: int
-    key: str
-    value: str
-
-    def problem(self, message: str) -> Problem:
-        return Problem(self.file, self.line, message)
-
-
-def etc_directory() -> Path:
-    """The first of the usual folders that holds one of the files; the last one where none does."""
-    for folder in ETC_DIRECTORIES:
-        if any((folder / name).exists() for name in FILES):
-            return folder
-    return ETC_DIRECTORIES[-1]
-
-
-def load(etc: Path) -> Loaded:
-    """The settings of this folder. Raises :class:`ConfigError` with everything that is wrong in them."""
-    errors: list[Problem] = []
-    warnings: list[Problem] = []
-    chosen: dict[str, _Entry] = {}
-    for name in FILES:
-        for entry in _entries(etc / name, errors):
-            if entry.key in chosen:
-                earlier = chosen[entry.key]
-                warnings.append(
-                    entry.problem(f"{entry.key} is set again; {_place(earlier)} no longer counts")
-                )
-            if entry.key in KEYS or entry.key.startswith(POLICY):
-                chosen[entry.key] = entry
-            else:
-                warnings.append(entry.problem(f"unknown key {entry.key} is ignored"))
-    values = _read_values(chosen, errors)
-    _check_together(values, chosen, etc, errors)
-    if errors:
-        raise ConfigError(errors)
-    warnings += _doubts(values, chosen)
-    return Loaded(Settings(etc=etc, **values), warnings)
-
-
-def _entries(path: Path, errors: list[Problem]) -> Iterator[_Entry]:
-    try:
-        content = path.read_bytes().decode("iso-8859-1")
-    except OSError as error:
-        errors.append(Problem(path, 0, f"cannot be read: {error.strerror}"))
-        return
-    line = 1
-    for source in _logical_lines(content):
-        try:
-            pairs = list(javaproperties.parse(source))
-        except javaproperties.InvalidUEscapeError as error:
-            errors.append(Problem(path, line, str(error)))
-            pairs = []
-        for pair in pairs:
-            if isinstance(pair, javaproperties.KeyValue):
-                yield _Entry(path, line, pair.key, pair.value.strip())
-        line += len(source.splitlines())
-
-
-def _logical_lines(content: str) -> Iterator[str]:
-    """Each line with the lines that continue it, so that an error in one of them leaves the others readable."""
-    joined = ""
-    for line in re.split(r"(?<=\n)|(?<=\r)(?!\n)", content):
-        joined += line
-        bare = line.rstrip("\r\n")
-        comment = joined.lstrip(" \t\f")[:1] in ("#", "!")
-        if comment or (len(bare) - len(bare.rstrip("\\"))) % 2 == 0:
-            yield joined
-            joined = ""
-    if joined:
-        yield joined
-
-
-def _read_values(chosen: Mapping[str, _Entry], errors: list[Problem]) -> dict[str, Any]:
-    chosen_policy: dict[str, str] = {}
-    values: dict[str, Any] = {"policy": chosen_policy}
-    for key, entry in chosen.items():
-        if not entry.value:
-            continue
-        try:
-            if key.startswith(POLICY):
-                name = key.removeprefix(POLICY)
-                policy.check(name, entry.value)
-                chosen_policy[name] = entry.value
-            else:
-                values[KEYS[key].name] = KEYS[key].metadata["read"](entry.value)
-        except ValueError as error:
-            errors.append(entry.problem(f"{key}={_masked(key, entry.value)}: {error}"))
-    return values
-
-
-def _check_together(
-    values: Mapping[str, Any], chosen: Mapping[str, _Entry], etc: Path, errors: list[Problem]
-) -> None:
-    """The rules that need more than one value."""
-
-    def value(key: str) -> Any:
-        return values.get(KEYS[key].name, KEYS[key].default)
-
-    def fail(key: str, reason: str) -> None:
-        entry = chosen.get(key)
-        message = f"{key}={value(key)}: {reason}"
-        errors.append(entry.problem(message) if entry else Problem(etc / FILES[0], 0, message))
-
-    prefix = "com.openexchange.usm."
-    if value(f"{prefix}listen.port") == value(f"{prefix}admin.port"):
-        fail(f"{prefix}admin.port", f"must differ from {prefix}listen.port")
-    if value(f"{prefix}eas.ping.min_heartbeat") > value(f"{prefix}eas.ping.max_heartbeat"):
-        fail(f"{prefix}eas.ping.min_heartbeat", f"must not exceed {prefix}eas.ping.max_heartbeat")
-
-
-def _doubts(values: Mapping[str, Any], chosen: Mapping[str, _Entry]) -> Iterator[Problem]:
-    """What can be used, but not as it was meant."""
-    recovery = f"{POLICY}PasswordRecoveryEnabled"
-    if values["policy"].get("PasswordRecoveryEnabled") == "1" and not values.get("secret_keys"):
-        yield chosen[recovery].problem(
-            f"{recovery}=1 does nothing: recovery passwords are kept only with com.openexchange.usm.secret_keys"
-        )
-
-
-def _place(entry: _Entry) -> str:
-    return f"{entry.file.name}:{entry.line}"
-
-
-def _masked(key: str, value: str) -> str:
-    """The value without a password that an URL may hold; nothing of a secret."""
-    if "secret" in key:
-        return "***"
-    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", value)
