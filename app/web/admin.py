@@ -6,6 +6,7 @@
 /usm/health/live    200 for as long as the process answers at all
 /usm/tables         of each schema, whether its tables are of this version
 /usm/metrics        Prometheus
+/usm/admin/         the administrators' pages (:mod:`app.pages.admin`), if anybody may sign in there
 ==================  ===============================================================================
 
 Each answer about health says which program it comes from: ``version`` and ``build`` of the package, ``pid`` of the
@@ -18,15 +19,19 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
 import falcon
 
 from app.usm.errors import UsmError
 from app.web import metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
 
@@ -95,11 +100,7 @@ class Health:
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Liveness and readiness, as JSON."""
-        end = time.monotonic() + PATIENCE
-        begun = {name: trial.begin() for name, trial in self._trials.items()}
-        reports = {
-            name: trial.report(begun[name], end - time.monotonic()) for name, trial in self._trials.items()
-        }
+        reports = self.reports()
         live = self._live()
         ready = all(report["up"] for report in reports.values()) and not live["draining"]
         response.media = {**live, "ready": ready, "checks": reports}
@@ -110,6 +111,18 @@ class Health:
         """Liveness only: nothing else is asked."""
         response.media = self._live()
         response.cache_control = ["no-store"]
+
+    def reports(self) -> dict[str, Report]:
+        """How the parts answer, within :data:`PATIENCE` seconds."""
+        end = time.monotonic() + PATIENCE
+        begun = {name: trial.begin() for name, trial in self._trials.items()}
+        return {
+            name: trial.report(begun[name], end - time.monotonic()) for name, trial in self._trials.items()
+        }
+
+    def answers(self) -> dict[str, bool]:
+        """Whether they do."""
+        return {name: bool(report["up"]) for name, report in self.reports().items()}
 
     def _live(self) -> Report:
         return {"live": True, "draining": self._is_ending(), **self._about}
@@ -140,11 +153,42 @@ class Tables:
 class Metrics:
     """All numbers of all workers."""
 
+    def __init__(self, exposition: metrics.Exposition) -> None:
+        self._exposition = exposition
+
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Prometheus' text format."""
-        response.data = metrics.exposition()
+        response.data = self._exposition.text()
         response.content_type = metrics.CONTENT_TYPE
         response.cache_control = ["no-store"]
+
+
+PAGES: Final = re.compile(r"/usm/admin(?:/|\Z)")
+"""Below this are the administrators' pages."""
+
+
+def no_pages(req: falcon.Request, resp: falcon.Response, **kwargs: object) -> None:
+    """What is there without them."""
+    resp.status = falcon.HTTP_NOT_FOUND
+    resp.content_type = "text/plain; charset=utf-8"
+    resp.text = (
+        "There are no pages for administrators here, as nobody may sign in:"
+        " com.openexchange.usm.admin.logins is empty.\nusmctl admin-password makes an entry for it.\n"
+    )
+
+
+def joined(
+    app: falcon.App[falcon.Request, falcon.Response], pages: WSGIApplication | None
+) -> WSGIApplication:
+    """The application of the admin listener with the administrators' pages, if there are any."""
+    if pages is None:
+        return app
+
+    def both(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        chosen = pages if PAGES.match(environ.get("PATH_INFO", "")) else app
+        return chosen(environ, start_response)
+
+    return both
 
 
 def create(
@@ -152,13 +196,15 @@ def create(
     release: Mapping[str, str] | None = None,
     is_ending: Callable[[], bool] = lambda: False,
     tables: Callable[[], Mapping[str, tuple[bool, str]]] = dict,
+    look: Callable[[], None] = lambda: None,
 ) -> falcon.App[falcon.Request, falcon.Response]:
-    """The WSGI application of the admin listener; see :class:`Health` and :class:`Tables`."""
+    """The WSGI application of the admin listener; see :class:`Health`, :class:`Tables`, :class:`metrics.Exposition`."""
     app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
     health = Health(checks, release or {}, is_ending)
     app.add_route("/usm/health", health)
     app.add_route("/usm/health/ready", health)
     app.add_route("/usm/health/live", health, suffix="live")
     app.add_route("/usm/tables", Tables(tables))
-    app.add_route("/usm/metrics", Metrics())
+    app.add_route("/usm/metrics", Metrics(metrics.Exposition(release or {}, look, health.answers)))
+    app.add_sink(no_pages, prefix=PAGES)
     return app

@@ -75,6 +75,9 @@ class Lines:
         self._limits = limits
         self._busy: Counter[str] = Counter()
         self._lines: OrderedDict[str, deque[Turn]] = OrderedDict()
+        self._longest: int | None = None
+        """How many wait in the longest line, if no line has changed since that was counted: of ten newcomers in a storm
+        nine are refused and change none."""
         self.busy = 0
         self.waiting = 0
 
@@ -85,6 +88,7 @@ class Lines:
             turn.called.set()
             return
         self._lines.setdefault(turn.who, deque()).append(turn)
+        self._longest = None
         self.waiting += 1
         self._call()
         if self.waiting > self._limits.waiting:
@@ -99,7 +103,9 @@ class Lines:
         if own >= limits.own_waiting:
             return True
         if waiting >= limits.waiting:
-            return 2 * (own + 1) > max(map(len, self._lines.values()), default=0)
+            if self._longest is None:
+                self._longest = max(map(len, self._lines.values()), default=0)
+            return 2 * (own + 1) > self._longest
         return 2 * waiting >= limits.waiting and own * len(self._lines) > waiting
 
     def leave(self, turn: Turn) -> None:
@@ -132,6 +138,7 @@ class Lines:
     def _take(self, turn: Turn) -> None:
         line = self._lines[turn.who]
         line.remove(turn)
+        self._longest = None
         self.waiting -= 1
         if not line:
             del self._lines[turn.who]
@@ -184,6 +191,11 @@ class Admission:
     def is_crowded(self) -> bool:
         """Whether it is worth asking if a newcomer would be refused."""
         return self._lines.waiting >= min(self._limits.own_waiting, self._limits.waiting)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many are served now, and how many wait for it."""
+        return self._lines.busy, self._lines.waiting
 
     def refuse(self, who: str) -> int | None:
         """Refuse a newcomer if he would be refused by :meth:`enter` at once: seconds until he may come again."""

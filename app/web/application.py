@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import falcon
 
@@ -19,6 +19,8 @@ from app.web.resource import Gateway
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+PAGES: Final = re.compile(r"/usm(?:/.*)?", re.DOTALL)
+"""The paths of the users' pages."""
 
 FalconApp = falcon.App[falcon.Request, falcon.Response]
 
@@ -50,7 +52,7 @@ def _no_body(request: falcon.Request, response: falcon.Response, error: falcon.H
 
 class Application:
     """Both listeners as one WSGI application. ``stop`` and ``close`` are called once each when the process ends;
-    ``doorstep``: where too many requests of devices are refused."""
+    ``doorstep``: where too many requests of devices are refused; ``pages``: those of users, on the devices' port."""
 
     def __init__(
         self,
@@ -60,8 +62,10 @@ class Application:
         stop: Callable[[], None],
         close: Callable[[], None],
         doorstep: Doorstep,
+        pages: WSGIApplication | None = None,
     ) -> None:
         self._devices = devices
+        self._pages = pages or devices
         self._admin = admin
         self._admin_port = str(admin_port)
         self._stop = stop
@@ -71,7 +75,10 @@ class Application:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI (PEP 3333)."""
         port: Any = environ.get("SERVER_PORT")
-        chosen = self._admin if port == self._admin_port else self._devices
+        if port == self._admin_port:
+            return self._admin(environ, start_response)
+        path: str = environ.get("PATH_INFO", "")
+        chosen = self._pages if PAGES.fullmatch(path) else self._devices
         return chosen(environ, start_response)
 
     def doorstep(self, port: int) -> Doorstep | None:

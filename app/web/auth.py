@@ -47,30 +47,32 @@ class Schemes:
         return f'{CHALLENGE}, Bearer realm="{REALM}"{place}'
 
 
-def credentials(header: str | None, schemes: Schemes) -> Credentials:
-    """The name and password, or the token, of an ``Authorization`` header. Raises :class:`Unauthenticated`."""
+def credentials(header: str | None, schemes: Schemes, origin: str = "") -> Credentials:
+    """The name and password, or the token, of an ``Authorization`` header that came from the address ``origin``. Raises
+    :class:`Unauthenticated`."""
     if not header:
         raise Unauthenticated("no Authorization header")
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() == "bearer" and schemes.bearer:
-        return _bearer(token.strip())
+        return _bearer(token.strip(), origin)
     if scheme.lower() != "basic":
         raise Unauthenticated("the authorization scheme is not one of those offered")
     name, colon, password = _decoded(token.strip()).partition(":")
     if not colon:
         raise Unauthenticated("no colon between name and password")
-    if any(unicodedata.category(character) == "Cc" for character in name + password):
+    text = name + password
+    if not text.isprintable() and any(unicodedata.category(character) == "Cc" for character in text):
         raise Unauthenticated("control characters in name or password")
     known_as = login(name.strip(), schemes.pattern)
     if not known_as:
         raise Unauthenticated("the name is empty")
-    return Credentials(known_as, password)
+    return Credentials(known_as, password, origin=origin)
 
 
-def _bearer(token: str) -> Credentials:
+def _bearer(token: str, origin: str) -> Credentials:
     if len(token) > _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
         raise Unauthenticated("the access token is none")
-    return Credentials("", token, is_token=True)
+    return Credentials("", token, is_token=True, origin=origin)
 
 
 def login(name: str, pattern: str) -> str:

@@ -20,9 +20,9 @@ from app.eas.answer import EasResponse
 from app.eas.autodiscover import Account, AutodiscoverError
 from app.eas.request import PROTOCOL
 from app.usm.model import Device
-from app.web import auth, body
+from app.web import body
 from app.web.places import Places, bare, host_of
-from app.web.resource import Door, Work, hosts, line_of
+from app.web.resource import Door, Work, hosts
 
 XML_PATH: Final = "/autodiscover/autodiscover.xml"
 XML_PATTERN: Final = re.compile(r"(?i)/autodiscover/autodiscover\.xml\Z")
@@ -89,11 +89,12 @@ class Autodiscover:
             return EasResponse(302, {"Location": target})
         if not is_question and request.method != "POST":
             return EasResponse(405, {"Allow": "GET,HEAD,POST"})
-        schemes = self._door.settings.schemes
-        credentials = auth.credentials(request.get_header("Authorization"), schemes)
-        work.subject.login, work.line = credentials.login, line_of(credentials)
+        credentials = self._door.asking(request, work)
         try:
-            address = xml.read(b"" if is_question else bytes(body.read(request, MAX_BODY)))
+            content = b"" if is_question else bytes(body.read(request, MAX_BODY))
+            if work.recording is not None:
+                work.recording.body(request.get_header("Content-Type") or "", content)
+            address = xml.read(content)
         except AutodiscoverError as error:
             return self._failed(work, error)
         self._door.admit(work)

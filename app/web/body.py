@@ -16,7 +16,8 @@ from typing import Final
 
 import falcon
 
-_BLOCK: Final = 65536
+BLOCK: Final = 16384
+"""Bytes that are read at a time: few enough to come in time by the slowest line that is let (:mod:`app.web.pace`)."""
 IN_MEMORY: Final = 1024 * 1024
 """Bytes of a body that needs no place on the disk."""
 _ANY_WRAPPER: Final = zlib.MAX_WBITS | 32
@@ -35,6 +36,12 @@ class BodyTooLarge(BodyError):
     """More bytes than allowed."""
 
     status = 413
+
+
+class BodyTooSlow(BodyError):
+    """It does not come, or hardly."""
+
+    status = 408
 
 
 class BodyUnstored(BodyError):
@@ -87,8 +94,12 @@ def _whole(request: falcon.Request, limit: int) -> bytes | mmap:
 
 
 def _length(request: falcon.Request) -> int | None:
-    """``None`` for a chunked body, whose end the server finds."""
-    if "chunked" in (request.get_header("Transfer-Encoding") or "").lower():
+    """``None`` for a chunked body, whose end the server finds. Nothing is taken that somebody on the way could read in
+    another way."""
+    coding = request.get_header("Transfer-Encoding")
+    if coding is not None:
+        if coding.lower() != "chunked":
+            raise BodyError(f"Transfer-Encoding {coding!r} is not accepted")
         return None
     try:
         return request.content_length or 0
@@ -107,7 +118,7 @@ def _kept(request: falcon.Request, most: int) -> bytes | mmap:
     with SpooledTemporaryFile(IN_MEMORY) as file:
         size = 0
         while size < most:
-            block = _block(request, min(most - size, _BLOCK))
+            block = _block(request, min(most - size, BLOCK))
             if not block:
                 break
             file.write(block)
@@ -124,7 +135,7 @@ def _discard(request: falcon.Request, length: int, limit: int) -> None:
     sees the answer."""
     left = min(length, limit)
     while left > 0:
-        block = _block(request, min(left, _BLOCK))
+        block = _block(request, min(left, BLOCK))
         if not block:
             return
         left -= len(block)
@@ -133,6 +144,8 @@ def _discard(request: falcon.Request, length: int, limit: int) -> None:
 def _block(request: falcon.Request, size: int) -> bytes:
     try:
         block: bytes = request.stream.read(size)
+    except BodyError:
+        raise
     except Exception as error:
         raise BodyError(f"the body cannot be read: {error}") from error
     return block

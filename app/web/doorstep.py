@@ -3,12 +3,12 @@
 Under a storm a worker refuses many times as many requests as it answers, and each refusal takes from the answers what
 it costs. So a request is refused at the first of these places where it can be:
 
-1. Here, *before it is parsed*: what a connection has sent is looked at, not read. The line of the user is told by the
-   ``Authorization`` header, and the rule of :mod:`app.web.admission` says whether there is room in it. If not, the
-   request is taken off the connection, body and all, and answered; the connection goes on, and its next request is
-   met in the same way. A new connection whose request is there already does not even get a greenlet for that.
-2. Here, *after its head was parsed* (:meth:`Doorstep.refuse`): on connections that were already with the server when
-   it became too much. They end with the refusal, and what comes next is met on a new one.
+1. Here, *before it is parsed* (:meth:`Doorstep.meet`): what a connection has sent is looked at, not read. The line of
+   the user is told by the ``Authorization`` header, and the rule of :mod:`app.web.admission` says whether there is room
+   in it. If not, the request is taken off the connection, body and all, and answered; the connection goes on, and its
+   next request is met in the same way. No greenlet is needed for any of that: :mod:`app.web.watch`.
+2. Here, *after its head was parsed* (:meth:`Doorstep.refuse`): on connections that had a greenlet already when it
+   became too much. They end with the refusal, and what comes next is met on a new one.
 3. In the line (:meth:`app.web.resource.Door.admit`): who waited for too long, or has to make room.
 
 While a worker is not crowded, nothing of this is done. Nobody is refused here whom the rule would let in; whatever is
@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from contextlib import closing, suppress
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple, Protocol
 
 import gevent
 
@@ -54,8 +54,7 @@ class Guard(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What is seen of a request that is still to be read. ``size``: its bytes, if all of them are there beyond doubt,
     otherwise 0; ``goes_on``: whether its connection may be used again."""
 
@@ -63,6 +62,17 @@ class Seen:
     authorization: str
     size: int
     goes_on: bool
+
+
+class Fate(Enum):
+    """What becomes of a connection."""
+
+    STAYS = auto()
+    """It has no request now, and may have another one."""
+    COMES_IN = auto()
+    """What it has is not refused here."""
+    ENDS = auto()
+    """It can be closed."""
 
 
 def seen(raw: bytes) -> Seen | None:
@@ -107,47 +117,47 @@ class Doorstep:
         self._alias = alias.encode()
         self._guard = guard
 
-    def refuse_at_once(self, connection: Any, is_ending: Callable[[], bool]) -> bool:
-        """Refuse the first request of a connection that was just taken, if it must be and is there as a whole: True,
-        and the connection can be closed. Waits for nothing. Raises ``OSError``."""
-        if not self._guard.is_crowded:
-            return False
-        connection.settimeout(0.0)
-        with suppress(BlockingIOError):
-            head = seen(connection.recv(LOOK, socket.MSG_PEEK))
-            if head is not None and head.size:
-                later = self._later(head)
-                return later is not None and not self._take(connection, head, later, is_ending())
-        return False
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it is worth looking."""
+        return self._guard.is_crowded
 
-    def pass_on(self, connection: Any, is_ending: Callable[[], bool]) -> bool:
-        """Meet the requests of a connection until one may come in. False: there is none, and the connection can be
-        closed. Raises ``OSError``."""
-        while self._guard.is_crowded:
+    def meet(self, connection: Any, is_ending: Callable[[], bool]) -> Fate | bytes:
+        """Look at what a connection has, and refuse it if it must be: what becomes of the connection. Bytes, perhaps
+        none: these are to be sent before it is seen off. Waits for nothing if the connection does not."""
+        try:
             raw = connection.recv(LOOK, socket.MSG_PEEK)
             if not raw:
-                return False
+                return Fate.ENDS
+            if not self._guard.is_crowded:
+                return Fate.COMES_IN
             head = seen(raw)
             if head is None or (later := self._later(head)) is None:
-                return True
-            if not self._take(connection, head, later, is_ending()):
-                if not head.size:
-                    linger(connection)
-                return False
-        return True
+                return Fate.COMES_IN
+            return self._take(connection, head, later, is_ending())
+        except BlockingIOError:
+            return Fate.STAYS
+        except OSError:
+            return Fate.ENDS
 
     def _later(self, head: Seen) -> int | None:
         """Seconds until a request may come again; ``None`` if it is not refused."""
         return self._guard.refuse(head.authorization) if head.path == self._alias else None
 
     @staticmethod
-    def _take(connection: Any, head: Seen, later: int, is_ending: bool) -> bool:
-        """Take a request off its connection and answer it. Returns whether the connection goes on."""
+    def _take(connection: Any, head: Seen, later: int, is_ending: bool) -> Fate | bytes:
+        """Take a request off its connection and answer it."""
         goes_on = head.goes_on and head.size > 0 and not is_ending
         if head.size:
             connection.recv(head.size)
-        connection.sendall(answer(later, goes_on))
-        return goes_on
+        text = answer(later, goes_on)
+        try:
+            rest = text[connection.send(text) :]
+        except BlockingIOError:
+            rest = text
+        if rest or not head.size:
+            return rest
+        return Fate.STAYS if goes_on else Fate.ENDS
 
     def refuse(self, connection: Any, request: Any) -> bool:
         """Refuse a request that gunicorn has parsed, if it must be: True, and the connection can be closed. Raises
@@ -161,6 +171,14 @@ class Doorstep:
         connection.sendall(answer(later, False))
         linger(connection)
         return True
+
+
+def see_off(connection: Any, rest: bytes) -> None:
+    """Send the last bytes to a connection, and close it."""
+    with suppress(OSError), closing(connection):
+        connection.settimeout(LINGER)
+        connection.sendall(rest)
+        linger(connection)
 
 
 def linger(connection: Any) -> None:

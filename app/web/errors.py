@@ -24,6 +24,7 @@ from app.usm.errors import (
 from app.web.admission import Overloaded
 from app.web.auth import Unauthenticated
 from app.web.body import BodyError
+from app.web.origin import PlainHttp
 from app.web.places import Elsewhere
 
 BUSY_RETRY: Final = 5
@@ -37,7 +38,15 @@ class Refusal:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     foreseen: bool = True
+    body: bytes = b""
 
+
+TLS_ONLY: Final = Refusal(
+    403,
+    {"Content-Type": "text/plain; charset=utf-8"},
+    body=b"ActiveSync is served over TLS only: the address begins with https://\n",
+)
+"""Who comes over plain HTTP is not even asked for a password: the next one would be in the clear as well."""
 
 STATUS: Final[Mapping[type[Exception], int]] = {
     Unauthenticated: 401,
@@ -59,6 +68,8 @@ def refusal(error: Exception) -> Refusal:
     if isinstance(error, BodyError):
         # What is left of the body would be taken for the next request.
         return Refusal(error.status, {"Connection": "close", **_headers(error, error.status)})
+    if isinstance(error, PlainHttp):
+        return TLS_ONLY
     for kind, status in STATUS.items():
         if isinstance(error, kind):
             return Refusal(status, _headers(error, status))

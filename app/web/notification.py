@@ -10,12 +10,16 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import falcon
 
-from app.web import auth, metrics
+from app.usm.errors import AccessDenied, LoginPaused
+from app.usm.ports import LoginGuard
+from app.web import auth, body, metrics
+from app.web.origin import Proxies
 
 _log = logging.getLogger(__name__)
 
@@ -39,21 +43,31 @@ class Entrance:
 class Notification:
     """The end point; answers as OX's own does."""
 
-    def __init__(self, entrance: Entrance, tell: Tell) -> None:
+    def __init__(
+        self, entrance: Entrance, tell: Tell, guard: LoginGuard | None = None, proxies: Proxies | None = None
+    ) -> None:
         self._entrance = entrance
         self._tell = tell
+        self._guard = guard
+        self._proxies = proxies or Proxies()
 
     def on_put(self, request: falcon.Request, response: falcon.Response) -> None:
         """Take one notification."""
         response.cache_control = ["no-store"]
-        if not self._is_known(request.get_header("Authorization")):
-            metrics.NOTICES.labels("refused").inc()
-            raise falcon.HTTPUnauthorized(challenges=[CHALLENGE])
-        body = request.bounded_stream.read(LARGEST + 1)
-        if len(body) > LARGEST:
-            raise falcon.HTTPContentTooLarge
         try:
-            told = self._tell(body)
+            self._ask(request)
+        except (AccessDenied, auth.Unauthenticated):
+            metrics.NOTICES.labels("refused").inc()
+            raise falcon.HTTPUnauthorized(challenges=[CHALLENGE]) from None
+        except LoginPaused as error:
+            metrics.NOTICES.labels("refused").inc()
+            raise falcon.HTTPServiceUnavailable(retry_after=error.retry_after) from None
+        try:
+            content = bytes(body.read(request, LARGEST))
+        except body.BodyError as error:
+            raise falcon.HTTPError(error.status, headers={"Connection": "close"}) from None
+        try:
+            told = self._tell(content)
         except ValueError as error:
             metrics.NOTICES.labels("unclear").inc()
             _log.warning("a notification of new mail cannot be read: %s", error)
@@ -64,13 +78,14 @@ class Notification:
 
     on_post = on_put
 
-    def _is_known(self, header: str | None) -> bool:
-        try:
-            given = auth.credentials(header, auth.Schemes())
-        except auth.Unauthenticated:
-            return False
-        known = self._entrance
-        # Both are compared, whatever comes of the first, and in the same time for whatever is given.
-        name = hmac.compare_digest(given.login.encode(), known.login.encode())
-        password = hmac.compare_digest(given.password.encode(), known.password.encode())
-        return name and password
+    def _ask(self, request: falcon.Request) -> None:
+        """Raises ``Unauthenticated``, ``AccessDenied``, ``LoginPaused`` unless this is the mail server."""
+        origin = self._proxies.origin(request).address
+        given = auth.credentials(request.get_header("Authorization"), auth.Schemes(), origin)
+        with self._guard.trying(given, "") if self._guard else nullcontext():
+            known = self._entrance
+            # Both are compared, whatever comes of the first, and in the same time for whatever is given.
+            name = hmac.compare_digest(given.login.encode(), known.login.encode())
+            password = hmac.compare_digest(given.password.encode(), known.password.encode())
+            if not (name and password):
+                raise AccessDenied("this is not the mail server")

@@ -170,6 +170,14 @@ class ParkingLot:
         stall.again.parked.give_up()
 
 
+def is_over(request: Any) -> bool:
+    """Whether a connection has nothing more of a request that was answered, and nothing of another one was read along;
+    ``False`` where that is in doubt."""
+    if isinstance(request, Again):
+        return True
+    return getattr(request.body.reader, "length", None) == 0 and _nothing_follows(request)
+
+
 def _nothing_follows(request: Any) -> bool:
     return isinstance(request, Again) or not request.unreader.buf.getbuffer().nbytes
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from app.web import log
+from app.web import departed, log
 from app.web.parent import Parent
 
 _log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class ServerSettings:
     graceful_timeout: int
     log_file: str
     log_level: str
+    log_format: str = "text"
     pid_file: str = ""
     user: str = ""
     group: str = ""
@@ -91,7 +92,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """``HUP``: read the settings again, for the workers that are about to start."""
         try:
             now = self._settings()
-            log.configure(now.log_file, now.log_level)
+            log.configure(now.log_file, now.log_level, now.log_format)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with the new ones, the old ones work)
             _log.error("the settings cannot be used, the old ones stay: %s", error)
             return
@@ -121,8 +122,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         _raise_file_limit(self._now.worker_connections + SPARE_FILES)
         # Options in the environment are for those who run gunicorn by hand.
         os.environ.pop("GUNICORN_CMD_ARGS", None)
-        for folder in (self._shared, self._metrics):
-            os.chown(folder, self.cfg.uid, self.cfg.gid)
+        if (self.cfg.uid, self.cfg.gid) != (os.geteuid(), os.getegid()):
+            # Who runs as that user already may be forbidden to change owners at all (the unit's SystemCallFilter).
+            for folder in (self._shared, self._metrics):
+                os.chown(folder, self.cfg.uid, self.cfg.gid)
         try:
             self.run()
         finally:
@@ -154,10 +157,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "group": now.group or None,
         }
 
-    def _forget_worker(self, _server: Any, worker: Any) -> None:
-        """A worker has ended: what it held at that moment counts no longer."""
-        for path in self._metrics.glob(f"gauge_live*_{worker.pid}.db"):
-            path.unlink(missing_ok=True)
+    def _forget_worker(self, server: Any, _worker: Any) -> None:
+        """A worker has ended, and is none of the server's any more."""
+        departed.tidy(self._metrics, server.WORKERS)
 
 
 def worker_count(wanted: int) -> int:

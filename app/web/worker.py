@@ -2,11 +2,12 @@
 
 * It listens when it can serve, and not before: while a node starts, or its application cannot be loaded, a connection
   is refused at once, and the proxy takes it to another node.
-* A client that neither sends what it announced nor takes its answer is let go after a while.
+* A client that neither sends what it announced nor takes its answer is let go after a while; so is one that sends it
+  byte by byte (:mod:`app.web.pace`).
 * An answer can ask for the end of its connection (``Connection: close``), which gunicorn leaves to the server alone.
 * A request that waits for changes is parked: it has no greenlet until it can be answered (:mod:`app.web.parking`).
-* Requests that are too many are refused before they cost anything (:mod:`app.web.doorstep`), and connections that are
-  too many before anything is read of them.
+* Requests that are too many are refused before they cost anything (:mod:`app.web.doorstep`), on connections that have
+  no greenlet (:mod:`app.web.watch`); and connections that are too many before anything is read of them.
 
 Its end, when it is told to (``TERM``), in this order, so that no request is lost on the way:
 
@@ -40,8 +41,10 @@ from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.web.doorstep import linger
+from app.web.pace import paced
 from app.web.parent import ENDS
-from app.web.parking import PARK, PARKED, Again, Offer, ParkingLot, Stall
+from app.web.parking import PARK, PARKED, Again, Offer, ParkingLot, Stall, is_over
+from app.web.watch import Watch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -82,17 +85,15 @@ class _Address:
 
 
 class _Entrance(StreamServer):  # type: ignore[misc]  # gevent's is not typed
-    """Takes connections. Those that ``stays_out`` is true for are closed and get no greenlet."""
+    """Takes connections. Those that ``stays_out`` is true for get no greenlet."""
 
-    def __init__(self, stays_out: Callable[[Any], bool], *args: Any, **options: Any) -> None:
+    def __init__(self, stays_out: Callable[[Any, Any], bool], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._stays_out = stays_out
 
     def do_handle(self, client: Any, address: Any) -> None:
-        """Serve a connection, or close it."""
-        if self._stays_out(client):
-            client.close()
-        else:
+        """Serve a connection that does not stay out."""
+        if not self._stays_out(client, address):
             super().do_handle(client, address)
 
 
@@ -105,6 +106,7 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         self._idle: dict[Any, float] = {}
         self._requests: dict[Any, tuple[Any, Any, Any]] = {}
         self._lot = ParkingLot(self._resume)
+        self._watch = Watch(self._attend, lambda: not self.alive)
         self._told_to_end: Event | None = None
 
     def init_signals(self) -> None:
@@ -124,6 +126,7 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:
             self.notify()
+            self._watch.hang_up(time.monotonic() - self.cfg.keepalive)
             self._told_to_end.wait(BEAT)
         # The parent kills who is still there after the whole time.
         allowed = max(self.cfg.graceful_timeout - LAST_WORDS, self.cfg.graceful_timeout / 2)
@@ -137,13 +140,14 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         self._hang_up(time.monotonic())
         with gevent.Timeout(LAST_WORDS, False):
             self._application.close()
+        self._watch.close()
         for server in servers:
             server.stop(timeout=BEAT)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection; in place of ``GeventWorker.handle``, which waits for ever."""
         client.settimeout(SILENCE)
-        if len(self._idle) + len(self._requests) + self._lot.parked >= self.worker_connections:
+        if self._is_full:
             with suppress(OSError):
                 client.sendall(FULL)
                 linger(client)
@@ -152,13 +156,11 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         self._attend(listener, client, addr)
 
     def _attend(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve a connection that was let in, until it ends or its request is parked."""
+        """Serve a connection that was let in, until it ends, its request is parked, or it is only watched."""
+        client.settimeout(SILENCE)
         self._idle[client] = time.monotonic()
         try:
-            if self._comes_in(listener, client):
-                AsyncWorker.handle(self, listener, client, addr)
-            else:
-                util.close(client)
+            AsyncWorker.handle(self, listener, client, addr)
         finally:
             self._idle.pop(client, None)
 
@@ -173,6 +175,9 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             super().handle_request(listener_name, req, sock, addr)
             if self._requests[sock][0] is None:
                 raise StopIteration
+            if doorstep is not None and doorstep.is_crowded and is_over(req):
+                self._watch.take(sock, doorstep, _Address(listener_name), addr)
+                raise StopIteration
         finally:
             del self._requests[sock]
             self._idle[sock] = time.monotonic()
@@ -186,33 +191,25 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         # Not in the signal handler itself, which may have interrupted anything.
         gevent.spawn(self._told_to_end.set)
 
-    def _stays_out(self, listener: Any, client: Any) -> bool:
-        """Whether a connection that was just taken is done with. Called in the hub: nothing here may wait."""
-        doorstep = self._application.doorstep(listener.getsockname()[1])
-        if doorstep is None:
-            return False
-        try:
-            return bool(doorstep.refuse_at_once(client, lambda: not self.alive))
-        except OSError:
-            return True
+    @property
+    def _is_full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        count = len(self._idle) + len(self._requests) + self._lot.parked + self._watch.watched
+        return count >= int(self.worker_connections)
 
-    def _comes_in(self, listener: Any, client: Any) -> bool:
-        """Whether a connection has a request that is not refused unread."""
+    def _stays_out(self, listener: Any, client: Any, address: Any) -> bool:
+        """Whether a connection that was just taken is only watched. Called in the hub: nothing here may wait."""
         doorstep = self._application.doorstep(listener.getsockname()[1])
-        if doorstep is None:
-            return True
-        client.settimeout(self.cfg.keepalive)
-        try:
-            return bool(doorstep.pass_on(client, lambda: not self.alive))
-        except OSError:
+        if doorstep is None or not doorstep.is_crowded or self._is_full:
             return False
-        finally:
-            client.settimeout(SILENCE)
+        self._watch.look(client, doorstep, listener, address)
+        return True
 
     def _parking(self, application: WSGIApplication) -> WSGIApplication:
         """The application, with requests parked that it wants to be parked."""
 
         def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+            paced(environ)
             connection = environ["gunicorn.socket"]
             request, listener, address = self._requests[connection]
             offer = environ[PARK] = Offer(request, lambda: not self.alive)
@@ -271,10 +268,11 @@ class ParkingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
             gevent.sleep(_TICK)
 
     def _lot_and(self, pools: list[Pool]) -> int:
-        return sum(map(len, pools)) + len(self._lot)
+        return sum(map(len, pools)) + len(self._lot) + len(self._watch)
 
     def _hang_up(self, before: float) -> None:
         """Close the connections without a request since some moment before this one."""
+        self._watch.hang_up(before)
         for connection in [each for each, since in self._idle.items() if since <= before]:
             # Reading only: a request that has just arrived is still read, answered, and then closed. By a duplicate,
             # because gevent's own would raise in the greenlet that reads instead of letting it see the end.
