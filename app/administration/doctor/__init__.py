@@ -1,0 +1,1 @@
+"""``usmctl doctor``: ``asking`` has all questions; ``case`` is whom they are about."""
