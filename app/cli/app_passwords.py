@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
-from app.cli import opening
+from app.administration.naming import Names
+from app.cli import arguments, opening, printing
 from app.cli.exits import WRONG
-from app.main import SystemClock, ox_settings
-from app.ox.sessions import OxSourceProvider
 from app.store.app_passwords import AppPassword, AppPasswords
+from app.system import SystemClock
 from app.usm.errors import UsmError
 from app.usm.model import Credentials, Device, User
 
 DEVICE: Final = Device("EAS", "usmctl")
+
+NAMES: Final = ("context", "user", "login", "id", "name", "created", "last_used")
 
 
 @click.group("app-passwords")
@@ -46,66 +45,48 @@ def add(etc: Path, login: str, label: str, password_stdin: bool) -> None:
     Asks for the user's own password and tries it at Open-Xchange. It is kept encrypted with the app password, which is
     not kept anywhere.
     """
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt(f"password of {login}", hide_input=True, err=True)
+    password = arguments.password(f"password of {login}", password_stdin)
     user = _user(etc, login, password)
-    with _opened(etc) as keys:
-        try:
-            made = keys.add(user, password, label)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from error
+    with opening.estate(etc) as estate:
+        made = AppPasswords(estate.databases, SystemClock()).add(user, password, label)
     click.echo(made)
 
 
 @app_passwords.command("list")
-@click.option("--context", "context_id", type=int, metavar="NUMBER", help="Of this context only.")
-@click.option("--user", "user_id", type=int, metavar="NUMBER", help="Of this user only.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@arguments.whose
+@printing.formats
 @click.pass_obj
-def listed(etc: Path, context_id: int | None, user_id: int | None, as_json: bool) -> None:
+def listed(etc: Path, context: str | None, user: str | None, form: str) -> None:
     """List them, a line each. The passwords themselves are not kept and cannot be listed."""
-    with _opened(etc) as keys:
-        contexts = keys.contexts() if context_id is None else [context_id]
-        found = [
-            each for context in contexts for each in keys.listed(context) if user_id in (None, each.user_id)
-        ]
-    if as_json:
-        click.echo(json.dumps([_row(each) for each in found]))
-    else:
-        for each in found:
-            click.echo(_line(each))
+    with opening.estate(etc) as estate:
+        keys = AppPasswords(estate.databases, SystemClock())
+        contexts = keys.contexts() if context is None else [estate.names.context(context)]
+        found = (_row(each) for number in contexts for each in _of(keys, number, user, estate.names))
+        printing.print_rows(found, NAMES, form, cut=["login", "name"])
 
 
 @app_passwords.command()
-@click.argument("context_id", type=int, metavar="CONTEXT")
+@click.argument("context", metavar="CONTEXT")
 @click.argument("app_id", metavar="ID")
 @click.pass_obj
-def revoke(etc: Path, context_id: int, app_id: str) -> None:
+def revoke(etc: Path, context: str, app_id: str) -> None:
     """Take one back, by the context and id that "list" shows.
 
     Devices that are at work with it are out within 15 minutes.
     """
-    with _opened(etc) as keys:
-        done = keys.revoke(context_id, app_id)
+    with opening.estate(etc) as estate:
+        done = AppPasswords(estate.databases, SystemClock()).revoke(estate.names.context(context), app_id)
     if not done:
-        click.echo(f"context {context_id} has no app password {app_id}", err=True)
+        click.echo(f"context {context} has no app password {app_id}", err=True)
         sys.exit(WRONG)
     click.echo("revoked")
 
 
-@contextmanager
-def _opened(etc: Path) -> Iterator[AppPasswords]:
-    with opening.opened(etc) as databases:
-        try:
-            yield AppPasswords(databases, SystemClock())
-        except UsmError as error:
-            raise click.ClickException(str(error)) from error
-
-
 def _user(etc: Path, login: str, password: str) -> User:
     """Who that is, as OX says. Ends the command where OX refuses the password."""
+    from app.main import ox_settings
+    from app.ox.sessions import OxSourceProvider
+
     provider = OxSourceProvider(ox_settings(opening.loaded(etc).settings), SystemClock())
     try:
         return provider.open(Credentials(login, password), DEVICE).user
@@ -115,6 +96,16 @@ def _user(etc: Path, login: str, password: str) -> User:
         provider.close()
 
 
+def _of(keys: AppPasswords, context_id: int, user: str | None, names: Names) -> Sequence[AppPassword]:
+    """All of a context, or one user's: by the number, or as Open-Xchange or the app password itself calls him."""
+    if user is None:
+        return keys.listed(context_id)
+    number = names.user(context_id, user)
+    if number is not None:
+        return keys.of_user(context_id, number)
+    return [each for each in keys.listed(context_id) if each.login.casefold() == user.casefold()]
+
+
 def _row(each: AppPassword) -> dict[str, object]:
     return {
         "context": each.context_id,
@@ -122,16 +113,6 @@ def _row(each: AppPassword) -> dict[str, object]:
         "login": each.login,
         "id": each.id,
         "name": each.label,
-        "created": _text(each.created),
-        "last_used": None if each.last_used is None else _text(each.last_used),
+        "created": printing.moment(each.created),
+        "last_used": printing.moment(each.last_used),
     }
-
-
-def _line(each: AppPassword) -> str:
-    used = "never used" if each.last_used is None else f"last used {_text(each.last_used)}"
-    whose = f"context {each.context_id} user {each.user_id} ({each.login})"
-    return f"{whose}: {each.id} {each.label!r}, made {_text(each.created)}, {used}"
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")

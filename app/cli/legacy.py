@@ -9,7 +9,6 @@ Results go to the standard output, a line a schema; steps, and what is wrong, to
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ import click
 import javaproperties
 
 from app import config
+from app.cli import printing
 from app.cli.exits import TO_DO
 from app.config import ConfigError
 from app.store.database import Databases
@@ -33,7 +33,7 @@ _CONFIGDB: Final = "com.openexchange.usm.configdb.properties"
 
 
 class _Status(TypedDict):
-    """What ``status --json`` tells of a schema."""
+    """What ``status --json`` tells of a schema; the other forms tell the names of :data:`NAMES`."""
 
     server: str
     schema: str
@@ -45,6 +45,8 @@ class _Status(TypedDict):
     legacy: bool
 
 
+NAMES: Final = ("schema", "legacy", "version", "tables", "procedures")
+
 _folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 
 
@@ -54,23 +56,19 @@ def legacy() -> None:
 
 
 @legacy.command("status")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@printing.formats
 @click.pass_obj
-def legacy_status(etc: Path, as_json: bool) -> None:
+def legacy_status(etc: Path, form: str) -> None:
     """Say what there is of an earlier product in every schema, and change nothing.
 
     Ends with status 0 when there is nothing, and with 3 when there is.
     """
     with _places(etc) as found:
         told = {place.key: _status(place) for place in found}
-    if as_json:
-        click.echo(json.dumps({"schemas": told}))
+    if form == "json":
+        printing.print_thing({"schemas": told}, form)
     else:
-        for key, status in told.items():
-            objects = [f"{name} ({count} rows)" for name, count in status["tables"].items()] + status[
-                "procedures"
-            ]
-            click.echo(f"{key}: {', '.join(objects) or 'nothing of an earlier product'}")
+        printing.print_rows((_row(key, each) for key, each in told.items()), NAMES, form)
     sys.exit(TO_DO if any(status["legacy"] for status in told.values()) else 0)
 
 
@@ -143,6 +141,17 @@ def _status(place: Place) -> _Status:
             "ours": bool(found.ours),
             "legacy": found.is_legacy,
         }
+
+
+def _row(key: str, status: _Status) -> printing.Row:
+    tables = [f"{name} ({count} rows)" for name, count in status["tables"].items()]
+    return {
+        "schema": key,
+        "legacy": status["legacy"],
+        "version": status["version"],
+        "tables": tables,
+        "procedures": status["procedures"],
+    }
 
 
 def _tell(key: str, line: str) -> None:

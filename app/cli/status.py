@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Final, TypedDict
 
 import click
 
-from app.cli import opening
+from app.cli import opening, printing
 from app.cli.exits import TO_DO, WRONG
 from app.store import migrations
 from app.store.database import Database, Databases, Schema
@@ -23,7 +22,7 @@ CHECKS: Final = "USMDEPLOYCHECK"
 
 
 class _SchemaStatus(TypedDict):
-    """What ``--json`` tells of a schema; ``last_sync``: ISO 8601, UTC."""
+    """What is told of a schema; ``last_sync``: ISO 8601, UTC."""
 
     name: str
     ready: bool
@@ -36,10 +35,13 @@ class _SchemaStatus(TypedDict):
     last_sync: str | None
 
 
+NAMES: Final = list(_SchemaStatus.__annotations__)
+
+
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@printing.formats
 @click.pass_obj
-def status(etc: Path, as_json: bool) -> None:
+def status(etc: Path, form: str) -> None:
     """Say which version this is, how every schema stands, how many devices there are, and when one was last seen.
 
     Devices are noted as seen once in an hour. Ends with status 0 when all tables are up to date, with 3 when not, and
@@ -54,10 +56,10 @@ def status(etc: Path, as_json: bool) -> None:
             except UsmError as error:
                 failures[schema.name] = str(error)
     about = release.read()
-    if as_json:
-        click.echo(json.dumps({**about, "schemas": schemas, "failures": failures}))
+    if form == "json":
+        printing.print_thing({**about, "schemas": schemas, "failures": failures}, form)
     else:
-        _print(about, schemas, failures)
+        _print(about, schemas, failures, form)
     if failures:
         sys.exit(WRONG)
     sys.exit(0 if all(each["ready"] for each in schemas) else TO_DO)
@@ -76,7 +78,7 @@ def _look(databases: Databases, schema: Schema) -> _SchemaStatus:
         "advice": found.advice,
         "users": seen.users,
         "devices": seen.devices,
-        "last_sync": None if seen.last_used is None else seen.last_used.isoformat(timespec="seconds"),
+        "last_sync": printing.moment(seen.last_used),
     }
 
 
@@ -86,12 +88,9 @@ def _overview(database: Database, found: Status) -> Overview:
     return database.read(lambda connection: overview(connection, CHECKS))
 
 
-def _print(about: dict[str, str], schemas: list[_SchemaStatus], failures: dict[str, str]) -> None:
-    click.echo(f"open-xchange-usm {about.get('version', '(not from a package)')}")
-    for each in schemas:
-        seen = f", last seen {each['last_sync']}" if each["last_sync"] else ""
-        click.echo(
-            f"{each['name']}: {each['advice']}; {each['devices']} devices of {each['users']} users{seen}"
-        )
+def _print(about: dict[str, str], schemas: list[_SchemaStatus], failures: dict[str, str], form: str) -> None:
+    if form == "table":
+        click.echo(f"open-xchange-usm {about.get('version', '(not from a package)')}")
+    printing.print_rows(schemas, NAMES, form)
     for name, failure in failures.items():
         click.echo(f"{name}: {failure}", err=True)
