@@ -9,6 +9,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from errno import EROFS
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Service:
             graceful_timeout=now.graceful_timeout,
             log_file=now.log_file,
             log_level=now.log_level,
+            log_format=now.log_format,
             pid_file=now.pid_file,
             user=self._user,
             group=self._group,
@@ -68,12 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         loaded = config.load(etc)
         if not chosen.check:
-            log.configure(loaded.settings.log_file, loaded.settings.log_level)
+            log.configure(loaded.settings.log_file, loaded.settings.log_level, loaded.settings.log_format)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"{loaded.settings.log_file}: the log cannot be written: {error.strerror}", file=sys.stderr)
+        hint = "; systemd's unit must name the folder (ReadWritePaths=)" if error.errno == EROFS else ""
+        print(
+            f"{loaded.settings.log_file}: the log cannot be written: {error.strerror}{hint}", file=sys.stderr
+        )
         return 1
     if chosen.check:
         for warning in loaded.warnings:

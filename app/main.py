@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
 import http.client
 import logging
+import os
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.config import Settings
 from app.eas import throttle
 from app.eas.admission_rules import Access, DeviceRules
+from app.eas.policy import fingerprint
 from app.eas.server import ActiveSync
 from app.eas.settings import EasSettings, Provisioning
 from app.notify.bus import Bus, LocalBus
@@ -23,31 +27,45 @@ from app.notify.hub import Hub
 from app.notify.node import NodeBus
 from app.notify.pull import PullRule
 from app.notify.summons import Summons
-from app.ox import notice
+from app.notify.waker import Waker
+from app.ox import disclosure, notice
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
-from app.store import migrations
-from app.store.app_passwords import AppPasswords
+from app.ox.sight import Sight
+from app.store import migrations, tally
+from app.store.app_passwords import AppPasswords, is_app_password
+from app.store.configdb import Login
 from app.store.database import Databases
 from app.store.errors import DatabaseSettingsError
 from app.store.opening import open_databases
+from app.store.page_sessions import PageSessions
 from app.store.sealed import Ring
 from app.store.state import SqlStateStore
+from app.store.traces import Traces
+from app.system import SystemClock, SystemTokens
 from app.trust import OpenSsl
 from app.usm import devices
 from app.usm.errors import SourceUnavailable
 from app.usm.manager import Manager
 from app.usm.model import UsmSettings
-from app.web import admin, application, metrics, release
+from app.web import admin, application, log, metrics, release
 from app.web.auth import Schemes
 from app.web.autodiscover import Addresses, Autodiscover
 from app.web.doorstep import Doorstep
+from app.web.inquiry import INQUIRIES, Inquiry
+from app.web.login_throttle import Limits as LoginLimits
+from app.web.login_throttle import LoginThrottle
+from app.web.metrics import sampling
+from app.web.metrics.sampling import Sampler
 from app.web.notification import Entrance, Notification
+from app.web.origin import Proxies
 from app.web.places import Places, Rule
-from app.web.resource import Door, Gateway, WebSettings
+from app.web.resource import Door, Gateway, WebSettings, number_of
 from app.web.server import worker_count
+from app.web.tracing import Recorder, TraceFiles
+from app.web.tracing.recording import current
 
-__all__ = ["DatabaseSettingsError", "create_app"]
+__all__ = ["DatabaseSettingsError", "SystemClock", "SystemTokens", "create_app"]
 
 _log = logging.getLogger(__name__)
 
@@ -71,44 +89,36 @@ GOODBYE_DRAINED = 0.75, 10.0
 """The same when other nodes serve and nobody waits for this one: gently, as each device costs them a login at OX."""
 
 
-class SystemClock:
-    """The machine's time: the port :class:`app.usm.ports.Clock`."""
-
-    def now(self) -> datetime:
-        """The present moment, with time zone UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that only ever grow."""
-        return time.monotonic()
-
-
-class SystemTokens:
-    """The machine's randomness: the port :class:`app.usm.ports.Tokens`."""
-
-    def number(self, bits: int) -> int:
-        """An unpredictable whole number of at most so many bits, never 0."""
-        return secrets.randbelow(2**bits - 1) + 1
-
-    def text(self) -> str:
-        """64 unpredictable bits as hexadecimal digits."""
-        return secrets.token_hex(8)
-
-
 def create_app(settings: Settings, shared: Path | None = None) -> application.Application:
     """Everything that one worker process needs, joined. ``shared``: a folder of the service that its workers talk
     through; without it this one is alone. Opens no connection yet. Raises ``DatabaseSettingsError``."""
     clock, tokens = SystemClock(), SystemTokens()
     store = databases(settings)
     keyring = AppPasswords(store, clock) if settings.app_passwords else None
-    sources = OxSourceProvider(ox_settings(settings), clock, keyring=keyring)
+    news = bus(shared, settings.redis_url)
+    guard = LoginThrottle(login_limits(settings), clock, marks_key(settings, shared), news.publish)
+    news.subscribe(guard.hear)
+    sources = OxSourceProvider(
+        ox_settings(settings),
+        clock,
+        keyring=keyring,
+        guard=guard,
+        observer=Sight(log.current_number, current.get),
+        told=metrics.ox_request,
+    )
+    recorder = Recorder(
+        Traces(store, clock, tokens).running, trace_files(settings), clock, is_plain=disclosure.is_plain
+    )
     state = SqlStateStore(store, settings.lock_timeout / 1000, ring=ring(settings))
 
     def parked(count: int) -> None:
         metrics.PARKED.set(count)
         summons.parked(count)
 
-    hub = Hub(clock, pull_rule(settings), bus(shared, settings.redis_url), parked_changed=parked)
+    def woken(waker: Waker) -> None:
+        metrics.WAKEUPS.labels(waker).inc()
+
+    hub = Hub(clock, pull_rule(settings), news, parked_changed=parked, woken=woken)
     summons = Summons(hub, state.decided, SUMMON_SECONDS)
     manager = Manager(sources, state, hub, clock, tokens, usm_settings(settings))
     eas = ActiveSync(eas_settings(settings), clock, tokens, checker(settings))
@@ -120,17 +130,108 @@ def create_app(settings: Settings, shared: Path | None = None) -> application.Ap
         share, per_second = GOODBYE_DRAINED if DRAINED.exists() else GOODBYE
         hub.close(settings.graceful_timeout * share, per_second / worker_count(settings.workers))
 
-    door = Door(manager, clock, tokens, web_settings(settings))
+    def close() -> None:
+        recorder.close()
+        sources.close()
+
+    door = Door(manager, clock, tokens, web_settings(settings), recorder)
     gateway = Gateway(eas, door)
     discovery = Autodiscover(door, Addresses(settings.autodiscover_url, settings.alias))
+    sampler = measured(settings, sources, hub, door, eas)
+    if shared is not None:
+        sampler.start()
+        answer_inquiries(shared, sources)
     return application.Application(
-        devices=application.device_app(gateway, settings.alias, discovery, notification(settings, hub)),
-        admin=admin.create(checks(settings, store), release.read(), ending.is_set, lambda: tables(store)),
+        devices=application.device_app(
+            gateway, settings.alias, discovery, notification(settings, hub, clock)
+        ),
+        admin=admin.joined(
+            admin.create(
+                checks(settings, store), release.read(), ending.is_set, lambda: tables(store), sampler.look
+            ),
+            admin_pages(settings, store, eas, shared) if settings.admin_logins else None,
+        ),
         admin_port=settings.admin_port,
         stop=stop,
-        close=sources.close,
+        close=close,
         doorstep=Doorstep(settings.alias, door),
+        pages=pages(settings, sources, store, state, keyring) if settings.pages else None,
     )
+
+
+def answer_inquiries(shared: Path, sources: OxSourceProvider) -> None:
+    """Tell ``usmctl sessions logins`` which logins this worker keeps."""
+    try:
+        Inquiry(shared / INQUIRIES, lambda: map(asdict, sources.kept()))
+    except OSError as error:
+        _log.warning("nobody can ask which logins are kept: %s: %s", shared, error)
+
+
+def pages(
+    settings: Settings,
+    sources: OxSourceProvider,
+    store: Databases,
+    state: SqlStateStore,
+    keyring: AppPasswords | None,
+) -> application.FalconApp:
+    """The users' pages."""
+    # With their library of templates they take memory that nobody needs who has switched them off.
+    from app.pages import users
+    from app.pages.phones import Rules
+
+    of_devices = eas_settings(settings)
+    proxies = Proxies(settings.trusted_proxies)
+    ways = users.Ways(
+        proxies.origin,
+        settings.allow_plain_http,
+        is_app_password,
+        lambda request: number_of(request, proxies),
+    )
+    rules = Rules(
+        of_devices.device_rules,
+        fingerprint(of_devices.policy) if of_devices.provisioning is Provisioning.REQUIRED else "",
+        of_devices.exempt,
+    )
+    return users.create(sources, PageSessions(store), state, rules, ways, keyring)
+
+
+def measured(settings: Settings, sources: OxSourceProvider, hub: Hub, door: Door, eas: ActiveSync) -> Sampler:
+    """Who looks at what this process holds, for the metrics."""
+    metrics.PLACES.set(settings.worker_connections)
+    return Sampler(
+        [
+            sampling.databases(tally.connections, tally.TALLY),
+            sampling.requests(lambda: door.load),
+            sampling.devices(lambda: eas.pausing),
+            sampling.waiting(lambda: hub.watched, hub.breaker),
+            sampling.ox(sources.count, lambda: sources.connections),
+        ]
+    )
+
+
+def trace_files(settings: Settings) -> TraceFiles:
+    """Where traces are written on this node."""
+    return TraceFiles(Path(settings.trace_directory), settings.trace_size, settings.trace_days)
+
+
+def admin_pages(
+    settings: Settings, store: Databases, eas: ActiveSync, shared: Path | None
+) -> application.FalconApp:
+    """The administrators' pages; whoever signs in does so on this node."""
+    from app.administration.desk import Desk
+    from app.administration.naming import Unknown
+    from app.administration.storms import Storms
+    from app.pages.admin import sessions, signing, views
+
+    clock = SystemClock()
+    storms = Storms(eas.busiest, shared / "storms" if shared else None)
+    storms.start()
+    state = SqlStateStore(store, settings.lock_timeout / 1000, touches=False)
+    rules = eas_settings(settings).device_rules
+    desk = Desk(store, state, rules, clock, SystemTokens(), storms, ring(settings))
+    signed_in = sessions.Sessions(shared / "administrators" if shared else None, time.time)
+    guard = LoginThrottle(signing.LIMITS, clock, marks_key(settings, shared))
+    return views.create(desk, settings.admin_logins, signed_in, guard, Unknown)
 
 
 def checker(settings: Settings) -> OpenSsl:
@@ -139,11 +240,43 @@ def checker(settings: Settings) -> OpenSsl:
     return OpenSsl(Path(authorities) if authorities else None, Path(revoked) if revoked else None)
 
 
-def notification(settings: Settings, hub: Hub) -> tuple[str, Notification] | None:
+def login_limits(settings: Settings) -> LoginLimits:
+    """How many wrong passwords cost nothing."""
+    return LoginLimits(
+        settings.login_throttle_user,
+        settings.login_throttle_address,
+        float(settings.login_throttle_seconds),
+        float(settings.failed_login_memory),
+    )
+
+
+def marks_key(settings: Settings, shared: Path | None) -> bytes:
+    """What the workers, and the nodes if they have a secret in common, tell wrong passwords from each other by."""
+    if settings.secret_keys:
+        return hmac.digest(settings.secret_keys[0], b"open-xchange-usm marks of wrong passwords", "sha256")
+    drawn = secrets.token_bytes(32)
+    if shared is None:
+        return drawn
+    own, key = shared / f"marks-{os.getpid()}", shared / "marks"
+    try:
+        # Whole before it has its name; the worker that names it first has drawn for all.
+        own.touch(0o600)
+        own.write_bytes(drawn)
+        with suppress(FileExistsError):
+            os.link(own, key)
+        own.unlink()
+        return key.read_bytes()
+    except OSError as error:
+        _log.warning("each worker counts the same wrong password for itself: %s: %s", key, error)
+        return drawn
+
+
+def notification(settings: Settings, hub: Hub, clock: SystemClock) -> tuple[str, Notification] | None:
     """Where Dovecot tells of new mail, if it may."""
     if not settings.dovecot_push_password:
         return None
     entrance = Entrance(settings.dovecot_push_login, settings.dovecot_push_password)
+    guard = LoginThrottle(login_limits(settings), clock, secrets.token_bytes(32))
 
     def tell(body: bytes) -> bool:
         told = notice.read(body)
@@ -152,10 +285,10 @@ def notification(settings: Settings, hub: Hub) -> tuple[str, Notification] | Non
         if told.user is None:
             hub.mention(told.login, [told.folder])
         else:
-            hub.announce(*told.user, [told.folder])
+            hub.announce(*told.user, [told.folder], source=Waker.DOVECOT)
         return True
 
-    return notice.PATH, Notification(entrance, tell)
+    return notice.PATH, Notification(entrance, tell, guard, Proxies(settings.trusted_proxies))
 
 
 def bus(shared: Path | None, redis_url: str) -> Bus:
@@ -187,7 +320,10 @@ def databases(settings: Settings) -> Databases:
     """Where the state is kept. Raises ``DatabaseSettingsError``."""
     other = settings.configdb_properties
     return open_databases(
-        settings.database_url or None, settings.etc, configdb=Path(other) if other else None
+        settings.database_url or None,
+        settings.etc,
+        configdb=Path(other) if other else None,
+        login=Login.of(settings.database_user, settings.database_password),
     )
 
 
@@ -248,6 +384,8 @@ def web_settings(settings: Settings) -> WebSettings:
         max_body=settings.max_request_size,
         credential_url=settings.credential_url,
         node=settings.balancer_node,
+        proxies=Proxies(settings.trusted_proxies),
+        plain_http=settings.allow_plain_http,
     )
 
 
