@@ -108,6 +108,17 @@ listen_host = ""
 listen_port = 8010
 admin_host = "127.0.0.1"
 admin_port = 8011
+# Administrators who may sign in at /usm/admin/, as "usmctl admin-password" prints them: set the secret USM_ADMIN_LOGINS
+# instead.
+admin_logins = ""
+# Proxies that are believed in X-Forwarded-For and X-Forwarded-Proto. Empty: the private networks, and the hosts of the
+# group web.
+trusted_proxies = ""
+# True: phones may send their password without TLS. Only where nothing but a private network lies between.
+allow_plain_http = False
+login_throttle_user = 10
+login_throttle_address = 50
+login_throttle_seconds = 900
 workers = 0
 worker_connections = 20000
 max_request_size = 36700160
@@ -115,8 +126,17 @@ graceful_timeout = 30
 pid_file = ""
 log_file = "/var/log/open-xchange/open-xchange-usm.log"
 log_level = "info"
+log_format = "text"
+trace_directory = "/var/log/open-xchange/usm-trace"
+trace_size = 50000000
+trace_days = 7
 # Holds a password: if it is needed, set the secret USM_DATABASE_URL instead.
 database_url = ""
+# A database user of our own, who may do no more than is needed; its password is the secret USM_DATABASE_PASSWORD. The
+# deployment makes it, by the login of the secret USM_DATABASE_ADMIN ("name:password") where Open-Xchange's own user may
+# grant nothing. Run again whenever Open-Xchange has made a new schema. Empty: the service works as Open-Xchange's user.
+database_user = ""
+database_password = ""
 configdb_properties = ""
 # Keys for recovery passwords, if the policy has PasswordRecoveryEnabled: set the secret USM_SECRET_KEYS instead.
 secret_keys = ""
@@ -207,6 +227,12 @@ proxy_health_interval = 10
 # Whether phones that know no more than an address of mail are led here: both spellings of the path of Autodiscover are
 # forwarded too. For this application alone.
 autodiscover = True
+# Whether there are the users' pages (/usm/), and whether they are forwarded. Those of administrators, health and
+# metrics never are.
+pages = True
+# Whether something in front of Apache ends TLS, and says in X-Forwarded-Proto how it was asked. Then what it says is
+# handed on, and nobody else may reach Apache; otherwise Apache says what it has seen itself.
+tls_before_apache = False
 # Phones that may wait on one node at the same time. Apache (event or worker) is sized to it; where it still keeps a
 # process for each request (prefork) it is switched to event. 0: Apache is left as it is.
 phones_per_node = 1000
@@ -223,7 +249,7 @@ tls_chain = ""
 tls_protocols = "all -SSLv3 -TLSv1 -TLSv1.1"
 tls_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 # Seconds for which a browser shall remember never to ask this name without TLS; 0 does not say so.
-hsts_max_age = 0
+hsts_max_age = 15552000
 
 # Port of Apache's balancer manager, by which nodes are taken out and put back; it listens on 127.0.0.1 of each web host
 # alone. SELinux lets Apache listen on 8008.

@@ -183,8 +183,17 @@ def _of_phone_there(found: Node, seconds: float) -> list[str]:
 
 def _problems_of_web() -> Iterator[str]:
     question = _question_for_web()
-    found = phone.ask(question)
-    yield from found.problems
+    ends = None
+    if _is_refused(question):
+        yield from _problems_of_plain_http(question)
+        report.note(
+            "warning",
+            "no phone was tried here: it is served over TLS only, and nobody said at which address. Set public_url",
+        )
+    else:
+        found = phone.ask(question)
+        yield from found.problems
+        ends = found.certificate_ends
     if question.name:
         yield from _problems_of_plain_http(question)
     try:
@@ -194,8 +203,17 @@ def _problems_of_web() -> Iterator[str]:
         return
     if health.status not in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.FORBIDDEN):
         yield f"{HEALTH} is answered with {health.status} to the outside; it must not be forwarded"
-    if found.certificate_ends:
-        _warn_of_certificate(found.certificate_ends)
+    if ends:
+        _warn_of_certificate(ends)
+
+
+def _is_refused(question: phone.Question) -> bool:
+    """Whether the application serves nobody at that address: it knows what came without TLS."""
+    return (
+        question.url.startswith("http://")
+        and not host.data.allow_plain_http
+        and product.wanted(host.data).has_service
+    )
 
 
 def _question_for_web() -> phone.Question:
@@ -210,15 +228,16 @@ def _question_for_web() -> phone.Question:
 
 
 def _problems_of_plain_http(question: phone.Question) -> Iterator[str]:
-    """Whether nobody gets as far as sending a password in the clear to a site that has a certificate. A web server that
-    does not listen there at all is right too."""
+    """Whether nobody gets as far as sending a password in the clear. A web server that does not listen there at all is
+    right too."""
     plain = dataclasses.replace(question, url=question.url.replace("https://", "http://", 1))
     try:
         answer = phone.Line(plain).send("OPTIONS", plain.path)
     except OSError:
         return
     if answer.status != http.HTTPStatus.FORBIDDEN:
-        yield f"without TLS, {question.name} answers a phone with {answer.status} instead of refusing it with 403"
+        place = question.name or question.url
+        yield f"without TLS, {place} answers a phone with {answer.status} instead of refusing it with 403"
 
 
 def _warn_of_certificate(ends: float) -> None:

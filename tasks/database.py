@@ -22,9 +22,11 @@ from tasks import (
     nodes,
     package,
     product,
+    properties,
     report,
     run,
     scripts,
+    secrets,
     services,
     tool,
     upgrade,
@@ -202,8 +204,10 @@ def _that_migrates() -> str:
 
 def migration() -> Iterator[PyinfraCommand]:
     """Brings the tables to the version of the package on the node at hand, if they are of an older one. What an earlier
-    product has left there, whose package is gone, is saved and dropped before."""
+    product has left there, whose package is gone, is saved and dropped before. A database user of our own, where the
+    settings name one, gets what it needs."""
     node = nodes.state_of(host)
+    yield from _granting(node)
     up_to_date, output = _stand(node)
     if up_to_date:
         host.noop(f"the tables are up to date: {output}")
@@ -222,6 +226,20 @@ def migration() -> Iterator[PyinfraCommand]:
             report.note("kept", f"tables that an earlier product had left, in {folder}")
     # Whatever else is wrong, the upgrade meets it too and tells it.
     yield _usmctl(node, "db", "upgrade")
+
+
+def _granting(node: Node) -> Iterator[PyinfraCommand]:
+    """The database user of our own is there and has its rights, in schemas too that are new since the last run."""
+    if not host.data.database_user or host.data.database_url or secrets.find("USM_DATABASE_URL", host.data):
+        return
+    if upgrade.in_turn(node) and properties.is_pending(node):
+        return  # the settings that name it come in the node's turn, and so does it
+    if scripts.ask(host, _usmctl(node, "db", "grant", "--check"))[0]:
+        return
+    administrator = secrets.find("USM_DATABASE_ADMIN", host.data)
+    given = {"_stdin": f"{administrator}\n"} if administrator else {}
+    words = ("db", "grant", *(["--admin"] if administrator else []))
+    yield StringCommand(USMCTL, "--etc", node.etc, *words, **given)  # type: ignore[arg-type]
 
 
 def _stand(node: Node) -> tuple[bool, str]:

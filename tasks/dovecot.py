@@ -26,7 +26,7 @@ from tasks import nodes, proxy, run, scripts, secrets
 from tasks.operations import operation
 from tasks.render import render
 
-SECRET = "USM_PUSH_PASSWORD"  # noqa: S105 (its name)
+SECRET = "USM_PUSH_PASSWORD"  # noqa: S105  # nosec B105 # its name
 """The password that Dovecot shows to the application."""
 
 ROLES = ("conf", "secret")

@@ -33,7 +33,7 @@ SECTION = (
 )
 """How the section of keys that are not ours begins."""
 
-_SECRET = re.compile(r"passw|secret|token|credential|database\.url|redis_url", re.IGNORECASE)
+_SECRET = re.compile(r"passw|secret|token|credential|database\.url|redis_url|admin\.logins", re.IGNORECASE)
 _NO_SECRET = re.compile(r"^com\.openexchange\.usm\.eas\.policy\.")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 

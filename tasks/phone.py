@@ -53,7 +53,7 @@ WINDOW = 5
 LONGEST_PAUSE = 5.0
 """Seconds after which a server that asked for patience is asked again, however long it asked for."""
 
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nosec B104 # compared, not bound
 """Addresses to listen at, and what the host itself then asks."""
 
 REDIRECTS = (301, 302, 307, 308)

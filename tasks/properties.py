@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ OWNER = "root:open-xchange"
 
 SECRETS = {
     "database_url": "USM_DATABASE_URL",
-    "secret_keys": "USM_SECRET_KEYS",
+    "database_password": "USM_DATABASE_PASSWORD",  # nosec B105 # its name
+    "admin_logins": "USM_ADMIN_LOGINS",
+    "secret_keys": "USM_SECRET_KEYS",  # nosec B105 # its name
     "redis_url": "USM_REDIS_URL",
-    "dovecot_push_password": "USM_PUSH_PASSWORD",
+    "dovecot_push_password": "USM_PUSH_PASSWORD",  # nosec B105 # its name
 }
 """Setting -> the secret that may take its place."""
 
@@ -55,6 +58,10 @@ PLACEHOLDERS = {
     LISTEN_HOST: ("127.0.0.1",),
 }
 """Values that stand in shipped files and that nobody has chosen."""
+
+
+PRIVATE = ("127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""The proxies that the application believes by itself."""
 
 
 def configure() -> None:
@@ -162,7 +169,7 @@ def settings() -> dict[str, Any]:
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
     """What the templates make of the settings, by the file's name, for the host at hand."""
-    own: dict[str, str | None] = {"listen_host": _listen_host()}
+    own: dict[str, str | None] = {"listen_host": _listen_host(), "trusted_proxies": _trusted_proxies()}
     own |= {name: secrets.find(secret, host.data) for name, secret in SECRETS.items()}
     filled = {**values, **{name: value for name, value in own.items() if value and not values[name]}}
     return {name: render(f"{name}.properties.j2", filled) for name in FILES}
@@ -171,6 +178,22 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
 def _listen_host() -> str:
     """Where the web servers reach this node: loopback if the only one is the node itself."""
     return "127.0.0.1" if proxy.is_only_web_server(host) else proxy.address_of(host)
+
+
+def _trusted_proxies() -> str:
+    """The web servers that the application would not believe by itself: those with a public address. Empty: it need not
+    be told anything."""
+    found = [proxy.address_of(web) for web in inventory.get_group("web")]
+    public = [address for address in found if _is_public(address)]
+    return ", ".join((*PRIVATE, *public)) if public else ""
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return not any(ip_address(address) in ip_network(network) for network in PRIVATE)
+    except ValueError:
+        # A name: it may stand for any address, and the checks at the end tell.
+        return False
 
 
 def _explicit_settings() -> set[str]:

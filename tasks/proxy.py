@@ -33,14 +33,17 @@ MODULES = {
     "http": ("proxy", "proxy_http", *BALANCER, "proxy_hcheck"),
     "ajp": ("proxy", "proxy_ajp", *BALANCER),
 }
-ALWAYS = ("headers", "env")
+ALWAYS = ("headers", "env", "reqtimeout", "unique_id")
 WITH_SITE = ("ssl", "socache_shmcb", "rewrite")
 
 BROWSERS = 150
 """Requests under way beside those of phones: what Apache allows as it is delivered."""
 
-ANY_ADDRESS = ("*", "_default_", "0.0.0.0", "[::]")  # noqa: S104 (what Apache calls it, nothing is bound)
+ANY_ADDRESS = ("*", "_default_", "0.0.0.0", "[::]")  # noqa: S104  # nosec B104 # Apache's words
 """What a virtual host stands for that answers at every address."""
+
+PRIVATE = r"(?i)^/usm/(?:admin|health|metrics|tables)\b"
+"""What the nodes serve on a listener of its own, for administrators: never forwarded."""
 
 STICKY = "usm-node"
 """The cookie by which the application names its node (``app/web/resource.py``)."""
@@ -171,6 +174,8 @@ def _values(home: str, given: Certificate) -> dict[str, Any]:
         "limits": limits(),
         "pattern": re.escape(data.alias),
         "autodiscovered": data.autodiscover and data.proxy_scheme == "http",
+        "paged": data.pages and data.proxy_scheme == "http",
+        "private": PRIVATE,
         "tls": given.paths,
         "version": "0",
     }
@@ -221,7 +226,13 @@ def _forward() -> Generator[PyinfraCommand, None, None]:
     found = host.get_fact(Forwarding, port=host.data.manager_port)
     given = certificate.read(host.data, found.home)
     wanted = files(found.home, given)
-    for warning in (*given.warnings, *_conflicts(found, bool(given.paths)), *_shortages(found)):
+    with_site = bool(given.paths)
+    for warning in (
+        *given.warnings,
+        *_conflicts(found, with_site),
+        *_shortages(found),
+        *_exposure(found, with_site),
+    ):
         report.note("warning", warning)
     forgotten = _forgotten(found)
     if not _is_as(found, wanted):
@@ -342,6 +353,19 @@ def _shortages(found: Found) -> Iterator[str]:
         yield (
             f"systemd lets Apache have {found.tasks} threads, fewer than {wanted.phones} phones need: raise TasksMax"
             " (systemctl edit)"
+        )
+
+
+def _exposure(found: Found, with_site: bool) -> Iterator[str]:
+    """Where no phone could come over TLS, so that the application would refuse all of them."""
+    data = host.data
+    if with_site or data.allow_plain_http or data.tls_before_apache or data.proxy_scheme != "http":
+        return
+    if all(port != "443" for port, *_ in found.hosts):
+        yield (
+            "no virtual host of this web server has TLS, so every phone is refused (403) before its password is read:"
+            " set tls_certificate, tls_key and server_name; or tls_before_apache, where something in front of Apache"
+            " ends TLS and says so in X-Forwarded-Proto; or, on a private network alone, allow_plain_http"
         )
 
 

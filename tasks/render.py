@@ -51,7 +51,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 (the results are configuration files, not HTML)
+    environment = jinja2.Environment(  # noqa: S701  # nosec B701 # configuration files, no HTML
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,

@@ -18,6 +18,10 @@ name                         what for                                           
 ``OX_CONTEXT_PASSWORD``      ``listuser``, ``changeuser``, all contexts alike            ``oxadmin``
 ``OX_CONTEXT_7_PASSWORD``    the same for context 7 alone
 ``USM_DATABASE_URL``         instead of ``database_url``, which may hold a password
+``USM_DATABASE_PASSWORD``    of ``database_user``, where there is one
+``USM_DATABASE_ADMIN``       ``name:password`` by which ``database_user`` is made, if
+                             Open-Xchange's own database user may not (optional)
+``USM_ADMIN_LOGINS``         instead of ``admin_logins`` (optional)
 ``USM_SECRET_KEYS``          instead of ``secret_keys`` (optional)
 ``USM_REDIS_URL``            instead of ``redis_url``, which may hold a password (optional)
 ``USM_TEST_PASSWORD``        of ``test_login``, for a check with a password (optional)
@@ -79,6 +83,8 @@ def missing(data: Any) -> list[str]:
     asked = [context for context in contexts if context_admin(context, data)]
     if any(context_password(context, data) is None for context in asked):
         names.append("OX_CONTEXT_PASSWORD")
+    if data.database_user and not data.database_password and find("USM_DATABASE_PASSWORD", data) is None:
+        names.append("USM_DATABASE_PASSWORD")
     return names
 
 

@@ -27,16 +27,13 @@ PATH = f"{nodes.STATE}/usmctl.pyz"
 """Where it lies on a host."""
 
 LIBRARIES = (
-    "alembic",
     "click",
     "javaproperties",
-    "mako",
-    "markupsafe",
     "pymysql",
     "sqlalchemy",
     "typing_extensions",
 )
-"""What it needs beside the application; the Python in them, without what is compiled."""
+"""What it needs beside the application, of which it migrates nothing; the Python in them, without what is compiled."""
 
 MAIN = """\
 from app.cli.alone import usmctl
