@@ -8,8 +8,8 @@ package: $(INSTALLED)  ## Build the .deb and the .rpm into dist/ (PACKAGES=deb: 
 	@$(BIN)/python packaging/build.py $(PACKAGES)
 	@$(if $(PACKAGES),,touch dist/.built)
 
-# What the packages are made of. A deployment builds them anew only if any of it has changed.
-PACKAGED := $(shell find app packaging group_data tasks templates pyproject.toml requirements.lock -type f -not -name '*.pyc')
+# What the packages are made of. A deployment builds them anew only if any of it has changed: not for your settings.
+PACKAGED := $(shell find app monitoring packaging group_data/all.py tasks templates pyproject.toml requirements.lock -type f -not -name '*.pyc')
 
 dist/.built: $(INSTALLED) $(PACKAGED)
 	@$(BIN)/python packaging/build.py

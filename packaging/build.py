@@ -72,7 +72,7 @@ def make(family: tree.Family, output: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="open-xchange-usm-") as folder:
         root = Path(folder, "root")
         root.mkdir()
-        distribution = tree.stage(root, tree.PROJECT / "build" / "wheels", family)
+        distribution = tree.stage(root, tree.PROJECT / "build" / "wheels", family, version(), epoch())
         everything = [line for each in KINDS.values() for line in each.requirements(distribution)]
         build = tree.label(root, version(), everything)
         output.mkdir(parents=True, exist_ok=True)

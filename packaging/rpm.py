@@ -14,6 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import manual
 import tree
 import wheels
 
@@ -163,6 +164,8 @@ def _files() -> list[str]:
         prefix = "%license " if path.startswith("usr/share/licenses/") else prefix
         prefix = "%doc " if path.startswith("usr/share/doc/") else prefix
         lines.append(f"{prefix}/{path}")
+    lines += [f"%dir /{folder}" for folder in manual.SHELL_FOLDERS]
+    lines += [f"/{path}" for path in manual.targets("rpm")]
     # What is in them and who may read them is the deployment's business.
     free = "%verify(not md5 size mtime mode user group)"
     lines += [f"%ghost %config(noreplace) {free} %attr(0644, root, root) {path}" for path in GHOSTS]

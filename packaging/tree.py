@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import manual
+import sbom
 import wheels
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -49,6 +51,9 @@ FILES = (
     Placed("packaging/files/open-xchange-usm", f"{PREFIX}/sbin/open-xchange-usm", 0o755),
     Placed("packaging/files/python", f"{PREFIX}/sbin/python", 0o755),
     Placed("packaging/files/probe", f"{PREFIX}/sbin/probe", 0o755),
+    Placed("monitoring/alerts.yml", f"{PREFIX}/monitoring/alerts.yml"),
+    Placed("monitoring/grafana-dashboard.json", f"{PREFIX}/monitoring/grafana-dashboard.json"),
+    Placed("packaging/files/purge", f"{PREFIX}/sbin/purge", 0o755),
     Placed("packaging/files/usmctl", "opt/open-xchange/sbin/usmctl", 0o755),
     Placed("packaging/files/open-xchange-usm.init", "etc/init.d/open-xchange-usm", 0o755, config=True),
     Placed(
@@ -63,6 +68,18 @@ FILES = (
         "lib/systemd/system/open-xchange-usm.service",
         rpm="usr/lib/systemd/system/open-xchange-usm.service",
     ),
+    Placed(
+        "packaging/files/open-xchange-usm-purge.service",
+        "lib/systemd/system/open-xchange-usm-purge.service",
+        rpm="usr/lib/systemd/system/open-xchange-usm-purge.service",
+    ),
+    Placed(
+        "packaging/files/open-xchange-usm-purge.timer",
+        "lib/systemd/system/open-xchange-usm-purge.timer",
+        rpm="usr/lib/systemd/system/open-xchange-usm-purge.timer",
+    ),
+    # Hosts with rpm have systemd, and perhaps no cron.
+    Placed("packaging/files/open-xchange-usm.cron", "etc/cron.d/open-xchange-usm", config=True, rpm=""),
     Placed("packaging/files/README", "usr/share/doc/open-xchange-usm/README"),
     Placed("packaging/files/copyright", "usr/share/doc/open-xchange-usm/copyright", rpm=""),
     Placed("packaging/files/lintian-overrides", "usr/share/lintian/overrides/open-xchange-usm", rpm=""),
@@ -77,10 +94,13 @@ FOLDERS = ("var/lib/open-xchange-usm",)
 SKIPPED = ("__pycache__", "*.pyc", ".*")
 
 
-def stage(root: Path, cache: Path, family: Family) -> list[wheels.Locked]:
+def stage(root: Path, cache: Path, family: Family, version: str, epoch: int) -> list[wheels.Locked]:
     """Puts every file of the package under ``root``, which must be empty; returns the libraries of the distribution
-    that it needs."""
-    distribution = _stage_libraries(root / LIBRARIES, cache)
+    that it needs. ``epoch`` (seconds) is the date of what is made anew."""
+    wanted = wheels.wanted_names(PROJECT / "pyproject.toml")
+    needed = wheels.closure(wanted, wheels.read_lock(PROJECT / "requirements.lock"))
+    distribution = _stage_libraries(root / LIBRARIES, needed, cache)
+    (root / PREFIX / sbom.NAME).write_text(sbom.document(version, wanted, needed, cache), encoding="ascii")
     shutil.copytree(PROJECT / "app", root / LIBRARIES / "app", ignore=shutil.ignore_patterns(*SKIPPED))
     for placed in FILES:
         if name := placed.target(family):
@@ -90,6 +110,7 @@ def stage(root: Path, cache: Path, family: Family) -> list[wheels.Locked]:
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
     _stage_examples(root / PREFIX / "etc")
+    manual.write(root, family, version, epoch)
     _set_modes(root, family)
     return distribution
 
@@ -113,9 +134,7 @@ def label(root: Path, version: str, requirements: Sequence[str]) -> str:
     return build
 
 
-def _stage_libraries(target: Path, cache: Path) -> list[wheels.Locked]:
-    lock = wheels.read_lock(PROJECT / "requirements.lock")
-    needed = wheels.closure(wheels.wanted_names(PROJECT / "pyproject.toml"), lock)
+def _stage_libraries(target: Path, needed: Sequence[wheels.Locked], cache: Path) -> list[wheels.Locked]:
     bundled = [entry for entry in needed if entry.name not in wheels.FROM_DISTRIBUTION]
     for wheel in wheels.fetch(bundled, cache):
         wheels.unpack(wheel, target)
@@ -134,7 +153,7 @@ def _set_modes(root: Path, family: Family) -> None:
     """Whatever the umask was: folders and programs 0755, the rest 0644."""
     programs = {placed.target(family) for placed in FILES if placed.mode == 0o755}
     for folder, _, names in os.walk(root):
-        os.chmod(folder, 0o755)  # noqa: S103 (what the installed folders have)
+        os.chmod(folder, 0o755)  # noqa: S103  # nosec B103 # what the installed folders have
         for name in names:
             path = Path(folder, name)
             path.chmod(0o755 if str(path.relative_to(root)) in programs else 0o644)

@@ -25,6 +25,9 @@ PYTHON = "3.11"
 EXTRAS: tuple[str, ...] = ()
 """Optional dependencies that are bundled too, so that a setting is enough to use them."""
 
+TESTS = (("tests",), ("testing",))
+"""Folders of a library that serve nobody but who develops it or with it."""
+
 FROM_DISTRIBUTION = {
     "cffi": "",
     "cryptography": "38.0",
@@ -150,13 +153,13 @@ def _download(entries: list[Locked], cache: Path) -> None:
 
 
 def unpack(wheel: Path, target: Path) -> None:
-    """Puts the libraries of a wheel and their metadata into ``target``; programs that it brings are left out."""
+    """Puts the libraries of a wheel and their metadata into ``target``, without programs and tests that it brings."""
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             path = Path(member.filename)
             if path.is_absolute() or ".." in path.parts:
                 raise BuildError(f"{wheel.name} holds {member.filename}, which is outside of itself")
-            if path.parts[0].endswith(".data") or member.is_dir():
+            if path.parts[0].endswith(".data") or path.parts[1:2] in TESTS or member.is_dir():
                 continue
             place = target / path
             if place.exists():
