@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from lab import enter, hosts, machine, roles, standin
-from lab.plan import DEFAULT_PLAN, PLANS, Lab, Plan, chosen_lab, plan_named
+from lab.plan import CACHE, DEFAULT_PLAN, PLANS, Lab, Plan, chosen_lab, plan_named
 from lab.steps import Interrupted, LabError, interruptible
 
 EXAMPLES = """\
@@ -90,6 +90,7 @@ def _prepare(lab: Lab, options: argparse.Namespace) -> int:
         return 0
     report = hosts.steps(lab, "prepare")
     machine.install(report, wanted)
+    machine.extract(report, CACHE / "programs")
     roles.ensure_layers(report)
     return 0
 

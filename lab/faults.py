@@ -36,9 +36,19 @@ SERVICES = {
 
 KILL_NAMED = 'for each; do pkill -KILL -x "$each" && found=yes; done; [ "$found" ]'
 # The session, since a daemon's workers are in it; systemd knows them all by their group.
+# Then what it had open is closed only when the last process is gone.
 KILL_SCRIPT = """\
-if [ -d /run/systemd/system ]; then exec systemctl kill --signal=KILL "$1"; fi
-pkill -KILL --session "$(ps -o sid= -p "$(cat "/run/$1.pid")" | tr -d ' ')"
+if [ -d /run/systemd/system ]; then
+    main=$(systemctl show --property=MainPID --value "$1")
+    systemctl kill --signal=KILL "$1" || exit
+    lives() { kill -0 "$main" 2>/dev/null; }
+else
+    session=$(ps -o sid= -p "$(cat "/run/$1.pid")" | tr -d ' ')
+    pkill -KILL --session "$session" || exit
+    lives() { pgrep --session "$session" --runstates D,R,S,T >/dev/null; }
+fi
+tries=100
+while lives && [ $((tries -= 1)) -gt 0 ]; do sleep 0.05; done
 """
 START_SCRIPT = """\
 if [ -d /run/systemd/system ]; then exec systemctl start "$1"; fi

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from lab.steps import LabError, Steps
 
@@ -21,7 +23,23 @@ PATIENT = ("-o", "DPkg::Lock::Timeout=300")
 INSTALL = ("--yes", "--quiet", "--no-install-recommends")
 
 # Servers that tests start by themselves on loopback: the programs alone, no service of the machine.
-TEST_PACKAGES = ("mariadb-server-core", "mariadb-client-core", "redis-tools", "rpm", "rpmlint", "lintian")
+TEST_PACKAGES = (
+    "mariadb-server-core",
+    "mariadb-client-core",
+    "redis-tools",
+    "rpm",
+    "rpmlint",
+    "lintian",
+    "mandoc",
+    "chromium",
+    "fonts-dejavu-core",
+)
+
+
+_EXTRACT = 'dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" "./$3"'
+
+# Single programs of packages that are too much to be installed for them, or would start a service: package, path in it.
+PROGRAMS = {"promtool": ("prometheus", "usr/bin/promtool")}
 
 
 def require_root() -> None:
@@ -57,6 +75,21 @@ def install(steps: Steps, packages: Sequence[str] = PACKAGES) -> None:
     with steps.step(f"installing {', '.join(wanted)} on this machine"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         steps.run(["apt-get", *PATIENT, "install", *INSTALL, *wanted], env=environment)
+
+
+def extract(steps: Steps, folder: Path) -> None:
+    """Brings the programs that are missing in ``folder``, out of their packages; installs nothing."""
+    absent = {name: origin for name, origin in PROGRAMS.items() if not (folder / name).exists()}
+    if not absent:
+        return
+    update_lists(steps)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (package, path) in absent.items():
+        with steps.step(f"fetching {name}"), tempfile.TemporaryDirectory(dir=folder) as place:
+            steps.run(["apt-get", *PATIENT, "download", "--quiet", package], cwd=Path(place))
+            [archive] = Path(place).glob("*.deb")
+            steps.run(["sh", "-c", _EXTRACT, "sh", archive, place, path])
+            Path(place, path).rename(folder / name)
 
 
 def sources() -> list[str]:

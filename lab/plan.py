@@ -132,14 +132,15 @@ PLANS = {
         Plan("guide", "an Apache, two nodes of OX 6, a MariaDB", _GUIDE),
         Plan(
             "three",
-            "two Apaches, three nodes of OX 6",
+            "two Apaches, three nodes of OX 6, each host with a disk of its own",
             (*_web("web1", "web2"), *_ox("ox1", "ox2", "ox3"), *_DB),
+            disk=1024,
         ),
         Plan("seven", "App Suite 7 with systemd", (*_web("web1"), *_ox("ox1", "ox2", generation=7), *_DB)),
         Plan(
             "mixed",
-            "OX 6 beside the application alone",
-            (*_web("web1"), *_ox("ox1"), *_applications(1), *_DB),
+            "App Suite 7 beside the application alone",
+            (*_web("web1"), *_ox("ox1", generation=7), *_applications(1), *_DB),
         ),
         Plan("rpm", "App Suite 7 and Apache on hosts of the RHEL family", (*_RPM, *_DB)),
         Plan("disks", "the guide's hosts, each with a small disk that can be filled", _GUIDE, disk=1024),

@@ -272,6 +272,8 @@ def _write_settings(place: Place, chosen: argparse.Namespace) -> None:
         f"{prefix}admin.host": "127.0.0.1",
         f"{prefix}admin.port": str(place.admin_port),
         f"{prefix}workers": str(chosen.workers),
+        # Phones on the desk come without TLS, by whatever address.
+        f"{prefix}allow_plain_http": "true",
         f"{prefix}log.file": "-",
         f"{prefix}database.url": place.state,
         **QUICK,

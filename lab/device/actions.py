@@ -13,9 +13,11 @@ from pathlib import Path
 
 from app.wbxml import Element
 from lab.device import calendar, certificates, folders, mail, recipients, search, settings
+from lab.device.errors import PhoneError
 from lab.device.mail import File
 from lab.device.phone import PING_MARGIN, Phone
 from lab.device.reading import files_of, text_of
+from lab.device.replay import play
 from lab.device.state import Change, SyncResult, elements
 from lab.device.story import folder_table
 from lab.device.trace import in_words, meaning
@@ -315,3 +317,8 @@ def raw(phone: Phone, given: argparse.Namespace, say: Say) -> None:
         say(f"    {name}: {value}")
     for line in meaning(answer.headers.get("Content-Type", ""), answer.body):
         say(line)
+
+
+def replay(phone: Phone, given: argparse.Namespace, say: Say) -> None:
+    if not play(phone, Path(given.file), given.of, given.heartbeat, given.go_on, say):
+        raise PhoneError("not all is answered as before")

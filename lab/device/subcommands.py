@@ -278,5 +278,19 @@ TABLE = (
         ),
         prepared=False,
     ),
+    Subcommand(
+        "Replay",
+        "ask again what a trace of the service (usmctl trace show --json) has, and say what is answered otherwise",
+        actions.replay,
+        (
+            argument("file", "the trace"),
+            argument("--of", "of this device of the trace alone", metavar="DEVICE", default=""),
+            argument(
+                "--heartbeat", "wait no longer than that for news", type=int, metavar="SECONDS", default=0
+            ),
+            argument("--go-on", "do not end at the first difference", action="store_true"),
+        ),
+        prepared=False,
+    ),
 )
 SUBCOMMANDS = {each.word: each for each in TABLE}

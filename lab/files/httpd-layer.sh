@@ -60,8 +60,11 @@ alive() {
     kill -0 "$(cat /run/httpd/httpd.pid 2>/dev/null)" 2>/dev/null
 }
 stop() {
-    ! alive || httpd -k stop
-    while alive; do sleep 0.1; done
+    # It takes the file away before it has closed its ports.
+    alive || return 0
+    pid=$(cat /run/httpd/httpd.pid)
+    httpd -k stop
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
 }
 case $1 in
     start) alive || httpd -k start ;;
