@@ -146,7 +146,8 @@ class Site:
             f"User-Agent: Lab-Phone/1.0\r\nMS-ASProtocolVersion: {self.copied.version}\r\n"
             f"X-MS-PolicyKey: {self.copied.policy_key}\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n"
             "Accept-Encoding: gzip\r\nX-Forwarded-For: 192.0.2.17\r\nX-Forwarded-Host: mail.example.org\r\n"
-            f"X-Forwarded-Server: mail.example.org\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+            "X-Forwarded-Server: mail.example.org\r\nX-Forwarded-Proto: https\r\n"
+            f"Content-Length: {len(body)}\r\n{more}\r\n"
         ) + body.decode("latin-1")
 
     def ping(self, heartbeat: int) -> bytes:

@@ -19,6 +19,7 @@ from typing import Final
 from bench.figures import Figure, tell
 from bench.quota import limited
 from bench.same_work import INBOX, WISHES, many_look_again
+from bench.serving import SETTINGS
 from lab.device import Phone
 from lab.device.line import Line
 from lab.device.record import Record
@@ -29,21 +30,11 @@ NODES: Final = (1, 2, 4)
 LEAST_GAIN: Final = {2: 1.7, 4: 3.0}
 """How many times the throughput of one node so many must have."""
 
-SHARE: Final = 0.12
+SHARE: Final = 0.09
 """Of one processor, for each node."""
 
 PHONES: Final = 16
 LOOKS: Final = 12
-
-SETTINGS: Final = {
-    "session.sync.email_pull_delay": 3_600_000,
-    "session.sync.email_pull_min_delay": 3_600_000,
-    "session.sync.pull_interval": 3_600_000,
-    "eas.throttle.requests": 0,
-    "eas.throttle.repeats": 0,
-    "eas.throttle.parallel": 0,
-}
-"""Nothing but the requests is measured, and phones may ask again and again."""
 
 
 def settled(cluster: Cluster, nodes: int) -> list[tuple[Phone, str]]:

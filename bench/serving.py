@@ -22,16 +22,17 @@ from bench.figures import RESULTS
 from lab.plan import PROJECT
 from tests import mariadb
 
-NEVER: Final = "3600000"
+NEVER: Final = 3_600_000
 """Milliseconds between two looks at a folder while devices wait: nothing but requests is to be measured."""
 
+PREFIX: Final = "com.openexchange.usm."
 SETTINGS: Final = {
-    "com.openexchange.usm.session.sync.email_pull_delay": NEVER,
-    "com.openexchange.usm.session.sync.email_pull_min_delay": NEVER,
-    "com.openexchange.usm.session.sync.pull_interval": NEVER,
-    "com.openexchange.usm.eas.throttle.requests": "0",
-    "com.openexchange.usm.eas.throttle.repeats": "0",
-    "com.openexchange.usm.eas.throttle.parallel": "0",
+    "session.sync.email_pull_delay": NEVER,
+    "session.sync.email_pull_min_delay": NEVER,
+    "session.sync.pull_interval": NEVER,
+    "eas.throttle.requests": 0,
+    "eas.throttle.repeats": 0,
+    "eas.throttle.parallel": 0,
 }
 """What differs from the defaults: one device asks the same again and again, which is refused otherwise."""
 
@@ -72,7 +73,7 @@ def serving(
     """A service with one worker. Raises ``SystemExit`` if it does not start."""
     with ExitStack() as stack:
         state = stack.enter_context(database(kind))
-        given = [f"{key}={value}" for key, value in SETTINGS.items()] + list(settings)
+        given = [f"{PREFIX}{key}={value}" for key, value in SETTINGS.items()] + list(settings)
         words = ["-m", "lab", "serve", "--port", "0", "--ox-port", "0", "--workers", "1", "--seed", seed]
         words += ["--users", str(users), "--state", state]
         for each in given:

@@ -23,7 +23,7 @@ from bench.costs import Cost
 from bench.figures import Figure, tell
 from bench.parked import KILOBYTES
 from bench.population import HOUR, Habits, Population
-from bench.scale import SETTINGS
+from bench.serving import SETTINGS
 from tests.end_to_end.cluster import Cluster
 
 PHONES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
