@@ -87,13 +87,14 @@ def test_they_are_listed_without_themselves(etc: Path) -> None:
     assert {(row["context"], row["login"], row["last_used"]) for row in rows} == {(1, LOGIN, None)}
     user = str(rows[0]["user"])
     listed = call(etc, "list", "--context", "1", "--user", user).output
-    assert listed.count("\n") == 2
-    assert "never used" in listed
+    assert [line.split()[3] for line in listed.splitlines()] == ["id", *(row["id"] for row in rows)]
+    assert all(line.endswith(" -") for line in listed.splitlines()[1:])
+    assert call(etc, "list", "--user", LOGIN.upper(), "--format", "csv").output.count(LOGIN) == 2
     for group in first.split("-")[2:] + second.split("-")[2:]:
         assert group not in listed
     assert call(etc, "list", "--user", "999").output == ""
     resolve(etc, first)
-    assert "last used" in call(etc, "list").output
+    assert {row["last_used"] for row in json.loads(call(etc, "list", "--json").output)} > {None}
 
 
 def test_one_is_taken_back(etc: Path) -> None:

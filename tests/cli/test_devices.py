@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 from app.cli.usmctl import usmctl
 from app.store import SingleDatabase, SqlStateStore
 from app.store.sealed import Ring
-from app.usm.model import SessionId
+from app.usm import anew
+from app.usm.model import HIERARCHY, ContentType, SessionId
 from app.usm.ports import STANDING
 from tests.cli.test_held import etc
 
@@ -231,7 +232,8 @@ def test_an_order_begins_anew(words: tuple[str, ...], standing: str, etc: Path, 
 
 
 @pytest.mark.parametrize(
-    "words", [("wipe", "--yes"), ("wipe-account",), ("forget",), ("undecide",), ("show",)]
+    "words",
+    [("wipe", "--yes"), ("wipe-account",), ("forget",), ("undecide",), ("show",), ("resync", "--all")],
 )
 def test_what_is_not_there_is_status_1(words: tuple[str, ...], etc: Path, store: SqlStateStore) -> None:
     done = call(etc, *words, "1", "anton", "missing")
@@ -254,6 +256,51 @@ def test_a_device_is_forgotten_with_everything(etc: Path, store: SqlStateStore) 
     assert call(etc, "forget", *ANTON).stdout == "phone1: forgotten\n"
     assert store.fields(session()) == {}
     assert call(etc, "forget", *ANTON).exit_code == 1
+
+
+def begun(store: SqlStateStore, *titles: str) -> None:
+    """Folders that phone1 holds."""
+    refs = store.number_folders(session(), [(title, ContentType.MAIL) for title in titles])
+    store.begin(session(), HIERARCHY, "g", "")
+    shown: dict[str, str | None] = {
+        str(ref.number): json.dumps([ref.id, 0, "mail", "", True]) for ref in refs
+    }
+    store.save(session(), HIERARCHY, 1, shown, "")
+    for ref in refs:
+        store.begin(session(), ref.number, "g", "")
+
+
+def ordered(store: SqlStateStore) -> list[int]:
+    return [
+        ref.number
+        for ref in store.folder_refs(session())
+        if store.heads(session(), ref.number) and anew.is_ordered(store.stamps(session(), ref.number, 1))
+    ]
+
+
+def test_a_device_gets_folders_anew_by_number_or_title(etc: Path, store: SqlStateStore) -> None:
+    begun(store, "Inbox", "Sent", "Work")
+    done = call(etc, "resync", *ANTON, "--folder", "inbox", "--folder", "3")
+    assert (done.exit_code, done.stdout) == (0, "phone1: gets 2 folders anew\n")
+    assert ordered(store) == [1, 3]
+    assert store.heads(session(), HIERARCHY).newest.counter == 2  # type: ignore[union-attr]
+    done = call(etc, "resync", *ANTON, "--all")
+    assert done.stdout == "phone1: gets 3 folders anew and all names of folders\n"
+    assert ordered(store) == [1, 2, 3]
+    assert store.heads(session(), HIERARCHY).newest.counter == 1  # type: ignore[union-attr]
+
+
+def test_what_cannot_come_anew_is_told(etc: Path, store: SqlStateStore) -> None:
+    begun(store, "Work", "WORK")
+    store.number_folders(session(), [("Notes", ContentType.MAIL)])
+    for folder, reason in (("Trash", "knows no folder Trash"), ("work", "2 folders are called work")):
+        done = call(etc, "resync", *ANTON, "--folder", folder)
+        assert (done.exit_code, reason in done.stderr) == (1, True)
+    done = call(etc, "resync", *ANTON, "--folder", "3")
+    assert (done.exit_code, "never synchronised 3" in done.stderr) == (0, True)
+    assert call(etc, "resync", *ANTON).exit_code == 2
+    assert call(etc, "resync", *ANTON, "--all", "--folder", "1").exit_code == 2
+    assert not ordered(store)
 
 
 def test_devices_that_were_not_used_for_long_are_purged(etc: Path, store: SqlStateStore) -> None:

@@ -63,7 +63,14 @@ def test_devices_are_counted_and_the_latest_is_told(etc: Path) -> None:
     assert schema["ready"]
     assert not schema["legacy"]
     assert call(etc, "status").exit_code == 0
-    assert "3 devices of 2 users, last seen 1970-01-01T07:00:00" in call(etc, "status").stdout
+    about, names, row = call(etc, "status").stdout.splitlines()
+    assert about.startswith("open-xchange-usm ")
+    assert (names.split()[0], row.split()[-3:]) == ("name", ["2", "3", "1970-01-01T07:00:00+00:00"])
+    assert (
+        call(etc, "status", "--format", "csv")
+        .stdout.splitlines()[1]
+        .endswith(",2,3,1970-01-01T07:00:00+00:00")
+    )
 
 
 def test_the_deployments_own_checks_are_nobodys_phone(etc: Path) -> None:

@@ -153,6 +153,11 @@ def test_it_runs_as_a_module(etc):
     assert (found.returncode, found.stdout) == (0, f"{name(etc)}: changed\n")
 
 
+def test_the_version_is_told_without_a_command() -> None:
+    told = CliRunner().invoke(usmctl, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, "open-xchange-usm (not from a package)\n")
+
+
 @pytest.mark.parametrize("name", sorted(GROUPS))
 def test_a_command_in_a_module_of_its_own_is_found_by_its_name(name: str) -> None:
     found = usmctl.get_command(click.Context(usmctl), name)

@@ -189,7 +189,7 @@ def test_settings_cannot_be_changed_afterwards():
 def test_the_settings_of_an_ox_6_host_are_found_in_their_own_folder(tmp_path, monkeypatch):
     six, seven = tmp_path / "etc" / "groupware", tmp_path / "etc"
     six.mkdir(parents=True)
-    monkeypatch.setattr("app.config.ETC_DIRECTORIES", (six, seven))
+    monkeypatch.setattr("app.config.loading.ETC_DIRECTORIES", (six, seven))
     assert etc_directory() == seven
     (seven / "usm.properties").write_text("")
     assert etc_directory() == seven
