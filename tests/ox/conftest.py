@@ -35,7 +35,7 @@ def canned_source(canned):
     return open_source
 
 
-OF_THE_CLIENT = ("test_client", "test_transport")
+OF_THE_CLIENT = ("test_client", "test_meter", "test_transport")
 """Tests of the client alone ask what comes to their mind."""
 
 

@@ -51,23 +51,40 @@ def person(number, **values):
 # -- heads ---------------------------------------------------------------------------------------------------
 
 
+def head(**values):
+    """A head of the module ``calendar``."""
+    (found,) = legacy.heads([[row(**values)[column] for column in legacy.HEAD]])
+    return found
+
+
+LAST = milliseconds(START + HOUR)
+
+
 def test_a_head_that_makes_no_sense_never_ends():
-    assert legacy.head(row(_201=None)).ends is None
-    assert legacy.head(row(_209=9)).ends is None
+    assert head(_201=None).ends is None
+    assert head(_202="soon").ends is None
+    assert head(_209=9).ends is None
+    assert head(_209=9, _222=3).ends is None
+    assert head(_209=[1], _222=3).ends is None
+    assert head(_209="x", _222=3).ends is None
+    assert head(_201=10**18, _202=10**18, _209=1, _222=3).ends is None
     assert chronos.head({"id": 10, "startDate": {"value": "soon"}}).ends is None
     assert chronos.head({"id": 10, "lastModified": 7}).modified == 7
     assert chronos.head({"id": 10}).modified == 0
 
 
 def test_a_head_ends_with_its_last_occurrence():
-    assert legacy.head(row()).ends == START + HOUR
-    assert legacy.head(row(_209=1, _215=1)).ends is None
-    assert legacy.head(row(_209=1, _215=1, _222=3)).ends == START + 2 * DAY + HOUR
-    assert legacy.head(row(_206=9, _209=1, _215=1)).ends == START + HOUR
-    assert chronos.head(raw()).ends == START + HOUR
-    assert chronos.head(raw(rrule="FREQ=DAILY;COUNT=3")).ends == START + 2 * DAY + HOUR
+    later = milliseconds(START + 2 * DAY + HOUR)
+    assert head().ends == LAST
+    assert head(_209=1, _215=1).ends is None
+    assert head(_209=1, _215=1, _222=3).ends == later
+    assert head(_209=1, _215=1, _216=milliseconds(START + 2 * DAY)).ends == later
+    assert head(_206=9, _209=1, _215=1).ends == LAST
+    assert head(_206=9, _209=1, _215=1, _222=3).ends == LAST
+    assert chronos.head(raw()).ends == LAST
+    assert chronos.head(raw(rrule="FREQ=DAILY;COUNT=3")).ends == later
     assert chronos.head(raw(rrule="FREQ=DAILY")).ends is None
-    assert chronos.head(raw(seriesId="9", rrule="FREQ=DAILY")).ends == START + HOUR
+    assert chronos.head(raw(seriesId="9", rrule="FREQ=DAILY")).ends == LAST
 
 
 # -- from OX -------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ox.client import Call, Meter, OxClient, OxSession
+from app.ox.client import Call, OxClient, OxSession
 from app.ox.errors import (
     BY_CATEGORY,
     BY_CODE,
@@ -16,6 +16,7 @@ from app.ox.errors import (
     refusal,
     translate,
 )
+from app.ox.meter import Meter
 from app.ox.settings import OxSettings
 from app.ox.transport import Cookies, Transport
 from app.usm.errors import (
@@ -245,3 +246,15 @@ def test_an_error_says_what_ox_said(client, ox):
     ox.on("contacts?new", error("CON-0100", "USER_INPUT", "x@ is no address"))
     with pytest.raises(ItemRefused, match=r"CON-0100.*x@ is no address.*1-1"):
         client.put("contacts", "new", {})
+
+
+def test_the_values_that_ox_puts_into_its_sentences_are_left_out() -> None:
+    envelope = {
+        "error": 'The folder "Secret plans" in context 1 cannot be opened by 17.',
+        "error_params": ["Secret plans", 17, None, "1"],
+        "error_id": "-5-9",
+        "code": "FLD-0004",
+    }
+    found = refusal(envelope)
+    assert str(found) == 'OX answers FLD-0004: The folder "…" in context 1 cannot be opened by …. [-5-9]'
+    assert "Secret" in str(refusal({**envelope, "error_params": "no list"}))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.ox.mapping import mail_draft
 from app.usm.content import Address, Upload
+from app.usm.letters import parsed
 from app.usm.model import Body, BodyKind
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -94,7 +95,7 @@ def test_files_come_and_go_by_the_ids_that_ox_gives_them():
         ),
     )
     assert kinds(first)[:4] == ["multipart/mixed", "multipart/related", "multipart/alternative", "text/plain"]
-    ids = {part.get_filename(): part_id for part_id, part in mail_draft.numbered(mail_draft.parsed(first))}
+    ids = {part.get_filename(): part_id for part_id, part in mail_draft.numbered(parsed(first))}
     assert ids["dot.png"] == "1.2"
     assert read(made(first, subject="x")).get_body(("related",)) is not None
     second = made(first, remove_attachments=(ids["b.bin"], ids["dot.png"]))

@@ -465,6 +465,35 @@ def test_a_folder_of_notes_shows_that_it_changed(mailbox, source, canned):
     assert source.probe([NOTES])[FOLDER] != first
 
 
+def surveyed(source):
+    """A survey of the notes, and how many calls it took."""
+    before = source.cost.calls
+    found = source.survey([Wish(NOTES)], [])
+    return found, source.cost.calls - before
+
+
+def test_notes_are_listed_again_if_there_are_others_than_were_counted(mailbox, source, canned):
+    mailbox.put(made(subject="A"))
+    counted = {"validity": "1", "next": "102", "total": 1, "unread": 0}
+    canned.on("mail?examine", {"data": counted})
+    survey, calls = surveyed(source)
+    assert (calls, survey.texts) == (1, source.probe([NOTES]))
+    assert survey.listings == [source.listing(NOTES, None)]
+    canned.on("mail?examine", {"data": {**counted, "total": 2}})
+    assert surveyed(source)[1] == 2
+    canned.on("mail?examine", {"data": None})
+    assert surveyed(source)[1] == 2
+
+
+def test_notes_that_nobody_made_yet_are_not_listed_twice(mailbox, source, canned):
+    mailbox.made = False
+    canned.on("mail?examine", error("IMAP-1002"))
+    survey, calls = surveyed(source)
+    assert (calls, survey.texts, survey.listings) == (1, {FOLDER: ""}, [Listing({})])
+    canned.on("mail?examine", {"data": {"validity": "1", "next": "1", "total": 0, "unread": 0}})
+    assert surveyed(source)[1] == 2
+
+
 def test_an_old_server_is_asked_for_its_newest_note(mailbox, source, canned):
     mailbox.put(made(subject="A"))
     canned.on("mail?examine", error("SVL-0001"))

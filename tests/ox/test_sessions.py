@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import requests
 
-from app.ox.sessions import OxSourceProvider
+from app.ox.sessions import Kept, OxSourceProvider
 from app.ox.settings import OxSettings
 from app.ox.transport import USER_AGENT
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable
@@ -230,6 +230,44 @@ def test_a_session_that_another_request_renewed_is_taken_over(provider, ox):
     one.listing(INBOX, None)
     two.listing(INBOX, None)
     assert len(ox.made("login?login")) == 2
+
+
+def test_kept_logins_are_told_without_what_opens_them(provider, clock):
+    opened = clock.now().timestamp()
+    provider.open(ANTON, PHONE)
+    clock.advance(60)
+    provider.open(ANTON, Device("EAS", "tablet"))
+    phone, tablet = provider.kept()
+    assert phone == Kept(1, 3, "anton@example.org", "phone1", opened, opened, False)
+    assert (tablet.device, tablet.opened) == ("tablet", opened + 60)
+    assert "session1" not in repr(provider.kept())
+    assert "secret" not in repr(provider.kept())
+
+
+def test_a_session_that_an_administrator_ended_is_opened_anew_once(provider, ox, clock):
+    one, two = provider.open(ANTON, PHONE), provider.open(ANTON, PHONE)
+    ox.on("login?logout", Reply(b""))
+    clock.advance(60)
+    ended = clock.now()
+    clock.advance(60)
+    for source in (one, two, provider.open(ANTON, PHONE)):
+        source.renew(ended)
+        source.renew(ended)
+        source.listing(INBOX, None)
+    assert {seen.params["session"] for seen in ox.made("mail?all")} == {"session2"}
+    assert len(ox.made("login?login")) == 2
+    assert {seen.params["session"] for seen in ox.made("login?logout")} == {"session1"}
+
+
+def test_a_session_is_ended_though_the_password_is_another_by_now(provider, ox, clock):
+    source = provider.open(ANTON, PHONE)
+    ox.on("login?login", error("LGI-0006", "USER_INPUT")).on("login?logout", error("SES-0203"))
+    clock.advance(60)
+    with pytest.raises(AccessDenied):
+        source.renew(clock.now())
+    assert len(ox.made("login?logout")) == 1
+    with pytest.raises(AccessDenied):
+        provider.open(ANTON, PHONE)
 
 
 def test_an_ox_that_forgets_sessions_at_once_is_unavailable_not_a_wrong_password(provider, ox):

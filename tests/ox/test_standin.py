@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from app.ox import examination
 from app.ox.sessions import OxSourceProvider
 from app.ox.settings import OxSettings
 from app.usm.content import CONTACT_FIELDS, MAIL_FIELDS, Address
@@ -551,8 +552,12 @@ def test_deleting_moves_to_the_trash_or_not(ox, source, inbox):
     assert not {first, second} & source.listing(inbox, None).stamps.keys()
 
 
+def all_refs(source):
+    return [FolderRef(number, folder.id, folder.content) for number, folder in enumerate(source.folders())]
+
+
 def test_all_folders_of_a_user_are_probed_by_one_call(ox, source, provider):
-    folders = [FolderRef(number, folder.id, folder.content) for number, folder in enumerate(source.folders())]
+    folders = all_refs(source)
     source.probe(folders)
     found, calls = cost_of(source, lambda: source.probe(folders))
     assert calls == 1
@@ -564,8 +569,75 @@ def test_all_folders_of_a_user_are_probed_by_one_call(ox, source, provider):
     assert source.probe(folders)["default0/INBOX"] != later["default0/INBOX"]
 
 
+def test_all_folders_of_a_user_are_listed_and_probed_by_one_call(source):
+    folders = all_refs(source)
+    source.probe(folders)  # what this OX can do is known from then on
+    wishes, others = [Wish(folder) for folder in folders[1:]], folders[:1]
+    survey, calls = cost_of(source, lambda: source.survey(wishes, others))
+    assert calls == 1
+    assert survey.listings == source.listings(wishes)
+    assert survey.texts == source.probe(folders)
+    survey, calls = cost_of(source, lambda: source.survey([], others))
+    assert (calls, survey.listings, survey.texts.keys()) == (1, [], {others[0].id})
+
+
+def changed_between(source, monkeypatch, act):
+    """OX lists the folder, something happens, and only then it answers what was asked first."""
+    client = source._context.client
+    multiple = client.multiple
+
+    def reordered(calls, repeatable=False):
+        listed = multiple(calls[-1:], repeatable)
+        act()
+        return [*multiple(calls[:-1], repeatable), *listed]
+
+    monkeypatch.setattr(client, "multiple", reordered)
+
+
+SOON = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
+NEW = {
+    ContentType.CONTACTS: {"last_name": "Meier"},
+    ContentType.CALENDAR: {"subject": "Lunch", "start": SOON, "end": SOON + timedelta(hours=1)},
+    ContentType.TASKS: {"subject": "Cook lunch"},
+}
+
+
+@pytest.mark.parametrize("content", NEW)
+def test_what_changes_between_the_listing_and_the_text_of_a_folder_is_listed(
+    source, provider, monkeypatch, content
+):
+    other = opened(provider)
+    folder = next(each for each in all_refs(source) if each.content is content)
+    source.probe([folder])
+    made = []
+    changed_between(
+        source, monkeypatch, lambda: made.append(other.create(folder, NEW[content], str(uuid.uuid4())))
+    )
+    survey = source.survey([Wish(folder)], [])
+    assert survey.listings[0].stamps[made[0].id] == made[0].stamp
+    assert survey.texts == other.probe([folder])
+    monkeypatch.undo()
+    changed_between(
+        source, monkeypatch, lambda: other.delete(folder, made[0].id, made[0].stamp, to_trash=False)
+    )
+    assert made[0].id not in source.survey([Wish(folder)], []).listings[0].stamps
+
+
+def test_what_comes_and_is_read_between_the_listing_and_the_text_of_a_folder_is_listed(
+    ox, source, provider, monkeypatch
+):
+    other, inbox = opened(provider), FolderRef(1, "default0/INBOX", ContentType.MAIL)
+    source.probe([inbox])
+    came = []
+    changed_between(source, monkeypatch, lambda: came.append(ox.deliver(ANTON, PLAIN)))
+    before = source.survey([Wish(inbox)], []).listings[0].stamps[came[0]]
+    monkeypatch.undo()
+    changed_between(source, monkeypatch, lambda: other.update(inbox, came[0], {"read": True}, None))
+    assert source.survey([Wish(inbox)], []).listings[0].stamps[came[0]] != before
+
+
 def test_all_folders_of_a_user_are_listed_by_one_call(source):
-    folders = [FolderRef(number, folder.id, folder.content) for number, folder in enumerate(source.folders())]
+    folders = all_refs(source)
     since = datetime.now(UTC) - timedelta(days=14)
     wishes = [Wish(folder, since, conversations=number % 2 == 0) for number, folder in enumerate(folders)]
     source.listings(wishes)
@@ -677,3 +749,30 @@ def test_closing_leaves_no_session_behind(ox):
 def test_the_rate_limit_spares_this_client(ox, source, inbox):
     for _ in range(MAX_RATE + 10):
         source.probe([inbox])
+
+
+class TestExamination:
+    """What an administrator is told of an OX and of a user (``usmctl doctor``)."""
+
+    def test_the_generation_shows_without_a_login(self, ox):
+        greeting = examination.greet(ox.url, 5)
+        assert greeting.generation == ("6" if ox.generation == "6" else "7")
+        assert greeting.status in (200, 404)
+
+    def test_a_user_may_what_ox_says_and_is_logged_out(self, ox):
+        found = examination.log_in(OxSettings(ox.url), SystemClock(), Credentials(ANTON, "secret"))
+        assert (found.user.context_id, found.user.login, found.user.mail) == (1, ANTON, ANTON)
+        assert found.legacy is (ox.generation == "6")
+        assert found.has_chronos is (ox.generation == "8")
+        assert found.version
+        assert found.rights == {"usm": True, "active_sync": True}
+        assert ContentType.CALENDAR in found.contents
+
+    def test_rights_that_are_missing_are_told_one_by_one(self, ox):
+        found = examination.log_in(OxSettings(ox.url), SystemClock(), Credentials(NORA, "secret"))
+        assert False in found.rights.values()
+        assert found.user.user_id
+
+    def test_a_wrong_password_is_refused(self, ox):
+        with pytest.raises(AccessDenied):
+            examination.log_in(OxSettings(ox.url), SystemClock(), Credentials(ANTON, "wrong"))
