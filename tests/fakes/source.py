@@ -36,7 +36,7 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import InMemory, Stored, beginning
-from app.usm.ports import Wish
+from app.usm.ports import Survey, Wish
 from tests.fakes.searching import Searchable
 
 ANTON = User(1, 3, "anton@example.org", "anton@example.org", "Anton")
@@ -78,6 +78,7 @@ class MemorySource(Searchable):
         self.tree: list[Folder] = list(folders)
         self.items: dict[str, dict[str, _Stored]] = {folder.id: {} for folder in folders}
         self.unreadable: set[str] = set()
+        self.renewed: list[datetime] = []
         self.readonly: set[str] = set()
         self.missing: set[str] = set()
         self.alters = False
@@ -100,6 +101,10 @@ class MemorySource(Searchable):
     @property
     def cost(self) -> Cost:
         return Cost(len(self.calls), 0.001 * len(self.calls))
+
+    def renew(self, before: datetime) -> None:
+        self._called("renew")
+        self.renewed.append(before)
 
     # -- what happens on the source's own side ------------------------------------------------------------
 
@@ -459,11 +464,19 @@ class MemorySource(Searchable):
 
     def probe(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         self._called("probe")
+        return self._texts(folders)
+
+    def _texts(self, folders: Sequence[FolderRef]) -> dict[str, str]:
         return {
             folder.id: repr(sorted((item, entry.stamp) for item, entry in self.items[folder.id].items()))
             for folder in folders
             if folder.id in self.items
         }
+
+    def survey(self, wishes: Sequence[Wish], others: Sequence[FolderRef]) -> Survey:
+        self._called("survey")
+        texts = self._texts([*(wish.folder for wish in wishes), *others])
+        return Survey([self._listed(wish.folder, wish.since, wish.conversations) for wish in wishes], texts)
 
 
 def _with_roles(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

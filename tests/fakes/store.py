@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,9 @@ from datetime import UTC, datetime
 
 from app.usm.errors import Busy, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
-from app.usm.ports import STANDING, Head, Heads, Remembered
+from app.usm.ports import STANDING, Glance, Head, Heads, Remembered
+
+_writes = itertools.count()
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -20,6 +23,8 @@ class _Kept:
     heads: list[Head]
     stamps: dict[int, dict[str, str]]
     journal: str | None = None
+    written: int = field(default_factory=_writes.__next__)
+    """Another number after each write."""
 
 
 @dataclass
@@ -38,6 +43,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._sessions: dict[SessionId, _Session] = {}
+        self._of_users: dict[tuple[int, int], dict[str, str]] = {}
         self.now = lambda: EPOCH
         self.before = lambda name: None
 
@@ -69,13 +75,23 @@ class MemoryStore:
             raise UnknownSyncKey(f"folder {folder}: no state is kept for counter {counter}")
         return dict(kept.stamps[counter])
 
-    def newest(self, session: SessionId, folders: Collection[int]) -> dict[int, dict[str, str]]:
+    def newest(self, session: SessionId, folders: Collection[int]) -> dict[int, Mapping[str, str]]:
+        return {folder: glance.stamps for folder, glance in self.glances(session, folders).items()}
+
+    def glances(self, session: SessionId, folders: Collection[int]) -> dict[int, Glance]:
         kept = self._session(session).folders
+        refs = {ref.number: ref for ref in self.folder_refs(session)}
         return {
-            folder: dict(kept[folder].stamps[kept[folder].heads[0].counter])
+            folder: Glance(
+                refs.get(folder), heads, self.stamps(session, folder, heads.newest.counter), journal, mark
+            )
             for folder in folders
-            if folder in kept
+            if (heads := self.heads(session, folder)) is not None
+            for journal, mark in [(kept[folder].journal, kept[folder].written)]
         }
+
+    def is_as(self, session: SessionId, folder: int, glance: Glance) -> bool:
+        return self._session(session).folders[folder].written == glance.mark
 
     def begin(self, session: SessionId, folder: int, generation: str, record: str) -> None:
         self.before("begin")
@@ -99,6 +115,7 @@ class MemoryStore:
         }
         kept.heads = [Head(base + 1, record), older]
         kept.journal = None
+        kept.written = next(_writes)
 
     def amend(self, session: SessionId, changes: Mapping[int, Mapping[str, str | None]]) -> None:
         self.before("amend")
@@ -109,6 +126,7 @@ class MemoryStore:
             for counter, before in kept.stamps.items():
                 merged = {**before, **stamps}
                 kept.stamps[counter] = {item: stamp for item, stamp in merged.items() if stamp is not None}
+            kept.written = next(_writes)
 
     def journal(self, session: SessionId, folder: int) -> str | None:
         kept = self._session(session).folders.get(folder)
@@ -116,7 +134,9 @@ class MemoryStore:
 
     def write_journal(self, session: SessionId, folder: int, text: str) -> None:
         self.before("write_journal")
-        self._session(session).folders[folder].journal = text
+        kept = self._session(session).folders[folder]
+        kept.journal = text
+        kept.written = next(_writes)
 
     def folder_refs(self, session: SessionId) -> Sequence[FolderRef]:
         return sorted(self._session(session).refs.values(), key=lambda ref: ref.number)
@@ -149,6 +169,13 @@ class MemoryStore:
             return {}
         kept.last_used = self.now()
         return dict(kept.fields)
+
+    def user_fields(self, context_id: int, user_id: int) -> dict[str, str]:
+        return dict(self._of_users.get((context_id, user_id), {}))
+
+    def write_user_fields(self, context_id: int, user_id: int, fields: Mapping[str, str | None]) -> None:
+        kept = {**self._of_users.get((context_id, user_id), {}), **fields}
+        self._of_users[context_id, user_id] = {name: text for name, text in kept.items() if text is not None}
 
     def remembered(self, context_id: int, user_id: int, about: Collection[str]) -> Sequence[Remembered]:
         wanted = (*about, STANDING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from app.usm.model import FolderRef, SessionId
@@ -24,9 +24,16 @@ class ScriptedWaiter:
 
     @contextmanager
     def park(
-        self, session: SessionId, source: DataSource, folders: Sequence[FolderRef], seconds: float
+        self,
+        session: SessionId,
+        source: DataSource,
+        folders: Sequence[FolderRef],
+        seconds: float,
+        look: Callable[[], Mapping[str, str]],
     ) -> Iterator[ScriptedWaiter]:
         self.parked.append(tuple(folder.id for folder in folders))
+        if folders:
+            look()
         yield self
 
     def wait(self, seconds: float) -> frozenset[str] | None:

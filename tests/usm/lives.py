@@ -18,6 +18,7 @@ from app.usm.errors import (
     ItemRefused,
     SourceUnavailable,
     StoreUnavailable,
+    UnknownSyncKey,
 )
 from app.usm.model import (
     HIERARCHY,
@@ -97,6 +98,8 @@ class Phone:
         self.answered: list[str] = []
         self.wish: FolderWish | None = None
         self.made = 0
+        self.may_start_over = False
+        """Whether an administrator said that it shall have something anew."""
         self.lost: set[str] = set()
         """Names of items that were to be added to a folder that is gone."""
         self.sync_folders(ANSWERED)
@@ -162,7 +165,13 @@ class Phone:
     def sync_folders(self, fate: Fate) -> None:
         """FolderSync."""
         key = self.key
-        result: HierarchyResult | None = self._ask(fate, lambda session: session.folders(key))
+        try:
+            result: HierarchyResult | None = self._ask(fate, lambda session: session.folders(key))
+        except UnknownSyncKey:
+            self._starts_over()
+            if fate.kind != "answer lost" and self.key == key:
+                self.key = "0"
+            return
         if result is None or self.key != key:  # it asked twice at once
             return
         if key == "0":
@@ -179,6 +188,9 @@ class Phone:
                 self.folders[change.number] = Held(change.folder.title, change.parent, change.folder.content)
             else:
                 held.title, held.parent = change.folder.title, change.parent
+
+    def _starts_over(self) -> None:
+        assert self.may_start_over, "the device was told to start over"
 
     def _drop(self, number: int) -> None:
         folder = self.folders.pop(number, None)
@@ -197,11 +209,18 @@ class Phone:
             number, folder.key, folder.in_flight, window=3, since=since, conflict=folder.rule
         )
         try:
-            result = self._ask(fate, lambda session: session.exchange(request))
+            result = self._ask(fate, lambda session: _exchanged(session, request))
         except FolderGone:
             if fate.kind != "answer lost":
                 folder.in_flight = None
                 self.sync_folders(ANSWERED)
+            return
+        except UnknownSyncKey:
+            self._starts_over()
+            assert not request.changes, "what the device had to say was refused"
+            if fate.kind != "answer lost" and folder.key == request.key:
+                folder.key, folder.in_flight, folder.repeats = "0", None, False
+                folder.items.clear()
             return
         if result is None:
             folder.repeats = True
@@ -343,6 +362,10 @@ class Phone:
             if fate.kind != "answer lost":
                 self.wish = None
             return
+        except UnknownSyncKey:
+            self._starts_over()
+            self.sync_folders(ANSWERED)
+            return
         if written is None:
             return
         self.wish = None
@@ -383,3 +406,10 @@ class Phone:
         for number in list(self.folders):
             if number in self.folders:
                 self.sync(number, fine)
+
+
+def _exchanged(session: Session, request: ExchangeRequest) -> ExchangeResult:
+    """As a protocol does it: what a request without changes needs may be seen without a lock."""
+    if not request.changes and request.key != "0":
+        session.glance([request.folder])
+    return session.exchange(request)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.usm import brakes, held, holding
+from app.usm import anew, brakes, held, holding
 from app.usm.errors import Busy
 from app.usm.model import HIERARCHY, ConflictRule, ContentType, Move, Outgoing, UsmSettings
 from tests.fakes.clock import ManualClock
@@ -375,6 +375,37 @@ class Lives(RuleBasedStateMachine):
                 continue
             finally:
                 self.faults.off()
+
+    @rule(name=NAMES, fate=FATES)
+    def administrator_has_items_tried_again(self, name: str, fate: Fate) -> None:
+        world, session = self.world, self._id(name)
+        for folder in sorted({each.folder for each in holding.skipped(world.store, session)}):
+            if fate.kind == "crash":
+                self.faults.on(fate)
+            try:
+                holding.retry(world.store, session, folder)
+            except (Busy, Crash):
+                continue
+            finally:
+                self.faults.off()
+
+    @rule(name=NAMES, data=st.data(), everything=st.booleans(), fate=FATES)
+    def administrator_gives_a_folder_anew(
+        self, name: str, data: st.DataObject, everything: bool, fate: Fate
+    ) -> None:
+        world, phone = self.world, self.phones[name]
+        if not phone.folders:
+            return
+        folders = None if everything else [data.draw(st.sampled_from(sorted(phone.folders)))]
+        phone.may_start_over = True
+        if fate.kind == "crash":
+            self.faults.on(fate)
+        try:
+            anew.order(world.store, self._id(name), folders, world.clock, world.tokens)
+        except (Busy, Crash):
+            return
+        finally:
+            self.faults.off()
 
     # -- what must be true -----------------------------------------------------------------------------------------
 

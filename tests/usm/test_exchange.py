@@ -28,7 +28,10 @@ class Crash(Exception):
 
 def ask(world: World, folder: str, key: str, *changes: ClientChange, **options: object) -> ExchangeResult:
     request = ExchangeRequest(world.number(folder), key, tuple(changes), **options)  # type: ignore[arg-type]
-    return world.session().exchange(request)
+    session = world.session()
+    if not changes and key != "0":
+        session.glance([request.folder])
+    return session.exchange(request)
 
 
 def start(world: World, folder: str = CONTACTS) -> str:

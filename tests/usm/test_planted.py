@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import signature
+from typing import Any
 
 import pytest
 from hypothesis import Phase
@@ -34,7 +35,7 @@ def test_the_named_test_finds_a_planted_bug(plant: Plant, monkeypatch: pytest.Mo
         attempt(test, given)
 
 
-def attempt(test: Callable[..., None], given: Mapping[str, str]) -> None:
+def attempt(test: Callable[..., None], given: Mapping[str, Any]) -> None:
     """Run a test with what its fixtures would give it."""
     world = World()
     made = {"key": world.session().folders("0").key} if "key" in signature(test).parameters else {}

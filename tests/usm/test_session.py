@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
 import pytest
 
-from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable
+from app.usm.errors import AccessDenied, ItemUnreadable, NotEnabled, SourceUnavailable, UnknownSyncKey
 from app.usm.manager import Manager
 from app.usm.model import (
+    ChangeKind,
+    ClientChange,
     ContentType,
     Cost,
     Credentials,
     Device,
+    Event,
     ExchangeRequest,
     Move,
     MoveOutcome,
     SessionId,
 )
+from app.usm.ports import ENDED
+from app.usm.session import Session
 from tests.fakes.source import ANTON
-from tests.usm.conftest import INBOX, World
+from tests.usm.conftest import CONTACTS, INBOX, World
 
 
 def test_a_session_is_one_user_on_one_device_over_one_protocol(world: World) -> None:
@@ -107,3 +116,88 @@ def test_a_folder_can_begin_before_the_hierarchy_does(world: World) -> None:
     session = world.session()
     [ref] = world.store.number_folders(session.id, [(INBOX, ContentType.MAIL)])
     assert session.exchange(ExchangeRequest(ref.number, "0")).key != "0"
+
+
+def happened(world: World, *requests: Callable[[Session], object]) -> list[Event]:
+    """What is noted of these, each of them a request by itself; one that fails is noted as well."""
+    events: list[Event] = []
+    for request in requests:
+        session = world.session()
+        with suppress(UnknownSyncKey):
+            request(session)
+        events += session.events
+    return events
+
+
+def test_it_is_noted_where_a_device_stands(world: World) -> None:
+    inbox = world.number(INBOX)
+    keys = [world.session().exchange(ExchangeRequest(inbox, "0")).key]
+    for count in range(2):
+        world.source.put(INBOX, {"subject": str(count)})
+        keys.append(world.session().exchange(ExchangeRequest(inbox, keys[-1])).key)
+
+    def sync(key: str, number: int = inbox) -> Callable[[Session], object]:
+        return lambda session: session.exchange(ExchangeRequest(number, key))
+
+    assert happened(world, sync(keys[2])) == []
+    assert happened(world, sync(keys[1])) == [Event.ITEMS_RESENT]
+    assert happened(world, sync(keys[0]), sync("never-1")) == [Event.ITEMS_LOST] * 2
+    assert happened(world, sync("0"), sync("0", world.number("default0/INBOX/Trips"))) == [
+        Event.ITEMS_RESET,
+        Event.ITEMS_FIRST,
+    ]
+
+
+def test_it_is_noted_where_a_device_stands_with_its_folders(world: World) -> None:
+    first = happened(world, lambda session: session.folders("0"), lambda session: session.folders("0"))
+    assert first == [Event.FOLDERS_FIRST, Event.FOLDERS_RESET]
+    key = world.session().folders("0").key
+    world.source.rename("default0/INBOX/Trips", "default0/INBOX", "Journeys")
+    assert world.session().folders(key).key != key
+    again = happened(world, lambda session: session.folders(key), lambda session: session.folders("never-1"))
+    assert again == [Event.FOLDERS_RESENT, Event.FOLDERS_LOST]
+
+
+def test_an_item_that_is_left_out_is_noted_each_time(world: World) -> None:
+    inbox = world.number(INBOX)
+    key = world.session().exchange(ExchangeRequest(inbox, "0")).key
+    world.source.put(INBOX, {"subject": "x"})
+
+    def fails(item: object) -> object:
+        raise ItemUnreadable("no")
+
+    def sync(session: Session) -> None:
+        nonlocal key
+        key = session.exchange(ExchangeRequest(inbox, key, render=fails)).key
+
+    assert happened(world, sync) == [Event.SKIPPED]
+    assert happened(world, sync) == []
+    world.clock.advance(100)
+    assert happened(world, sync) == [Event.SKIPPED_AGAIN]
+
+
+def test_the_brakes_are_noted(world: World) -> None:
+    inbox, contacts = world.number(INBOX), world.number(CONTACTS)
+    keys = {}
+    for folder, name in ((INBOX, inbox), (CONTACTS, contacts)):
+        for count in range(30):
+            world.source.put(folder, {"name": str(count)})
+        first = world.session().exchange(ExchangeRequest(name, "0")).key
+        keys[name] = world.session().exchange(ExchangeRequest(name, first)).key
+    everything = tuple(ClientChange(ChangeKind.DELETE, item) for item in world.source.items[CONTACTS])
+    world.source.items[INBOX] = {}
+    assert happened(
+        world,
+        lambda session: session.exchange(ExchangeRequest(contacts, keys[contacts], everything)),
+        lambda session: session.exchange(ExchangeRequest(inbox, keys[inbox])),
+        lambda session: session.exchange(ExchangeRequest(inbox, keys[inbox])),
+    ) == [Event.HELD_BACK, Event.EMPTIED]
+
+
+def test_a_login_that_an_administrator_ended_is_checked_again(world: World) -> None:
+    session = world.session()
+    session.fields()
+    assert world.source.renewed == []
+    session.write_fields({ENDED: "1768478400.5"})
+    assert session.fields()[ENDED] == "1768478400.5"
+    assert world.source.renewed == [datetime(2026, 1, 15, 12, 0, 0, 500_000, UTC)]

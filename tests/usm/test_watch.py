@@ -51,7 +51,7 @@ def test_all_folders_are_looked_at_by_one_call(world: World) -> None:
     numbers = synced(world, CONTACTS, INBOX)
     world.source.calls.clear()
     assert world.watch(numbers, 60, {}).outcome is WatchOutcome.TIMEOUT
-    assert world.source.calls == ["listing"]
+    assert world.source.calls == ["survey"]
 
 
 def test_a_folder_that_is_gone_at_the_start_sends_the_device_to_the_hierarchy(world: World) -> None:
