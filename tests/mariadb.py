@@ -57,9 +57,11 @@ class MariaDbServer:
     def __enter__(self) -> Self:
         self._directory = Path(tempfile.mkdtemp(prefix="usm-mariadb-"))
         try:
+            self._temporary.mkdir()
             if os.geteuid() == 0:
                 owner = _unprivileged()
-                os.chown(self._directory, owner.pw_uid, owner.pw_gid)
+                for folder in (self._directory, self._temporary):
+                    os.chown(folder, owner.pw_uid, owner.pw_gid)
             self._install()
             self.start()
             self._create_user()
@@ -77,6 +79,11 @@ class MariaDbServer:
         """The server's Unix socket."""
         return self._directory / "socket"
 
+    @property
+    def _temporary(self) -> Path:
+        """Of this server alone: at its start, a server removes what others keep in the folder."""
+        return self._directory / "tmp"
+
     def _as_mysql(self) -> list[str]:
         # A server that changes its user by itself would lose the order to die with its parent.
         command = ["setpriv", "--pdeathsig", "KILL"]
@@ -91,6 +98,7 @@ class MariaDbServer:
             "mariadb-install-db",
             "--no-defaults",
             f"--datadir={self._directory / 'data'}",
+            f"--tmpdir={self._temporary}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ]
@@ -109,6 +117,7 @@ class MariaDbServer:
                     "mariadbd",
                     *OPTIONS,
                     f"--datadir={self._directory / 'data'}",
+                    f"--tmpdir={self._temporary}",
                     f"--socket={self.socket}",
                     f"--pid-file={self._directory / 'pid'}",
                     f"--port={self.port}",

@@ -15,17 +15,47 @@ ODD = "ä\U0001f4e7\n\t'\";--\\%_ \u200e"
 """Text that a careless store would spoil."""
 
 
-def test_the_newest_stamps_come_at_once(store: StateStore, session: SessionId) -> None:
-    assert store.newest(session, [7]) == store.newest(session, []) == {}
+def test_a_glance_shows_all_that_is_kept_of_folders(store: StateStore, session: SessionId) -> None:
+    assert store.glances(session, [1]) == store.glances(session, []) == {}
+    inbox, sent = store.number_folders(
+        session, [("default0/INBOX", ContentType.MAIL), (f"8{ODD}", ContentType.CALENDAR)]
+    )
+    store.begin(session, 1, "g1", "")
+    store.save(session, 1, 1, {"a": "1", "b": "1"}, "")
+    store.save(session, 1, 2, {"a": None, "c": "2"}, "last")
+    store.begin(session, 2, "g2", "")
+    store.write_journal(session, 2, "an intent")
+    store.begin(session, 0, "g3", "")
+    found = store.glances(session, [2, 3, 1, 0])
+    assert {number: glance.ref for number, glance in found.items()} == {0: None, 1: inbox, 2: sent}
+    assert {number: glance.heads for number, glance in found.items()} == {
+        number: store.heads(session, number) for number in (0, 1, 2)
+    }
+    assert [found[number].stamps for number in (0, 1, 2)] == [{}, {"b": "1", "c": "2"}, {}]
+    assert [found[number].journal for number in (0, 1, 2)] == [None, None, "an intent"]
+    assert store.newest(session, [2, 3, 1]) == {number: found[number].stamps for number in (1, 2)}
+    assert store.glances(session, [3]) == {}
+
+
+def test_a_glance_is_of_no_use_after_any_write(store: StateStore, session: SessionId) -> None:
     store.begin(session, 7, "g1", "")
-    assert store.newest(session, [7]) == {7: {}}
-    store.save(session, 7, 1, {"a": "1", "b": "1"}, "")
-    store.save(session, 7, 2, {"a": None, "c": "2"}, "")
-    store.begin(session, 9, "g2", "")
-    store.write_journal(session, 9, "an intent")
-    assert store.newest(session, [9, 8, 7]) == {7: store.stamps(session, 7, 3), 9: {}}
-    assert store.newest(session, [7])[7] == {"b": "1", "c": "2"}
-    assert store.newest(session, [8]) == {}
+    store.begin(session, 8, "g2", "")
+    writes = (
+        lambda: store.save(session, 7, 1, {"a": "1"}, ""),
+        lambda: store.save(session, 7, 1, {"a": "1"}, ""),
+        lambda: store.amend(session, {7: {"a": "2"}}),
+        lambda: store.write_journal(session, 7, "an intent"),
+        lambda: store.write_journal(session, 7, "another"),
+        lambda: store.begin(session, 7, "g1", ""),
+    )
+    for write in writes:
+        glance, other = (store.glances(session, [number])[number] for number in (7, 8))
+        with store.lock(session, 7):
+            assert store.is_as(session, 7, glance)
+            write()
+            assert not store.is_as(session, 7, glance)
+        with store.lock(session, 8):
+            assert store.is_as(session, 8, other)
 
 
 def test_a_folder_that_was_never_begun_has_no_keys(store: StateStore, session: SessionId) -> None:

@@ -238,3 +238,14 @@ def test_a_database_of_our_own_knows_no_names() -> None:
     assert databases.context_named("example.org") is None
     assert databases.user_named(1, "anton") is None
     databases.close()
+
+
+def test_a_device_is_summoned_and_stands_as_before(open_sql_store: Opener, session: SessionId) -> None:
+    store = open_sql_store()
+    began = datetime.now(UTC) - timedelta(seconds=2)
+    store.write_fields(session, {"a": "1"})
+    store.summon(session)
+    assert [each for each, _ in store.decided([session.context_id], began)] == [session]
+    [found] = store.remembered(session.context_id, session.user_id, ("a",))
+    assert (found.decided, found.fields) == (None, {"a": "1"})
+    assert store.purge(timedelta(days=-1)) == 1

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from app.store import SchemaUnusable, SingleDatabase, SqlStateStore, migrations, open_databases
@@ -23,7 +27,7 @@ from tests.store.node import node, said
 
 KINDS = ["sqlite file", pytest.param("mariadb", marks=pytest.mark.mariadb)]
 OF_SESSIONS = {"USMSessionFields", "USMDataStorage", "usmIdMapping", "easUIDMapping"}
-TABLES = OF_SESSIONS | {"USMSession", "usmAppPassword"}
+TABLES = OF_SESSIONS | {"USMSession", "usmAppPassword", "usmPageSession", "usmUserField", "usmTrace"}
 SESSION = SessionId(1, 3, "EAS", "device")
 
 
@@ -49,6 +53,27 @@ def run(engine: Engine, *statements: str) -> None:
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
+
+
+def test_files_are_numbered_as_the_migrations_in_them_are() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert [script.revision for script in reversed(scripts)] == migrations.revisions()
+
+
+def test_a_service_whose_tables_are_there_loads_no_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    with make_engine(parse_url(url)).connect() as connection:
+        assert migrate(connection.engine, "x")
+    script = f"""
+import sys, app.main
+from app.store.engines import make_engine, parse_url
+from app.store.migrations import migrate
+print(migrate(make_engine(parse_url({url!r})), "x"), "alembic" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
 
 
 def test_an_empty_schema_gets_the_tables_once(engine: Engine) -> None:
