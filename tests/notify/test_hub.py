@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,9 @@ from app.notify.bus import Announcement, Arrival, LocalBus, Look
 from app.notify.hub import Hub
 from app.notify.pull import PullRule
 from app.usm.errors import AccessDenied, SourceUnavailable
-from app.usm.model import ContentType, Cost, FolderRef, SessionId, User
+from app.usm.model import ContentType, Cost, FolderRef, Login, SessionId, User
+from app.usm.ports import Ticket
+from tests.waiting import within
 
 INBOX = FolderRef(1, "default0/INBOX", ContentType.MAIL)
 SENT = FolderRef(2, "default0/Sent", ContentType.MAIL)
@@ -56,6 +59,13 @@ class Mailbox:
         self.versions[folder.id] += 1
 
 
+def place(
+    hub: Hub, session: SessionId, source: Mailbox, folders: Sequence[FolderRef], seconds: float
+) -> AbstractContextManager[Ticket]:
+    """A place in the waiting room, for which the folders are looked at as they are later."""
+    return hub.park(session, source, folders, seconds, partial(source.probe, folders))
+
+
 class Phone(threading.Thread):
     """A parked request: parks, waits once, and remembers what it was told."""
 
@@ -70,7 +80,7 @@ class Phone(threading.Thread):
     def run(self) -> None:
         started = time.monotonic()
         try:
-            with self._hub.park(self.session, self._source, self._folders, self._seconds) as ticket:
+            with place(self._hub, self.session, self._source, self._folders, self._seconds) as ticket:
                 self.parked.set()
                 self.told = ticket.wait(self._seconds)
         except Exception as error:  # noqa: BLE001  (what the request would have got)
@@ -90,13 +100,7 @@ def parked(*phones: Phone) -> Iterator[None]:
         assert not phone.is_alive()
 
 
-def wait_until(condition, seconds: float = 5.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.005)
-    return False
+wait_until = within(5.0)
 
 
 def hub_with(rule: PullRule, **more) -> Hub:
@@ -277,14 +281,14 @@ def test_mail_is_left_alone_when_pulling_is_switched_off_while_the_rest_is_looke
 def test_a_folder_that_is_gone_is_reported_once_for_the_request_to_look_into():
     hub, mailbox = hub_with(QUICK), Mailbox(INBOX, CONTACTS)
     del mailbox.versions[CONTACTS.id]
-    with hub.park(SessionId(1, 3, "EAS", "a"), mailbox, (INBOX, CONTACTS), 5) as ticket:
+    with place(hub, SessionId(1, 3, "EAS", "a"), mailbox, (INBOX, CONTACTS), 5) as ticket:
         assert ticket.wait(1) == frozenset({CONTACTS.id})
         assert not ticket.wait(0.3)
 
 
 def test_a_change_is_reported_once():
     hub, mailbox = hub_with(QUICK), Mailbox(INBOX)
-    with hub.park(SessionId(1, 3, "EAS", "a"), mailbox, (INBOX,), 5) as ticket:
+    with place(hub, SessionId(1, 3, "EAS", "a"), mailbox, (INBOX,), 5) as ticket:
         mailbox.change(INBOX)
         assert ticket.wait(2) == frozenset({INBOX.id})
         assert ticket.wait(0.3) == frozenset()
@@ -295,7 +299,7 @@ def test_the_first_look_of_one_device_is_news_for_the_others():
     waiting = Phone(hub, mailbox, device="waiting")
     with parked(waiting):
         mailbox.change(INBOX)
-        with hub.park(SessionId(1, 3, "EAS", "second"), mailbox, (INBOX,), 1):
+        with place(hub, SessionId(1, 3, "EAS", "second"), mailbox, (INBOX,), 1):
             pass
     assert waiting.told == frozenset({INBOX.id})
 
@@ -333,6 +337,17 @@ def test_the_number_of_parked_requests_is_told():
     with parked(one, two):
         assert hub.parked == 2
     assert counts == [1, 2, 1, 0]
+
+
+def test_news_that_is_not_for_waiting_rooms_is_passed_over():
+    bus = LocalBus()
+    hub, mailbox = Hub(RealClock(), NEVER, bus), Mailbox(INBOX)
+    phone = Phone(hub, mailbox, seconds=0.2)
+    phone.start()
+    assert phone.parked.wait(5)
+    bus.publish(Login("anton", "phone1", "192.0.2.1", "0123456789abcdef", is_good=True))
+    phone.join(5)
+    assert phone.told == frozenset()
 
 
 def test_hubs_on_the_same_bus_hear_each_other():
@@ -436,21 +451,41 @@ def test_a_source_that_answers_nobody_is_left_alone_by_all_users():
 
 
 def test_processes_that_watch_the_same_user_look_in_turn_and_not_each_for_itself():
-    rule = PullRule(mail_delay=0.1, mail_min_delay=0.0, interval=0.1)
+    rule = PullRule(mail_delay=0.5, mail_min_delay=0.0, interval=0.5)
     bus = LocalBus()
     hubs, mailbox = [hub_with(rule, bus=bus) for _ in range(4)], Mailbox(INBOX, SENT, CONTACTS)
     folders = [(INBOX,), (INBOX, SENT), (SENT, CONTACTS), (INBOX, CONTACTS)]
     phones = [
-        Phone(hub, mailbox, wanted, f"phone{number}", seconds=60)
+        Phone(hub, mailbox, wanted, f"phone{number}", seconds=200)
         for number, (hub, wanted) in enumerate(zip(hubs, folders, strict=True))
     ]
     with parked(*phones):
         whole = {INBOX.id, SENT.id, CONTACTS.id}
-        assert wait_until(lambda: mailbox.looks[-3:] == [whole] * 3, 20)
+        assert wait_until(lambda: mailbox.looks[-3:] == [whole] * 3, 60)
         began, before = time.monotonic(), len(mailbox.looks)
-        assert wait_until(lambda: len(mailbox.looks) >= before + 12, 60)
-        # Each for itself, four would have looked 48 times.
-        assert len(mailbox.looks) - before <= (time.monotonic() - began) / 0.1 * 1.5 + 4
+        assert wait_until(lambda: len(mailbox.looks) >= before + 8, 60)
+        # Each for itself, four would have looked 32 times.
+        assert len(mailbox.looks) - before <= (time.monotonic() - began) / 0.5 * 1.5 + 4
+        mailbox.change(INBOX)
+        mailbox.change(CONTACTS)
+    assert all(phone.told for phone in phones)
+
+
+def test_one_that_looks_at_mail_and_one_that_looks_at_the_rest_come_together():
+    rule = PullRule(mail_delay=0.5, mail_min_delay=0.0, interval=0.5)
+    bus = LocalBus()
+    # Left alone, they would look in turn, a quarter of a second after each other.
+    mail, rest = (
+        hub_with(rule, bus=bus, random_share=lambda: 0.0),
+        hub_with(rule, bus=bus, random_share=lambda: 0.5),
+    )
+    mailbox = Mailbox(INBOX, CONTACTS)
+    phones = (
+        Phone(mail, mailbox, device="mail", seconds=60),
+        Phone(rest, mailbox, (CONTACTS,), "rest", seconds=60),
+    )
+    with parked(*phones):
+        assert wait_until(lambda: mailbox.looks[-3:] == [{INBOX.id, CONTACTS.id}] * 3)
         mailbox.change(INBOX)
         mailbox.change(CONTACTS)
     assert all(phone.told for phone in phones)

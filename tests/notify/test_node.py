@@ -15,7 +15,8 @@ import pytest
 
 from app.notify.bus import Announcement, Arrival, Look, Mention
 from app.notify.node import NodeBus, pack, unpack
-from app.usm.model import SessionId
+from app.usm.model import Login, SessionId
+from tests.waiting import within
 
 ROOT = Path(__file__).resolve().parents[2]
 SESSION = SessionId(1, 3, "EAS", "phone1")
@@ -24,17 +25,12 @@ NEWS = [
     Announcement(1, 3, ("default0/Entwürfe",), SESSION),
     Arrival(SESSION, 1234.5),
     Mention("anton@example.org", ("default0/INBOX",)),
+    Login("anton@example.org", "phone1", "192.0.2.1", "0123456789abcdef", is_good=False),
     Look(1, 3, (("default0/INBOX", "mail", "1.2"), ("31", "contacts", None)), 1234.5, "somebody"),
 ]
 
 
-def wait_until(condition, seconds: float = 10.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
+wait_until = within(10.0)
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from app.notify.hub import Hub
 from app.usm.model import ExchangeRequest, WatchOutcome, WatchResult
 from tests.notify.test_hub import NEVER, QUICK, RealClock
@@ -48,52 +46,63 @@ def found(parking: Parking) -> bool:
     return parking.wait() == WatchResult(WatchOutcome.CHANGED, (parking.numbers[0],))
 
 
+def after_the_first_look(parking: Parking, act: Callable[[], None]) -> None:
+    """Act when the source has looked for the first time, before anybody hears what it saw."""
+    survey = parking.world.source.survey
+
+    def looked_at(wishes, others):
+        seen = survey(wishes, others)
+        act()
+        return seen
+
+    parking.world.source.survey = looked_at  # type: ignore[method-assign]
+
+
 def test_before_it_is_looked_at() -> None:
     parking = Parking(Hub(RealClock(), NEVER))
     parking.change()
     assert found(parking)
-    assert parking.calls == ["probe", "listing"]
+    assert parking.calls == ["survey"]
 
 
-@pytest.mark.parametrize("name", ["probe", "listing"])
-def test_right_before_either_look(name: str) -> None:
+def test_right_before_the_look() -> None:
     parking = Parking(Hub(RealClock(), NEVER))
-    parking.world.source.before = once(name, parking.change)
+    parking.world.source.before = once("survey", parking.change)
     assert found(parking)
-    assert parking.calls == ["probe", "listing"]
+    assert parking.calls == ["survey"]
 
 
-def test_right_after_the_last_look_without_a_word() -> None:
+def test_between_the_text_of_a_folder_and_its_listing() -> None:
+    parking = Parking(Hub(RealClock(), NEVER))
+    source = parking.world.source
+    texts, acts = source._texts, [parking.change]
+
+    def looked_at(folders):
+        seen = texts(folders)
+        while acts:
+            acts.pop()()
+        return seen
+
+    source._texts = looked_at  # type: ignore[method-assign]
+    assert found(parking)
+    assert parking.calls == ["survey"]
+
+
+def test_right_after_the_look_without_a_word() -> None:
     parking = Parking(Hub(RealClock(), QUICK))
-    source = parking.world.source
-    listings, looks = source.listings, [0]
-
-    def looked_at(wishes):
-        shown = listings(wishes)
-        looks[0] += 1
-        if looks[0] == 1:
-            parking.change()
-        return shown
-
-    source.listings = looked_at  # type: ignore[method-assign]
+    after_the_first_look(parking, parking.change)
     assert found(parking)
-    assert looks == [2]
-    assert parking.calls[:2] == ["probe", "listing"]
+    assert parking.calls[:2] == ["survey", "probe"]
 
 
-def test_right_after_the_last_look_and_announced_before_it_sleeps() -> None:
+def test_right_after_the_look_and_announced_before_it_sleeps() -> None:
     parking = Parking(Hub(RealClock(), NEVER))
-    source = parking.world.source
-    listings, looks = source.listings, [0]
+    user = parking.world.source.user
 
-    def looked_at(wishes):
-        shown = listings(wishes)
-        looks[0] += 1
-        if looks[0] == 1:
-            parking.change()
-            parking.hub.announce(source.user.context_id, source.user.user_id, [INBOX])
-        return shown
+    def act() -> None:
+        parking.change()
+        parking.hub.announce(user.context_id, user.user_id, [INBOX])
 
-    source.listings = looked_at  # type: ignore[method-assign]
+    after_the_first_look(parking, act)
     assert found(parking)
-    assert parking.calls == ["probe", "listing", "listing"]
+    assert parking.calls == ["survey", "listing"]

@@ -14,6 +14,7 @@ from app.notify.bus import Announcement, Arrival, LocalBus, Mention, News
 from app.notify.redis_bus import RedisBus, _Line
 from app.usm.model import SessionId
 from lab.redis import RedisServer, is_installed
+from tests.waiting import within
 
 SESSION = SessionId(1, 3, "EAS", "phone1")
 NEWS: list[News] = [
@@ -24,13 +25,7 @@ NEWS: list[News] = [
 ONE = NEWS[0]
 
 
-def wait_until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
+wait_until = within(20.0)
 
 
 class Node:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -14,11 +15,14 @@ from app.eas.settings import EasSettings, Provisioning
 from app.usm.errors import UsmError
 from app.usm.manager import Manager
 from app.usm.model import User
+from app.usm.ports import Clock
 from app.web import admin
 from app.web.application import Application, device_app
 from app.web.autodiscover import Addresses, Autodiscover
 from app.web.doorstep import Doorstep
+from app.web.origin import Proxies
 from app.web.resource import Door, Gateway, WebSettings
+from app.web.tracing import Recorder
 from tests.fakes.clock import CountingTokens, ManualClock
 from tests.fakes.source import ANTON, MemoryProvider, MemorySource
 from tests.fakes.store import MemoryStore
@@ -37,7 +41,9 @@ def basic(login: str, password: str = "secret", charset: str = "utf-8") -> dict[
 class Front:
     """The front door. ``down``: name of a part → what its health check raises."""
 
-    def __init__(self, public_url: str = "", **settings: Any) -> None:
+    def __init__(
+        self, public_url: str = "", recorder: Callable[[Clock], Recorder] | None = None, **settings: Any
+    ) -> None:
         self.clock = ManualClock()
         self.source = MemorySource()
         self.latin = MemorySource(LATIN)
@@ -50,7 +56,14 @@ class Front:
         tokens = CountingTokens()
         manager = Manager(self.provider, self.store, self.waiter, self.clock, tokens)
         eas = ActiveSync(EasSettings(provisioning=Provisioning.OFF), self.clock, tokens)
-        door = Door(manager, self.clock, tokens, WebSettings(**{"max_body": 100_000, **settings}))
+        proxies = Proxies([ip_network("127.0.0.1")])
+        door = Door(
+            manager,
+            self.clock,
+            tokens,
+            WebSettings(**{"max_body": 100_000, "proxies": proxies, **settings}),
+            recorder and recorder(self.clock),
+        )
         self.gateway = Gateway(eas, door)
         self.door = door
         discovery = Autodiscover(door, Addresses(public_url, ALIAS))
@@ -82,7 +95,8 @@ class Front:
         extras: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> testing.Result:
-        """``extras`` go into the WSGI environment as they are."""
+        """As the proxy hands on what came over TLS. ``extras`` go into the WSGI environment as they are."""
+        more["headers"] = {"X-Forwarded-Proto": "https", **(more.get("headers") or {})}
         # Not simulate_request: its validator wants a Content-Type in answers that have no content.
         environ = testing.create_environ(path, method=method, port=port, **more)
         environ["wsgi.input_terminated"] = True

@@ -80,6 +80,16 @@ def test_a_newcomer_is_refused_unless_another_has_twice_as_many():
     assert refused(joined(lines, "clara")) == [True]
 
 
+def test_a_newcomer_is_measured_by_the_longest_line_as_it_is_now():
+    lines = Lines(Limits(at_once=0, own_at_once=0, waiting=2, own_waiting=3))
+    joined(lines, "anton", "berta", certain=True)
+    assert lines.is_full_for("clara")
+    second = joined(lines, "anton", certain=True)[0]
+    assert not lines.is_full_for("clara")
+    lines.leave(second)
+    assert lines.is_full_for("clara")
+
+
 def test_from_half_full_on_nobody_lines_up_who_has_more_than_the_mean():
     lines = Lines(Limits(at_once=1, own_at_once=1, waiting=8, own_waiting=8))
     assert refused(joined(lines, *["anton"] * 3, "berta")) == [False] * 4

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from app.web.application import device_app
+from app.web.login_throttle import Limits, LoginThrottle
 from app.web.notification import LARGEST, Entrance, Notification
+from app.web.origin import Proxies
 from tests.web.conftest import ALIAS, Front, basic
 
 PATH = "/preliminary/http-notify/v1/notify"
@@ -75,6 +79,24 @@ def test_more_than_a_notification_can_be_is_refused(client, ear):
     assert put(client, b"x" * (LARGEST + 1)).status_code == 413
     assert put(client, b"x" * LARGEST).status_code == 200
     assert len(ear.heard) == 1
+
+
+def test_guesses_are_paused_and_the_mail_server_is_not(front, ear):
+    guard = LoginThrottle(Limits(name=3, address=5), front.clock, bytes(32))
+    proxies = Proxies([ip_network("127.0.0.1")])
+    notification = (PATH, Notification(Entrance("dovecot", "hush"), ear, guard, proxies))
+    front.app._devices = device_app(front.gateway, ALIAS, notification=notification)
+
+    def told(password: str, address: str) -> int:
+        return put(front, **basic("dovecot", password), **{"X-Forwarded-For": address}).status_code
+
+    assert told("hush", "10.0.0.25") == 200
+    assert [told(f"guess {number}", "10.0.0.66") for number in range(5)] == [401, 401, 401, 503, 503]
+    # Not even the right one, from there.
+    answer = put(front, **basic("dovecot", "hush"), **{"X-Forwarded-For": "10.0.0.66"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "6")
+    assert told("hush", "10.0.0.25") == 200
+    assert len(ear.heard) == 2
 
 
 def test_other_methods_are_not_known(client):

@@ -21,8 +21,9 @@ from app.usm.errors import (
 )
 from app.usm.model import ContentType, Folder, FolderRole
 from app.wbxml import Element, decode, encode
-from app.web import body
+from app.web import body, log
 from app.web.auth import Schemes
+from app.web.origin import Proxies
 from app.web.places import Places, Rule
 from tests.fakes.source import ANTON
 from tests.schemas import validate
@@ -174,7 +175,7 @@ def test_a_password_changed_in_the_middle_of_a_command_asks_for_the_new_one(fron
 
 
 @pytest.mark.requirement("MS-ASHTTP", 184)
-def test_a_defect_is_answered_without_its_inside_and_logged_with_it(front, caplog):
+def test_a_defect_is_answered_without_its_inside_and_logged_without_what_it_says(front, caplog):
     def defect(name: str) -> None:
         raise RuntimeError("the secret inside")
 
@@ -182,8 +183,29 @@ def test_a_defect_is_answered_without_its_inside_and_logged_with_it(front, caplo
     answer = front.command(body=FOLDER_SYNC)
     assert answer.status_code == 500
     assert answer.content == b""
-    assert "the secret inside" in caplog.text
-    assert "Traceback" in caplog.text
+    [record] = [each for each in caplog.records if each.exc_info]
+    told = log.TextFormat().formatException(record.exc_info)
+    assert "RuntimeError" in told
+    assert "in defect" in told
+    assert "the secret inside" not in told + record.getMessage()
+
+
+def test_a_request_has_the_number_that_the_proxy_gave_it(front):
+    answer = front.command(body=FOLDER_SYNC, headers={"X-Request-Id": "aSZv3cCoAQEAAAqHQ5MAAAAA"})
+    assert answer.headers["X-Request-Id"] == "aSZv3cCoAQEAAAqHQ5MAAAAA"
+
+
+def test_a_number_that_somebody_else_gave_it_counts_for_nothing():
+    front = Front(proxies=Proxies())
+    answer = front.command(body=FOLDER_SYNC, headers={"X-Request-Id": "aSZv3cCoAQEAAAqHQ5MAAAAA"})
+    assert answer.headers["X-Request-Id"] != "aSZv3cCoAQEAAAqHQ5MAAAAA"
+
+
+def test_a_number_that_cannot_be_one_is_replaced_by_a_new_one(front):
+    first = front.command(body=FOLDER_SYNC, headers={"X-Request-Id": "no number"})
+    second = front.command(body=FOLDER_SYNC)
+    assert first.headers["X-Request-Id"] != "no number"
+    assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
 
 
 def test_an_empty_body_without_a_length_is_no_body(front):

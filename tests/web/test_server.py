@@ -9,24 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
 
 from lab.ports import free_ports
+from tests.waiting import within
 
 ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "/Microsoft-Server-ActiveSync"
 
 
-def wait_until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+wait_until = within(20.0)
 
 
 class Service:
@@ -80,6 +76,18 @@ class Service:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(number) for number in children.split()]
 
+    def metric(self, name: str) -> float:
+        """The number of a series, 0 for one that is not there."""
+        lines = self.admin("/usm/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+
+    def refused(self) -> float:
+        return self.metric('usm_commands_total{command="-",status="401",version="-"}')
+
+    def files(self) -> list[str]:
+        """Of the workers' numbers."""
+        return [path.name for path in self.temporary.glob("open-xchange-usm-*/metrics/*")]
+
     def text(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
@@ -119,16 +127,11 @@ def test_without_ox_a_device_is_asked_to_come_later(service):
 
 
 def test_metrics_hold_the_counts_of_all_workers(service):
-    def count() -> float:
-        wanted = 'usm_commands_total{command="-",status="401",version="-"} '
-        text = service.admin("/usm/metrics").text
-        return sum(float(line.removeprefix(wanted)) for line in text.splitlines() if line.startswith(wanted))
-
-    before = count()
+    before = service.refused()
     for _ in range(20):
         service.options()
-    assert count() == before + 20
-    assert count() == before + 20
+    assert service.refused() == before + 20
+    assert service.refused() == before + 20
 
 
 def test_the_log_goes_on_in_a_new_file_when_the_old_one_is_rotated_away(service):
@@ -198,11 +201,37 @@ def test_a_broken_chunk_is_malformed_and_ends_the_connection(service):
     assert b"Connection: close" in answer
 
 
-def test_a_worker_that_dies_is_replaced(service):
-    victim = service.workers()[0]
+def test_a_worker_that_dies_is_replaced_and_what_it_counted_stays(service):
+    for _ in range(10):
+        service.options()
+    refused, victim = service.refused(), service.workers()[0]
     os.kill(victim, signal.SIGKILL)
-    assert wait_until(lambda: len(service.workers()) == 2 and victim not in service.workers())
+    seen = []
+
+    def is_replaced() -> bool:
+        with suppress(requests.ConnectionError):
+            seen.append(service.refused())
+        return len(service.workers()) == 2 and victim not in service.workers()
+
+    assert wait_until(is_replaced)
+    assert set(seen) <= {refused}
     assert service.options().status_code == 401
+    assert service.refused() == refused + 1
+    assert wait_until(lambda: service.metric("usm_connections_limit") == 1000)
+    assert service.metric("usm_workers") == 2
+    assert not [name for name in service.files() if f"_{victim}.db" in name or name.endswith(".left")]
+
+
+def test_metrics_tell_of_the_service_as_a_whole(service):
+    text = service.admin("/usm/metrics").text
+    assert 'usm_part_up{part="database"} 1.0' in text
+    assert 'usm_part_up{part="ox"} 0.0' in text
+    assert 'usm_process_resident_memory_bytes{role="parent"}' in text
+    assert "usm_build_info{" in text
+    assert time.time() - 3600 < service.metric("usm_process_start_time_seconds") < time.time()
+    took = service.metric("usm_process_cpu_seconds_total")
+    service.options()
+    assert service.metric("usm_process_cpu_seconds_total") >= took > 0
 
 
 def test_settings_that_cannot_be_used_do_not_end_a_running_service(service):
@@ -211,10 +240,18 @@ def test_settings_that_cannot_be_used_do_not_end_a_running_service(service):
     assert wait_until(lambda: "the old ones stay" in service.text())
     assert "workers=many" in service.text()
     assert service.options().status_code == 401
+    refused, old = service.refused(), service.workers()
     service.write(workers=1)
     service.process.send_signal(signal.SIGHUP)
-    assert wait_until(lambda: len(service.workers()) == 1)
+    assert wait_until(lambda: len(service.workers()) == 1 and service.workers()[0] not in old)
     assert service.options().status_code == 401
+    # What all of those had counted that are no longer there, and what is held by those that are.
+    assert service.refused() == refused + 1
+    assert service.metric("usm_connections_limit") == 500
+    assert {name for name in service.files() if name.endswith(".db")} == {
+        f"{kind}_{service.workers()[0]}.db"
+        for kind in ("counter", "histogram", "gauge_livesum", "gauge_livemin", "gauge_livemax")
+    }
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,7 @@
 
 ``/wait`` waits until somebody asks for ``/wake`` and answers with what it was asked with; ``/told`` says how many wait,
 how many have given up, and how many greenlets there are. After ``/crowded?1`` requests for ``/wait`` whose credentials
-are ``storm`` are too many, until ``/crowded?0``.
+are ``storm`` are too many, until ``/crowded?0``. ``/unread`` is answered without its body having been read.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Application:
         self._port = port
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if environ["PATH_INFO"] != "/unread":
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if (back := environ.get(PARKED)) is not None:
             body = f"{back.name} {environ.get('HTTP_COOKIE', '')}"
         elif environ["PATH_INFO"] == "/wait":
@@ -64,6 +65,8 @@ class Application:
         elif environ["PATH_INFO"] == "/crowded":
             self.is_crowded = environ["QUERY_STRING"] == "1"
             body = ""
+        elif environ["PATH_INFO"] == "/unread":
+            body = "unread"
         else:
             alive = sum(isinstance(each, greenlet) and not each.dead for each in gc.get_objects())
             body = f"{len(self.waiting)} {self.gave_up} {alive}"
