@@ -12,6 +12,7 @@ import pytest
 from app.eas import compose, original, thread_index
 from app.eas.original import Original
 from app.ox.mapping import conversation
+from app.usm.letters import parsed
 
 BEGAN = datetime(2026, 1, 15, 9, tzinfo=UTC)
 DATE = format_datetime(BEGAN)
@@ -38,7 +39,7 @@ def test_each_answer_and_forward_adds_its_time(make: Callable[[bytes, Original],
             f"To: b@example.org\r\nDate: {later(hours=hour)}\r\nSubject: Re: Plan\r\n\r\nYes\r\n".encode()
         )
         message = make(written, original.of_mime(message))
-        found.append(str(original.parsed(message)["Thread-Index"]))
+        found.append(str(parsed(message)["Thread-Index"]))
         message = f"Message-ID: <{hour}@example.org>\r\n".encode() + message
     places = [conversation.index(each, None) for each in found]
     assert [len(place or b"") for place in places] == [10, 15, 20]
@@ -88,7 +89,7 @@ def test_no_conversation_is_endless() -> None:
 def test_a_phone_that_names_the_place_itself_is_believed() -> None:
     what = original.of_mime(f"Date: {DATE}\r\nMessage-ID: <a@x>\r\n\r\nHello\r\n".encode())
     made = compose.answered(b"To: b@example.org\r\nThread-Index: mine\r\n\r\nYes\r\n", what)
-    assert original.parsed(bytes(made)).get_all("Thread-Index") == ["mine"]
+    assert parsed(bytes(made)).get_all("Thread-Index") == ["mine"]
 
 
 @pytest.mark.parametrize("odd", ["no base64!", "AAAA", base64.b64encode(HEADER + b"12").decode()])

@@ -7,7 +7,7 @@ import pytest
 from app.eas import throttle
 from app.eas.errors import Throttled
 from app.eas.request import Command
-from app.eas.throttle import Limits, Throttle
+from app.eas.throttle import Limits, Load, Throttle
 from app.eas.versions import Version
 from app.usm.model import Device, SessionId
 from tests.eas.phone import World
@@ -146,3 +146,24 @@ def test_a_storm_of_pings_gets_503_with_retry_after(version: Version) -> None:
     assert answers[-1].refused == "throttled"
     assert "the same Ping in 7 of 300 seconds" in answers[-1].reason
     assert world.phone(version, device_id="calm").raw("Ping", b"").status == 200
+
+
+def test_who_asks_most_is_told_those_refused_first(clock: ManualClock) -> None:
+    assert World().eas.busiest(10) == []
+    assert World().eas.pausing == 0
+    counts = Throttle(Limits(300, 3, 0, 0), clock)
+    assert counts.busiest(10) == []
+    ask(counts, OTHER)
+    for number in range(3):
+        ask(counts, content=b"%d" % (number // 2))
+    with pytest.raises(Throttled):
+        ask(counts)
+    for name in "abcd":
+        ask(counts, SessionId(1, 4, "EAS", name))
+    assert counts.busiest(2) == [Load(ONE, 4, 2, 1), Load(OTHER, 1, 1, 0)]
+    assert counts.pausing == 1
+    clock.advance(300)
+    assert counts.busiest(10) == []
+    assert counts.pausing == 0
+    with counts.passing(ONE, command(b"x")):
+        assert counts.busiest(1) == [Load(ONE, 1, 1, 0)]

@@ -227,6 +227,7 @@ def test_a_collection_with_an_unknown_key_does_not_stop_the_others(ready: Phone)
 
 def test_a_collection_that_another_request_holds_is_to_be_asked_for_again(ready: Phone) -> None:
     fill(ready, INBOX, 1)
+    fill(ready, CONTACTS, 1)
     with ready.world.store.lock(ready.session().id, int(ready.number(CONTACTS))):
         before = ready.keys[ready.number(CONTACTS)]
         reply = ready.sync_many(ready.collection(CONTACTS), ready.collection(INBOX))
