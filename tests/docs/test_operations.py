@@ -1,17 +1,21 @@
 """Every command in docs/operations.md is run as it stands there, in the order of the document.
 
 The commands are typed in a copy of the project, by a shell inside the lab's network; those marked ``on ox1`` on that
-host. What the document leaves to the reader, his hosts and passwords, is written for him: the lab's.
+host. What the document leaves to the reader, his hosts and passwords, is written for him: the lab's. What a command
+prints is what the block ``text`` after it says (:mod:`tests.docs.printed`); what happens before a command, other than
+by the reader's hand, its head says (:mod:`tests.docs.incidents`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -20,17 +24,21 @@ import pytest
 from lab.packages import beta
 from lab.testing import LabHosts, Labs
 from tests.docs.blocks import Block, blocks
+from tests.docs.incidents import EVENTS, Incidents, make_breakable
+from tests.docs.printed import NAMES, compare, with_meaning
 from tests.faults.before import install_beta
 from tests.packaging.deb import PROJECT, Deb
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 DOCUMENT: Final = PROJECT / "docs" / "operations.md"
+ASSIGNMENT: Final = re.compile(r"[A-Z]+=\S+")
 NODES: Final = ("ox1", "ox2")
 MORE: Final = (*NODES, "ox3")
 
 INVENTORY: Final = """\
-_ssh = {{"ssh_user": "root", "ssh_key": "{key}", "ssh_known_hosts_file": "{known_hosts}"}}
+# The lab has no certificates here.
+_ssh = {{"ssh_user": "root", "ssh_key": "{key}", "ssh_known_hosts_file": "{known_hosts}", "allow_plain_http": True}}
 web = [("web1", {{"ssh_hostname": "{web1}", "address": "{web1}", **_ssh}})]
 ox = [{ox}]
 db = [("db1", {{"ssh_hostname": "{db1}", **_ssh}})]
@@ -45,7 +53,12 @@ class Reader:
     hosts: LabHosts
     project: Path
     home: Path
+    incidents: Incidents
     exported: list[str] = field(default_factory=list)
+    meant: dict[str, str] = field(default_factory=dict)
+    remembered: list[str] = field(default_factory=list)
+    """Variables that were set on a host."""
+    printed: str = ""
     is_on_beta: bool = False
 
     def follow(self, block: Block) -> None:
@@ -53,12 +66,18 @@ class Reader:
         if block.kind == "python":
             (self.project / block.where).write_text(block.text)
         elif block.kind == "sh":
+            if block.once:
+                self.incidents.happens(block.once)
             self._type(block)
+        elif block.kind == "text":
+            self.meant = compare(block.text, self.printed, self.meant)
 
     def _type(self, block: Block) -> None:
         if block.where.startswith("on "):
             _, host, *_ = block.where.split()
-            done = self.hosts.run(host, "bash", "-euo", "pipefail", "-c", block.text, check=False)
+            script = "\n".join(["exec 2>&1", *self.remembered, with_meaning(block.text, self.meant)])
+            done = self.hosts.run(host, "bash", "-euo", "pipefail", "-c", script, check=False)
+            self.remembered += [line for line in block.text.splitlines() if ASSIGNMENT.fullmatch(line)]
         elif block.where == "lab":
             # Somebody who tries the lab has no hosts of his own in the folder of inventories.
             (self.project / "inventory" / "production.py").unlink()
@@ -69,7 +88,8 @@ class Reader:
             self._prepare(block.where)
             done = self._shell(block.text)
             self.exported += [line for line in block.text.splitlines() if line.startswith("export ")]
-        assert done.returncode == 0, f"{block.text}\n{done.stdout[-5000:]}\n{done.stderr[-3000:]}"
+        self.printed = done.stdout
+        assert done.returncode == block.status, f"{block.text}\n{done.stdout[-5000:]}\n{done.stderr[-3000:]}"
 
     def _prepare(self, where: str) -> None:
         """What the reader of that section has before him."""
@@ -123,6 +143,7 @@ def reader(
 ) -> Iterator[Reader]:
     hosts = lab_of("three")
     folder = tmp_path_factory.mktemp("reader")
+    make_breakable(hosts)
     hosts.snapshot("fresh")
     install_beta(hosts, beta.build(folder), NODES)
     hosts.snapshot("beta")
@@ -130,7 +151,7 @@ def reader(
     (folder / "home").mkdir()
     # The libraries of the package; inside the lab's network there is no fetching them.
     wheels = sources / "build" / "wheels"
-    yield Reader(hosts, copy_of_the_project(folder / "project", wheels), folder / "home")
+    yield Reader(hosts, copy_of_the_project(folder / "project", wheels), folder / "home", Incidents(hosts))
     lab_of.end("three")
 
 
@@ -166,7 +187,14 @@ def test_every_command_does_what_the_document_says(reader: Reader) -> None:
 
 def test_every_block_that_looks_like_a_command_is_one() -> None:
     kinds = {block.kind for block in blocks(DOCUMENT)}
-    assert kinds == {"sh", "python", "json", "ini"}
+    assert kinds == {"sh", "text", "python", "json", "ini", "yaml"}
+
+
+def test_nothing_happens_in_the_document_that_is_not_told() -> None:
+    every = list(blocks(DOCUMENT))
+    assert {block.once for block in every} - {""} == set(EVENTS)
+    assert all(before.kind == "sh" for before, block in pairwise(every) if block.kind == "text")
+    assert all(any(name in block.text for block in every) for name in NAMES)
 
 
 def test_every_target_of_the_makefile_that_an_administrator_needs_is_told() -> None:
