@@ -402,9 +402,20 @@ def test_nothing_is_asked_before_the_run() -> None:
 
 
 def web(server: Server, **settings: Any) -> list[str]:
-    host = fakes.FakeHost("web1", ["web"], fakes.defaults(**{"public_url": server.url, **settings}))
-    with fakes.on(host):
+    chosen = {"public_url": server.url, "allow_plain_http": True, **settings}
+    with fakes.on(fakes.FakeHost("web1", ["web"], fakes.defaults(**chosen))):
         return list(checks._problems_of_web())
+
+
+def test_who_serves_over_tls_only_has_to_say_where_or_hears_that_nothing_was_tried(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "notes", [])
+    [problem] = web(server, allow_plain_http=False)
+    assert problem == f"without TLS, {server.url} answers a phone with 401 instead of refusing it with 403"
+    server.wrong["refused"] = (403, {}, b"TLS only")
+    assert web(server, allow_plain_http=False) == []
+    assert {note.text.partition(":")[0] for note in report.notes} == {"no phone was tried here"}
 
 
 def test_health_must_not_be_forwarded(server: Server) -> None:

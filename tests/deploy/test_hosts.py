@@ -465,6 +465,32 @@ def test_no_password_is_seen_in_logs_or_process_lists(mended: Deployment) -> Non
     assert [value for value in secrets.values() if value in done.printed] == []
 
 
+def test_the_service_gets_a_database_user_who_may_touch_our_tables_alone(mended: Deployment) -> None:
+    """Made by an administrator of the database, as Open-Xchange's own user may not grant anything."""
+    hosts = mended.hosts
+    hosts.mysql("CREATE USER dba IDENTIFIED BY 'hush-dba-5b1'; GRANT ALL ON *.* TO dba WITH GRANT OPTION")
+    environment = {"USM_DATABASE_PASSWORD": "hush-usm-5b1", "USM_DATABASE_ADMIN": "dba:hush-dba-5b1"}
+    words = ("-y", "--data", "database_user=usm")
+    with exposure.command_lines(["hush-usm-5b1", "hush-dba-5b1"]) as seen:
+        done = mended.run(*words, **environment)
+    hosts.mysql("DROP USER dba")
+    assert (done.status, done.complete) == (0, True), done.printed
+    assert seen == set()
+    assert "hush-" not in done.printed
+    granted = [row[0] for row in hosts.mysql("SHOW GRANTS FOR usm")]
+    assert [each for each in granted if " ON *.* " in each and not each.startswith("GRANT USAGE ON ")] == []
+    asked = "mariadb --host=db1 --user=usm --password=hush-usm-5b1 --execute"
+    for statement in ("SELECT userPassword FROM oxdatabase_5.user", "SELECT password FROM configdb.db_pool"):
+        refused = hosts.run("db1", "sh", "-c", f"{asked} '{statement}'", check=False)
+        assert "command denied" in refused.stderr, statement
+
+    phone = Phone(f"http://{plan.host('web1').address}", "anton@example.org", "secret", device_id="GRANTED")
+    hosts.call(phone.provision)
+    hosts.call(phone.folder_sync)
+    again = mended.run(*words, **environment)
+    assert (again.status, again.changed) == (0, {}), again.printed
+
+
 def test_a_dead_service_is_started_again(deployed: Deployment) -> None:
     deployed.hosts.sh("ox1", "kill -9 $(cat /run/open-xchange-usm.pid)")
     done = deployed.run()

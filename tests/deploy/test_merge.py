@@ -240,6 +240,11 @@ def test_the_difference_names_keys_and_hides_what_may_be_a_password() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["database.password", "admin.logins", "notify.secret", "secret_keys"])
+def test_a_secret_of_ours_is_never_shown(name: str) -> None:
+    assert merge.shown(f"com.openexchange.usm.{name}", "hush") == f"com.openexchange.usm.{name}=***"
+
+
 def test_the_length_of_a_password_is_no_password() -> None:
     key = "com.openexchange.usm.eas.policy.MinDevicePasswordLength"
     assert merge.shown(key, "8") == f"{key}=8"

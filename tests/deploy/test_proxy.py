@@ -89,9 +89,57 @@ def test_phones_stay_on_their_node_where_its_cookie_names_it(
     assert re.findall(r" route=(\S+) ", text) == ["ox1", "ox2"]
 
 
-def test_health_and_metrics_are_excluded_before_anything_is_forwarded() -> None:
-    text = configured()
-    assert text.index('ProxyPass "/usm/" "!"') < text.index('ProxyPass "/Microsoft')
+ADMINISTRATORS = (
+    "/usm/admin",
+    "/usm/admin/",
+    "/usm/Admin/x",
+    "/usm/health",
+    "/usm/health/live",
+    "/usm/metrics",
+)
+
+
+def lines_of(text: str) -> list[tuple[str, str, str]]:
+    """Directive, path or pattern, and target of each line that forwards or forbids to, in their order."""
+    return re.findall(r'(?m)^(ProxyPass(?:Match)?) "(.+)" "(.+)"$', text)
+
+
+def target(text: str, path: str) -> str:
+    """Where Apache forwards a path to: by the first line that fits, as it does."""
+    for directive, fitting, to in lines_of(text):
+        if directive == "ProxyPassMatch":
+            fits = re.search(fitting, path) is not None
+        else:
+            fits = path == fitting or path.startswith(fitting.rstrip("/") + "/")
+        if fits:
+            return to
+    return "nowhere"
+
+
+@pytest.mark.parametrize("pages", [True, False])
+@pytest.mark.parametrize("path", [*ADMINISTRATORS, "/usm/admin;x", "/usm/tables", "/usm/metrics.json"])
+def test_what_is_for_administrators_is_never_forwarded(path: str, pages: bool) -> None:
+    assert target(configured(pages=pages), path) == "!"
+
+
+@pytest.mark.parametrize("path", ["/usm", "/usm/", "/usm/devices", "/usm/static/a.css", "/usm/administer"])
+def test_the_users_pages_are_forwarded_where_they_are_wanted(path: str) -> None:
+    assert target(configured(), path) == "balancer://usm_cluster/usm"
+    assert target(configured(pages=False), path) == "!"
+    assert "balancer" not in target(configured(proxy_scheme="ajp"), path)
+    assert target(configured(), "/usm-json") == "nowhere"
+
+
+def test_a_request_has_its_time_and_no_more() -> None:
+    """How large it may be is the application's to say: LimitRequestBody counts for nothing that is forwarded."""
+    assert "RequestReadTimeout header=20-40,MinRate=500 body=60-3600,MinRate=100" in configured()
+    assert {"reqtimeout", "unique_id"} <= set(proxy.ALWAYS)
+
+
+def test_apache_says_itself_how_it_was_asked_unless_somebody_before_it_knows_better() -> None:
+    line = 'RequestHeader set X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"'
+    assert line in configured()
+    assert line not in configured(tls_before_apache=True)
 
 
 def test_a_node_that_was_taken_out_stays_out_whatever_else_is_written() -> None:
@@ -146,6 +194,7 @@ def as_it_should_be(given: Certificate | None = None) -> Found:
         running=True,
         loaded=proxy.version_of(wanted["conf"]),
         limits="84 64",
+        hosts=(("443", "ox.example.org", "ox.conf:1", "*"),),
     )
 
 
@@ -293,7 +342,8 @@ def test_autodiscover_is_forwarded_for_this_application_alone() -> None:
     pattern = r"(?i)^(/autodiscover/autodiscover\.(?:xml|json(?:/.*)?))$"
     line = f'ProxyPassMatch "{pattern}" "balancer://usm_cluster$1"'
     assert line in configured().splitlines()
-    assert "ProxyPassMatch" not in configured(autodiscover=False) + configured(proxy_scheme="ajp")
+    for changed in ({"autodiscover": False}, {"proxy_scheme": "ajp"}):
+        assert target(configured(**changed), "/autodiscover/autodiscover.xml") == "nowhere"
 
 
 # A virtual host of our own -------------------------------------------------------------------------------------
@@ -345,14 +395,56 @@ def test_with_a_certificate_activesync_has_a_virtual_host_of_its_own(tmp_path: P
     with on(host, [host, *nodes()]):
         files = proxy.files(HOME, read(host))
     site = files["site"].decode()
-    assert re.findall(r"(?m)^ *ProxyPass.*", files["conf"].decode()) == [
-        'ProxyPass "/usm/" "!"',
-        '    ProxyPass "/" "!"',
-    ]
+    assert {to for _, _, to in lines_of(files["conf"].decode())} == {"!"}
     assert site.count("ServerName eas.example.org") == 2
     assert f'SSLCertificateKeyFile "{HOME}/tls/key.pem"' in site
     assert 'Strict-Transport-Security "max-age=300"' in site
     assert files["key"] == (tmp_path / "eas.key").read_bytes()
+
+
+def test_its_virtual_host_has_the_users_pages_and_none_for_administrators(tmp_path: Path, made: Make) -> None:
+    host = with_site(tmp_path, made("*.example.org"))
+    with on(host, [host, *nodes()]):
+        site = proxy.files(HOME, read(host))["site"].decode()
+        host.data.update(pages=False)
+        without = proxy.files(HOME, read(host))["site"].decode()
+    sections = re.findall(r'<LocationMatch "(.+)">\s+Require all (\w+)', site)
+    assert sections[-1] == (proxy.PRIVATE, "denied"), "the last one that fits counts"
+    assert [rights for pattern, rights in sections if re.search(pattern, "/usm/devices")] == ["granted"]
+    for path in ADMINISTRATORS:
+        assert [rights for pattern, rights in sections if re.search(pattern, path)][-1] == "denied"
+    assert 'RewriteRule "^/usm(/|$)" "balancer://usm_cluster%{REQUEST_URI}" [P]' in site
+    assert '"^/usm(' not in without
+
+
+def test_its_virtual_host_speaks_no_old_tls_and_tells_browsers_to_stay(tmp_path: Path, made: Make) -> None:
+    host = with_site(tmp_path, made("*.example.org"))
+    with on(host, [host, *nodes()]):
+        site = proxy.files(HOME, read(host))["site"].decode()
+    (protocols,) = re.findall(r"SSLProtocol (.+)", site)
+    assert {"-SSLv3", "-TLSv1", "-TLSv1.1"} <= set(protocols.split())
+    assert 'Strict-Transport-Security "max-age=15552000"' in site
+    assert "TraceEnable Off" in site
+
+
+@pytest.mark.parametrize(
+    ("hosts", "changed", "warned"),
+    [
+        ((("80", "ox.example.org", "ox.conf:1", "*"),), {}, True),
+        ((), {}, True),
+        ((("443", "ox.example.org", "ox.conf:9", "*"),), {}, False),
+        ((), {"tls_before_apache": True}, False),
+        ((), {"allow_plain_http": True}, False),
+        ((), {"proxy_scheme": "ajp"}, False),
+    ],
+)
+def test_a_web_server_without_tls_is_warned_of(
+    hosts: tuple[tuple[str, ...], ...], changed: dict[str, Any], warned: bool
+) -> None:
+    host = web_host(**changed)
+    with on(host, [host, *nodes()]):
+        done(host, replace(as_it_should_be(), hosts=hosts))
+    assert [("every phone is refused" in note.text) for note in report.notes] == [True] * warned
 
 
 def test_a_renewed_certificate_is_given_to_apache(tmp_path: Path, made: Make) -> None:

@@ -206,6 +206,38 @@ def test_autodiscover_reaches_the_nodes_however_it_is_spelled(web: Web) -> None:
         assert " 404 " in web.ask(path)
 
 
+FOR_ADMINISTRATORS = (
+    "/usm/admin/",
+    "/usm/admin",
+    "/usm/%61dmin/",
+    "/usm//admin/",
+    "/usm/x/../admin/",
+    "/usm/%2e/admin/",
+    "/usm/ADMIN/",
+    "/usm/metrics",
+    "/usm/health/live",
+    "/usm/tables",
+)
+
+
+def reached(answer: str) -> bool:
+    """Whether a node has answered."""
+    return any(f"\n{name} " in answer.replace("\r", "") for name in NODES)
+
+
+def test_users_have_their_pages_and_nobody_has_those_of_administrators(web: Web) -> None:
+    assert reached(web.ask("/usm/devices"))
+    for path in FOR_ADMINISTRATORS:
+        answer = web.ask(path, "--path-as-is")
+        assert not reached(answer), path
+        assert not answer.startswith("HTTP/1.1 2"), path
+
+
+def test_what_a_client_says_of_tls_is_not_believed(web: Web) -> None:
+    for path in (PATH, "/usm/devices", "/autodiscover/autodiscover.xml"):
+        assert web.ask(path, "--header", "X-Forwarded-Proto: https").endswith(" http")
+
+
 def test_the_manager_answers_root_of_the_web_host_alone(web: Web) -> None:
     def status(place: str, *words: str) -> str:
         """What it answers to a request from the web host itself."""
@@ -577,6 +609,9 @@ def test_phones_have_a_virtual_host_of_their_own_and_none_without_tls(web: Web) 
     short = "/autodiscover/autodiscover.json?Email=a@example.org&Protocol=ActiveSync"
     assert f"{short} https" in web.ask(short, *tls, url="https://eas.example.org")
     assert " 403 " in web.ask("/ajax/login", *tls, url="https://eas.example.org")
+    assert web.ask("/usm/devices", *tls, url="https://eas.example.org").endswith("/usm/devices https")
+    for path in FOR_ADMINISTRATORS:
+        assert not reached(web.ask(path, "--path-as-is", *tls, url="https://eas.example.org")), path
     for method in ("POST", "OPTIONS"):
         refused = web.ask(PATH, *plain_http, "-X", method, url="http://eas.example.org")
         assert refused.startswith("HTTP/1.1 403 ")

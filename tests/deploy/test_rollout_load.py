@@ -113,7 +113,11 @@ def test_a_node_that_fails_its_check_stops_the_rollout_and_the_other_serves(
     """A release that does not start: the first node stays out, the second is not touched, and phones go on with it;
     the next release puts everything right."""
     before = versions(site)
-    failing = ("app/main.py", "def create_app(", "raise RuntimeError\n\n\ndef create_app(")
+    failing = (
+        "app/main.py",
+        "    clock, tokens = SystemClock(), SystemTokens()\n",
+        "    raise RuntimeError\n",
+    )
     broken, mended = build(sources, tmp_path, "1.0.2", failing), build(sources, tmp_path, "1.0.3")
     with crowd(site) as phones:
         failed = roll(site, broken)

@@ -147,3 +147,18 @@ def test_a_secret_is_found_in_base64_wherever_it_begins(before: str) -> None:
     text = base64.b64encode(f"{before}hush/5b1+x: more".encode())
     assert exposure.found_in(text, ["hush/5b1+x"]) == {"hush/5b1+x"}
     assert exposure.found_in(text, ["hush/5b2+x"]) == set()
+
+
+def test_a_database_user_without_a_password_is_missed_before_anything_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("USM_DATABASE_PASSWORD", raising=False)
+    data = kept(tmp_path)
+    assert secrets.missing(data) == []
+    data["database_user"] = "usm"
+    assert secrets.missing(data) == ["USM_DATABASE_PASSWORD"]
+    other = tmp_path / "other"
+    other.mkdir()
+    data = kept(other, USM_DATABASE_PASSWORD="x")
+    data["database_user"] = "usm"
+    assert secrets.missing(data) == []

@@ -329,6 +329,32 @@ def test_tables_are_upgraded_only_where_the_tool_finds_something_to_do() -> None
         assert commands(database._migrate) == [f"/opt/open-xchange/sbin/usmctl --etc {ETC} db upgrade"]
 
 
+@pytest.mark.parametrize(
+    ("administrator", "granted", "given"),
+    [("root:s:cret", "db grant --admin", "root:s:cret\n"), ("", "db grant", None)],
+)
+def test_a_database_user_of_our_own_gets_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, administrator: str, granted: str, given: str | None
+) -> None:
+    monkeypatch.setenv("USM_DATABASE_ADMIN", administrator)
+    host = node(state=DONE, database_user="usm")
+    host.answers = {"db status": (True, "oxdatabase_5: up to date"), "db grant --check": (True, "")}
+    with on(host):
+        assert commands(database._migrate) == []
+        host.answers["db grant --check"] = (False, "")
+        assert commands(database._migrate) == [f"/opt/open-xchange/sbin/usmctl --etc {ETC} {granted}"]
+        (command,) = list(database._migrate._inner())
+    assert command.connector_arguments.get("_stdin") == given
+    assert administrator == "" or administrator not in str(command)
+
+
+def test_whoever_works_with_a_database_of_its_own_needs_no_rights_of_open_xchanges() -> None:
+    host = node(state=DONE, database_user="usm", database_url="mysql+pymysql://usm@db/usm")
+    host.answers = {"db status": (True, "usm: up to date")}
+    with on(host):
+        assert commands(database._migrate) == []
+
+
 def test_tables_are_the_business_of_the_first_node() -> None:
     first, second = node("ox1", DONE), node("ox2", DONE)
     with on(second, [first, second]):
@@ -406,6 +432,18 @@ def test_nodes_listen_where_the_web_servers_ask_them(
         with on(found[name], everybody):
             usm = properties.texts(properties.settings())["usm"]
         assert f"com.openexchange.usm.listen.host={address}\n" in usm
+
+
+def test_a_web_server_with_a_public_address_is_named_to_the_nodes_as_a_proxy() -> None:
+    key = "com.openexchange.usm.trusted_proxies"
+    for address, told in (("10.1.2.3", ""), ("web.example.org", ""), ("2001:db8::7", "2001:db8::7")):
+        node = FakeHost("a", ["ox"], defaults())
+        web = FakeHost("b", ["web"], defaults(address=address))
+        with on(node, [node, web]):
+            line = re.search(rf"(?m)^{re.escape(key)}=(.*)$", properties.texts(properties.settings())["usm"])
+        assert line is not None
+        assert line[1].endswith(told)
+        assert bool(line[1]) == bool(told)
 
 
 def test_an_address_to_listen_on_that_the_administrator_chose_stays() -> None:

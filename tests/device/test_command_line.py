@@ -138,8 +138,8 @@ def test_a_word_does_what_it_says(
 
 
 def test_every_command_has_a_word_and_every_word_a_row() -> None:
-    assert {each.command for each in TABLE} == {*ENTRIES, "Options", "Raw"}
-    with_files = {"validate-cert", "raw"}
+    assert {each.command for each in TABLE} == {*ENTRIES, "Options", "Raw", "Replay"}
+    with_files = {"validate-cert", "raw", "replay"}
     assert {word for word, *_ in ROWS} | with_files == set(SUBCOMMANDS)
     commands = {each.word: each.command for each in TABLE}
     for word, _, version, _ in ROWS:

@@ -16,6 +16,7 @@ SOURCES = (
     "app",
     "build/wheels",
     "group_data",
+    "monitoring",
     "packaging",
     "tasks",
     "templates",
@@ -73,13 +74,17 @@ class Deb:
 
     def text(self, name: str) -> str:
         """The content of one file."""
+        return self.content(name).decode()
+
+    def content(self, name: str) -> bytes:
+        """The bytes of one file."""
         archive = subprocess.run(
             ["dpkg-deb", "--fsys-tarfile", str(self.path)], capture_output=True, check=True
         )
         done = subprocess.run(
             ["tar", "-xO", f"./{name}"], input=archive.stdout, capture_output=True, check=True
         )
-        return done.stdout.decode()
+        return done.stdout
 
     def control(self, name: str) -> str:
         """A file of the control part."""

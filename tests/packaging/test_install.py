@@ -144,6 +144,8 @@ def test_the_service_starts_answers_and_stops(configured: LabHosts) -> None:
     assert status(configured, "ox1", "start") == 0
     assert process(configured) == first
     assert configured.sh("ox1", f"ps -o user= -p {first}").strip() == "open-xchange"
+    assert configured.sh("ox1", f"grep NoNewPrivs /proc/{first}/status").split() == ["NoNewPrivs:", "1"]
+    assert "0" in configured.sh("ox1", f"grep core /proc/{first}/limits").split()
     assert status(configured, "ox1", "reload") == 0
     assert process(configured) == first
     time.sleep(2)  # workers that have just been forked do not listen to signals yet
@@ -151,6 +153,23 @@ def test_the_service_starts_answers_and_stops(configured: LabHosts) -> None:
     assert process(configured) != first
     assert status(configured, "ox1", "stop") == 0
     assert status(configured, "ox1", "status") == 3
+
+
+def test_cron_deletes_what_is_outlived_and_the_systems_log_hears_of_it(configured: LabHosts) -> None:
+    """Within two hours of half past two; here at once."""
+    job = configured.sh("ox1", "grep -v '^#' /etc/cron.d/open-xchange-usm | grep purge").split(
+        "open-xchange ", 1
+    )[1]
+    configured.sh(
+        "ox1",
+        "mkdir /tmp/instead; echo 'echo $1 >/tmp/instead/slept' >/tmp/instead/sleep;"
+        " echo 'cat >/tmp/instead/logged' >/tmp/instead/logger; chmod -R a+rwX,a+x /tmp/instead",
+    )
+    configured.run("ox1", "su", "-s", "/bin/sh", "-c", f"PATH=/tmp/instead:$PATH; {job}", "open-xchange")
+    slept, logged = configured.sh("ox1", "cat /tmp/instead/slept /tmp/instead/logged").split("\n", 1)
+    configured.sh("ox1", "rm -r /tmp/instead")
+    assert 0 <= int(slept) < 7200
+    assert "nothing" in logged.lower() or "deleted" in logged.lower(), logged
 
 
 def test_a_service_that_died_says_so_and_starts_again(configured: LabHosts) -> None:
@@ -186,7 +205,9 @@ def test_a_stop_ends_workers_whose_master_was_killed(configured: LabHosts) -> No
     old = process(configured)
     configured.sh("ox1", f"kill -9 {old}")
     assert status(configured, "ox1", "stop") == 0
-    assert configured.sh("ox1", f"pgrep -s {old} -r R,S,D", check=False) == ""
+    # What has given up its memory, and only has to be taken off the list of processes, counts as ended.
+    gone = f"for i in $(seq 50); do pgrep -s {old} -r R,S,D || exit 0; sleep 0.1; done; exit 1"
+    assert configured.run("ox1", "sh", "-c", gone, check=False).returncode == 0
 
 
 def test_a_start_that_fails_is_told_and_leaves_nothing_running(configured: LabHosts) -> None:

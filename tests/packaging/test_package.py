@@ -1,6 +1,7 @@
 """The package, from the outside: built as ``make package`` does, looked into, and its libraries imported with nothing
 but what Debian 12 has."""
 
+import gzip
 import hashlib
 import re
 import subprocess
@@ -34,12 +35,48 @@ def test_what_is_inside_belongs_to_nobody_else(deb: Deb) -> None:
     ours = ("opt/open-xchange/usm/", "var/lib/open-xchange-usm", "usr/share/doc/open-xchange-usm/", LINTIAN)
     others = [name for name in deb.names() if not name.endswith("/") and not name.startswith(ours)]
     assert sorted(others) == [
+        "etc/cron.d/open-xchange-usm",
         "etc/default/open-xchange-usm",
         "etc/init.d/open-xchange-usm",
         "etc/logrotate.d/open-xchange-usm",
+        "lib/systemd/system/open-xchange-usm-purge.service",
+        "lib/systemd/system/open-xchange-usm-purge.timer",
         "lib/systemd/system/open-xchange-usm.service",
         "opt/open-xchange/sbin/usmctl",
+        "usr/share/bash-completion/completions/usmctl",
+        "usr/share/fish/vendor_completions.d/usmctl.fish",
+        "usr/share/man/man1/usmctl.1.gz",
+        "usr/share/zsh/vendor-completions/_usmctl",
     ]
+
+
+def test_what_is_not_needed_any_more_goes_every_night_where_the_service_runs(deb: Deb) -> None:
+    service = deb.text("lib/systemd/system/open-xchange-usm.service")
+    timer = deb.text("lib/systemd/system/open-xchange-usm-purge.timer")
+    work = deb.text("lib/systemd/system/open-xchange-usm-purge.service")
+    assert re.search(r"(?m)^Wants=.*\bopen-xchange-usm-purge\.timer\b", service)
+    assert "PartOf=open-xchange-usm.service" in timer
+    assert "OnCalendar=" in timer
+    assert "Persistent" not in timer  # would leave a file behind when the package goes
+    assert "usmctl" in work
+    assert "db purge'" in work
+    lines = [line for line in deb.text("etc/cron.d/open-xchange-usm").splitlines() if line[:1].isdigit()]
+    assert [line.split()[5] for line in lines] == ["open-xchange"]
+    assert "[ -d /run/systemd/system ] ||" in lines[0]
+    assert lines[0].split()[-1] == "/opt/open-xchange/usm/sbin/purge"
+    assert "opt/open-xchange/usm/sbin/purge" in deb.names()
+
+
+def test_the_manual_and_the_completions_are_made_of_the_commands(deb: Deb) -> None:
+    page = gzip.decompress(deb.content("usr/share/man/man1/usmctl.1.gz")).decode("ascii")
+    assert page.startswith(f'.TH USMCTL 1 "2023-11-14" "open\\-xchange\\-usm {deb.field("Version")}"')
+    assert r"usmctl stuck retry" in page
+    for shell, name in (
+        ("bash", "usr/share/bash-completion/completions/usmctl"),
+        ("zsh", "usr/share/zsh/vendor-completions/_usmctl"),
+        ("fish", "usr/share/fish/vendor_completions.d/usmctl.fish"),
+    ):
+        assert f"_USMCTL_COMPLETE={shell}_complete" in deb.text(name)
 
 
 def test_everything_is_roots_and_nobody_else_may_write(deb: Deb) -> None:
@@ -68,6 +105,23 @@ def test_licences_of_the_libraries_come_along(deb: Deb) -> None:
     assert any(re.search(r"falcon-[\d.]+\.dist-info/.*LICENSE", name) for name in deb.names())
 
 
+def test_pages_have_their_templates_styles_and_words(deb: Deb) -> None:
+    """Whatever lies in the application besides its modules is read by it when it runs."""
+    beside = {
+        f"opt/open-xchange/usm/lib/{path.relative_to(PROJECT)}"
+        for path in (PROJECT / "app").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert {path.rpartition(".")[2] for path in beside} >= {"html", "css", "po"}
+    assert beside <= set(deb.names())
+
+
+def test_the_dashboard_and_the_alerts_come_along(deb: Deb) -> None:
+    for name in ("alerts.yml", "grafana-dashboard.json"):
+        ours = (PROJECT / "monitoring" / name).read_text()
+        assert deb.text(f"opt/open-xchange/usm/monitoring/{name}") == ours
+
+
 def test_the_examples_are_the_templates_with_their_defaults(deb: Deb) -> None:
     usm = deb.text("opt/open-xchange/usm/etc/usm.properties")
     assert "com.openexchange.usm.ox.url=http://127.0.0.1:8009/ajax/" in usm.splitlines()
@@ -78,6 +132,7 @@ def test_the_files_that_an_administrator_may_edit_are_marked(deb: Deb) -> None:
         "/etc/init.d/open-xchange-usm",
         "/etc/default/open-xchange-usm",
         "/etc/logrotate.d/open-xchange-usm",
+        "/etc/cron.d/open-xchange-usm",
     ]
 
 

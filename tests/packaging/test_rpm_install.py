@@ -126,7 +126,7 @@ def test_the_service_runs_and_an_upgrade_keeps_edits_and_restarts_it(root: Root)
     assert second != first
     assert root.sh(f"cat {ETC}/usm.properties /etc/sysconfig/open-xchange-usm") == edited
     compiled = root.sh("ls /opt/open-xchange/usm/lib/app/__pycache__")
-    assert "config" in compiled
+    assert "main.cpython" in compiled
     assert "gone" not in compiled
 
     root.sh("echo install >/var/lib/open-xchange-usm/owed")
