@@ -1,5 +1,6 @@
 """What tests of more than one part use."""
 
+import os
 import signal
 
 import pytest
@@ -7,12 +8,16 @@ import pytest
 from tests import measuring
 
 _measured = measuring.begin()
-pytest_plugins = ["lab.testing"]
+pytest_plugins = ["lab.testing", "tests.leaks"]
 
 # A shell starts what it runs in the background with Ctrl-C ignored, and so would every program that the tests start
 # and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The library of command lines says how wide the terminal is to all that its process starts.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

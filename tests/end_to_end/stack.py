@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -22,6 +21,7 @@ from lab.browser import Browser
 from lab.device import Phone
 from lab.ports import free_ports
 from tests.schemas import validate
+from tests.waiting import within
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "secret"
@@ -38,13 +38,7 @@ QUICK: Mapping[str, object] = {
 """Settings that keep the tests short."""
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+wait_until = within(PATIENCE)
 
 
 class Process:

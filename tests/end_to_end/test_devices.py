@@ -13,7 +13,7 @@ import requests
 from click.testing import CliRunner
 
 from app.cli.usmctl import usmctl
-from lab.device import AccessRefused, Phone, Wiped
+from lab.device import AccessRefused, CommandFailed, Phone, Wiped
 from tests.end_to_end.stack import Stack, wait_until
 
 CONTACTS = 9
@@ -105,14 +105,28 @@ class Wait(threading.Thread):
 def test_waiting_phones_hear_of_it_soon(stack: Stack, new_phone: Callable[..., Phone]) -> None:
     phone, folder = in_use(new_phone)
     lost, contacts = in_use(new_phone)
-    waits = (Wait(lambda: phone.ping([folder], 60)), Wait(lambda: lost.sync(contacts, heartbeat=60)))
-    assert wait_until(lambda: stack.parked() == 2)
+    stale, held = in_use(new_phone)
+    before = dict(stale.items(held))
+    waits = (
+        Wait(lambda: phone.ping([folder], 60)),
+        Wait(lambda: lost.sync(contacts, heartbeat=60)),
+        Wait(lambda: stale.ping([held], 60)),
+    )
+    assert wait_until(lambda: stack.parked() == 3)
     decide(stack, "block", phone)
     decide(stack, "wipe", lost, "--yes")
+    assert "gets 1 folders anew" in decide(stack, "resync", stale, "--all")
     for wait in waits:
         wait.join(90)
         assert wait.seconds < SUMMONED
     assert waits[0].answer.status == 1
+    assert stale.ping([held], 60).folders == [held]
+    with pytest.raises(CommandFailed, match="status 3"):
+        stale.sync(held)
+    assert not stale.items(held)
+    stale.folder_sync()
+    stale.sync_all(held)
+    assert stale.items(held) == before
     with pytest.raises(AccessRefused):
         phone.ping([folder], 60)
     with pytest.raises(Wiped):

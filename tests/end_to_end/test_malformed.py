@@ -82,12 +82,16 @@ def _statuses(root: Element) -> Iterator[str]:
         "/microsoft-server-activesync",
         "/Microsoft-Server-ActiveSync/",
         "/Microsoft-Server-ActiveSync/x",
-        "/usm/metrics",
     ],
 )
 def test_other_addresses_are_not_found(stack, path):
     answer = requests.post(stack.url + path, auth=("anton@example.org", "secret"), timeout=10)
     assert (answer.status_code, answer.content) == (404, b"")
+
+
+def test_what_is_for_administrators_is_no_page_for_users(stack):
+    answer = requests.get(stack.url + "/usm/metrics", auth=("anton@example.org", "secret"), timeout=10)
+    assert (answer.status_code, "usm_commands" in answer.text) == (404, False)
 
 
 def test_a_body_larger_than_allowed_is_refused(stack, new_phone):

@@ -122,6 +122,7 @@ def test_what_one_node_is_told_of_new_mail_wakes_the_users_phones_at_every_node(
         assert len(sync.answer(20).added) == len(people.near.sync(people.inbox).added) == 1
         assert push.parked() == 1
         assert push.metric('usm_notifications_total{outcome="refused"}') != "0.0"
+        assert push.metric('usm_wakeups_total{source="dovecot"}') != "0.0"
         push.browser("berta").deliver(message(unique("News")))
         assert push.notify(notice("berta@example.org")) == 200
         assert still.answer(20).status == NEWS

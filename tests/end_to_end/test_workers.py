@@ -4,13 +4,18 @@ the looks are an hour apart."""
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 
 import pytest
+import requests
 
+from app.pages.admin.logins import hashed
 from lab.device import Phone
 from tests.end_to_end.stack import Stack, wait_until
 from tests.end_to_end.test_story import CONTACTS, NEWS, NOTHING, Ping
+
+ADMIN = "correct horse battery"
 
 _numbers = itertools.count(1)
 
@@ -23,7 +28,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "session.sync.email_pull_min_delay": hour,
         "session.sync.pull_interval": hour,
     }
-    stack = Stack(tmp_path_factory.mktemp("many"), "empty", workers=4, **looks)
+    logins = {"admin.logins": f"anna:{hashed(ADMIN)}"}
+    stack = Stack(tmp_path_factory.mktemp("many"), "empty", workers=4, **looks, **logins)
     try:
         stack.start()
         yield stack
@@ -84,3 +90,31 @@ def test_a_state_made_at_one_worker_is_known_to_all(many):
         phone.add_contact(folder, {"Contacts:FirstName": name, "Contacts:LastName": "Known"})
         phone.close()
         assert phone.sync(folder).from_server == 0
+
+
+def test_an_administrator_signs_in_at_one_worker_and_is_known_to_all(many):
+    base = f"http://127.0.0.1:{many.admin_port}/usm/admin"
+    phone = ready_phone(many)
+    with requests.Session() as browser:
+        browser.headers["Connection"] = "close"  # a new connection may go to another worker each time
+        found = re.search(r'name="proof" value="([^"]+)"', browser.get(f"{base}/sign-in", timeout=20).text)
+        form = {"proof": found[1] if found else "", "name": "anna", "password": ADMIN}
+        page = browser.post(f"{base}/sign-in", form, timeout=20)
+        assert page.url == f"{base}/"
+        for _ in range(12):
+            page = browser.get(f"{base}/devices", params={"text": phone.device_id}, timeout=20)
+            assert f"device={phone.device_id}" in page.text
+        assert browser.get(f"{base}/storms", timeout=20).status_code == 200
+    assert "administrator anna (127.0.0.1): signed in" in many.app.text()
+    assert ADMIN not in many.app.text()
+    for path in (
+        "/usm/admin/",
+        "/usm/admin",
+        "/usm/admin/sign-in",
+        "/usm//admin/",
+        "/usm/%61dmin/",
+        "/USM/admin/",
+    ):
+        outside = requests.get(f"http://127.0.0.1:{many.port}{path}", timeout=20, allow_redirects=False)
+        assert outside.status_code == 404, path
+        assert "administrator" not in outside.text
