@@ -40,10 +40,18 @@ serve: $(INSTALLED)  ## Run the application with the stand-in OX server on this 
 # first (tests/conftest.py); all must put the members of sets in one order, or they would not list the same tests.
 TEST_WORKERS ?= 3
 
-.PHONY: test
-test: $(INSTALLED)  ## Run all tests (as root: with the lab hosts)
+.PHONY: prepare
+prepare: $(INSTALLED)  ## Get what the tests need: system packages, the files of the lab's hosts, mail archives (as root)
 	@$(BIN)/python -m lab prepare
 	@$(BIN)/python -m tests.corpus.archives
+
+# pytest compiles each file of tests with words of its own. What one process has compiled, the others only read.
+.PHONY: compile-tests
+compile-tests: $(INSTALLED)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --collect-only -qq >/dev/null
+
+.PHONY: test
+test: prepare  ## Run all tests (as root: with the lab hosts)
 	@PYTHONHASHSEED=$$RANDOM $(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
 	    $(TEST_ARGS)
 
@@ -75,19 +83,43 @@ bench: $(INSTALLED)  ## Measure; a table with targets, and JSON in bench/results
 coverage-doc: $(INSTALLED)  ## Write docs/coverage.md anew: fields, commands, how much of the protocol is tested
 	@$(BIN)/python -m tests.house.coverage_document
 
+.PHONY: screenshots
+screenshots: $(INSTALLED)  ## Take the pictures of docs/pages.md anew, with Debian's Chromium
+	@$(BIN)/python -m tests.pages.screenshots
+	@$(BIN)/python -m tests.pages.screenshots_admin
+
 .PHONY: exchanges
 exchanges: $(INSTALLED)  ## Record anew what tests/fixtures/exchanges holds: requests and their answers
 	@$(BIN)/python -m tests.eas.recording
 
 .PHONY: lint
-lint: $(INSTALLED)  ## Style, types and import contracts
+lint: $(INSTALLED)  ## Style, types, import contracts, and what is known to be dangerous
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app tasks packaging deploy.py config.py \
+	    2>&1 | { grep -v 'nosec encountered' || true; }
+
+.PHONY: audit
+audit: $(INSTALLED)  ## Compare the locked packages with the advisories in packaging/advisories.json
+	@$(BIN)/python packaging/audit.py
+
+.PHONY: audit-online
+audit-online: $(INSTALLED)  ## The same with pip-audit, which asks the package index
+	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+
+ADVISORIES ?= build/advisory-database
+.PHONY: advisories
+advisories: $(INSTALLED)  ## Write packaging/advisories.json anew (ADVISORIES=a clone of pypa/advisory-database)
+	@[ -d $(ADVISORIES) ] \
+	    || git clone --quiet --depth 1 https://github.com/pypa/advisory-database build/advisory-database
+	@$(BIN)/python packaging/audit.py --update $(ADVISORIES)
 
 .PHONY: check
-check: lint coverage  ## What the CI runs: lint, then all tests, and whether they cover what they must
+check: $(INSTALLED)  ## What the CI runs: lint, advisories, all tests
+	@$(MAKE) --no-print-directory --jobs=2 prepare lint audit compile-tests
+	@$(MAKE) --no-print-directory test
 
 .PHONY: lock
 lock: $(INSTALLED)  ## Write requirements.lock anew from pyproject.toml
