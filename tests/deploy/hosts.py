@@ -35,6 +35,11 @@ class Outcome:
     changed: dict[str, list[str]]
     failed: dict[str, list[str]]
 
+    @property
+    def ending(self) -> str:
+        """What a test that expected something else says: what failed, and the last of what was printed."""
+        return f"failed: {self.failed}\n{chr(10).join(self.printed.splitlines()[-40:])}"
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -93,7 +98,7 @@ class Deployment:
     def foretold(self, *words: str) -> dict[str, set[str]]:
         """What a dry run says that a run will change, by host."""
         done = self.run("--dry", *words)
-        assert done.status == 0, done.printed
+        assert done.status == 0, done.ending
         found: dict[str, set[str]] = {}
         for name, hosts in re.findall(r"(?m)^    (\S.*?)  +\d+ \(([^)]+)\) +-", done.printed):
             for host in hosts.split(", "):

@@ -31,7 +31,7 @@ def other(
     deployment = Deployment(lab_of("mixed"), deb, tmp_path_factory.mktemp("mixed"))
     foretold = deployment.foretold()
     done = deployment.run()
-    assert (done.status, done.complete) == (0, True), done.printed[-6000:]
+    assert (done.status, done.complete) == (0, True), done.ending
     assert {host: set(steps) for host, steps in done.changed.items()} == foretold
     yield deployment, done
     lab_of.end("mixed")
@@ -75,7 +75,7 @@ def bundles(
     deployment = Deployment(lab_of.fresh(), Deb(vendor.build(folder)), folder)
     deployment.hosts.snapshot("before-vendor")
     done = deployment.run("-y", *VENDOR)
-    assert (done.status, done.complete) == (0, True), done.printed[-6000:]
+    assert (done.status, done.complete) == (0, True), done.ending
     yield deployment, done
     deployment.hosts.reset("before-vendor")
 
@@ -111,7 +111,7 @@ def test_this_application_takes_the_place_of_the_vendors(
     ours = Deployment(vendors.hosts, deb, vendors.folder)
     foretold = ours.foretold()
     done = ours.run()
-    assert (done.status, done.complete) == (0, True), done.printed[-6000:]
+    assert (done.status, done.complete) == (0, True), done.ending
     assert {host: set(steps) for host, steps in done.changed.items()} == foretold
     assert "Save the tables of the earlier product" in done.changed["ox1"]
     assert ours.options("anton@example.org") == (200, VERSIONS)

@@ -58,7 +58,7 @@ def foretold(deployment: Deployment, before: dict[str, str]) -> dict[str, set[st
 def first(deployment: Deployment, foretold: dict[str, set[str]]) -> Outcome:
     """The first run, by the guide's literal command."""
     done = deployment.run(inventory="inventory")
-    assert done.status == 0, done.printed
+    assert done.status == 0, done.ending
     return done
 
 
@@ -73,7 +73,7 @@ def mended(deployed: Deployment) -> Iterator[Deployment]:
     """Everything deployed; whatever a test does to the hosts is put right by the next plain run."""
     yield deployed
     done = deployed.run()
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
 
 
 def rights(hosts: LabHosts, context: int, user: str) -> set[str]:
@@ -204,7 +204,7 @@ def test_the_second_run_changes_nothing_restarts_nothing_and_says_so(
 ) -> None:
     processes = listening(deployment.hosts.lab)
     done = deployment.run()
-    assert (done.status, done.complete, done.changed, done.failed) == (0, True, {}, {}), done.printed
+    assert (done.status, done.complete, done.changed, done.failed) == (0, True, {}, {}), done.ending
     assert "Nothing was changed and nothing restarted" in done.printed
     assert listening(deployment.hosts.lab) == processes
 
@@ -298,7 +298,7 @@ def test_a_killed_deployment_leaves_updatetasks_cfg_in_place_and_the_next_run_co
     assert exists(slow.hosts, "ox1", OWED)
     restore(slow.hosts)
     done = slow.run()
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
     assert "Reset the database version of each schema" in done.changed["ox1"]
     assert all(not exists(slow.hosts, name, OWED) for name in NODES)
     for name in NODES:
@@ -326,7 +326,7 @@ def test_a_host_that_hears_nothing_more_puts_the_file_back_by_itself(slow: Deplo
     finally:
         process.send_signal(signal.SIGCONT)
     done = slow.finish(process)
-    assert done.status == 1, done.printed
+    assert done.status == 1, done.ending
     assert in_place(slow.hosts)
 
 
@@ -474,7 +474,7 @@ def test_the_service_gets_a_database_user_who_may_touch_our_tables_alone(mended:
     with exposure.command_lines(["hush-usm-5b1", "hush-dba-5b1"]) as seen:
         done = mended.run(*words, **environment)
     hosts.mysql("DROP USER dba")
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
     assert seen == set()
     assert "hush-" not in done.printed
     granted = [row[0] for row in hosts.mysql("SHOW GRANTS FOR usm")]
@@ -488,13 +488,13 @@ def test_the_service_gets_a_database_user_who_may_touch_our_tables_alone(mended:
     hosts.call(phone.provision)
     hosts.call(phone.folder_sync)
     again = mended.run(*words, **environment)
-    assert (again.status, again.changed) == (0, {}), again.printed
+    assert (again.status, again.changed) == (0, {}), again.ending
 
 
 def test_a_dead_service_is_started_again(deployed: Deployment) -> None:
     deployed.hosts.sh("ox1", "kill -9 $(cat /run/open-xchange-usm.pid)")
     done = deployed.run()
-    assert (done.status, done.changed) == (0, {"ox1": ["Run the service"]}), done.printed
+    assert (done.status, done.changed) == (0, {"ox1": ["Run the service"]}), done.ending
 
 
 def test_checks_fail_when_the_answer_is_wrong(deployed: Deployment) -> None:
@@ -507,5 +507,5 @@ def test_checks_fail_when_the_answer_is_wrong(deployed: Deployment) -> None:
 
 def test_one_host_alone_can_be_deployed_to(deployed: Deployment) -> None:
     done = deployed.run("-y", "--limit", "ox2")
-    assert (done.status, done.changed) == (0, {}), done.printed
+    assert (done.status, done.changed) == (0, {}), done.ending
     assert "ox1" not in done.printed.partition("Beginning operation run")[2]

@@ -194,7 +194,7 @@ def test_a_second_run_is_empty_and_reads_no_settings(
     first: First, deployment: Deployment, hush: Secrets, tmp_path: Path
 ) -> None:
     done = deployment.run("-y", **hush.environment, USM_DEPLOY_LOG=str(tmp_path))
-    assert (done.status, done.changed) == (0, {}), done.printed
+    assert (done.status, done.changed) == (0, {}), done.ending
     (log,) = tmp_path.glob("*.log")
     assert "properties.sh" not in log.read_text()
 
@@ -233,7 +233,7 @@ def test_what_was_edited_on_a_host_stays_unless_the_settings_name_it(
     assert (done.status, done.changed) == (
         0,
         {name: [STEP.format(name)] for name in NODES},
-    ), done.printed
+    ), done.ending
     after = hosts.sh("ox1", f"cat {USM}")
     assert after.startswith(before.replace(f"{WORKERS}=0", f"{WORKERS}=2"))
     assert after.endswith(f"\n\n# another program\nproxy.password : x-{hush.test} \n")
@@ -256,7 +256,7 @@ def test_what_was_edited_on_a_host_stays_unless_the_settings_name_it(
 
 def test_the_run_after_an_edit_was_kept_is_empty(deployed: Deployment, hush: Secrets) -> None:
     done = deployed.run(*CHOSEN, **hush.environment)
-    assert (done.status, done.changed) == (0, {}), done.printed
+    assert (done.status, done.changed) == (0, {}), done.ending
 
 
 def test_a_value_on_a_host_that_cannot_be_used_stops_the_run_before_anything_is_touched(
@@ -287,7 +287,7 @@ def test_only_the_rights_that_were_asked_for_change(deployed: Deployment, hush: 
     assert before[2]["dora"] >= BOTH
     wanted = {"activesync": {1: ["caesar"]}, "activesync_off": {1: ["anton", "berta"], 2: "all"}}
     done = with_accounts(deployed, hush, wanted)
-    assert done.status == 0, done.printed
+    assert done.status == 0, done.ending
     after = {context: rights(hosts, context) for context in (1, 2)}
     for context, users in before.items():
         assert {name: found - BOTH for name, found in after[context].items()} == {
@@ -299,7 +299,7 @@ def test_only_the_rights_that_were_asked_for_change(deployed: Deployment, hush: 
 
 def test_whoever_may_synchronise_unasked_is_reported(deployed: Deployment, hush: Secrets) -> None:
     done = with_accounts(deployed, hush, {"activesync": {1: ["anton"]}, "activesync_off": {}})
-    assert done.status == 0, done.printed
+    assert done.status == 0, done.ending
     assert "context 1: 1 user (caesar) may synchronise though no setting names them" in done.printed
     assert rights(deployed.hosts, 1)["caesar"] >= BOTH
 

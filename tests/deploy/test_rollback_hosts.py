@@ -78,7 +78,7 @@ def refused(with_beta: Deployment, before: Stand) -> Outcome:
 @pytest.fixture(scope="module")
 def upgraded(with_beta: Deployment, refused: Outcome) -> Deployment:
     done = with_beta.run()
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
     return with_beta
 
 
@@ -112,7 +112,7 @@ def rolled_back(upgraded: Deployment, killed: str) -> Outcome:
             name, "while pgrep -x apt-get >/dev/null || pgrep -x dpkg >/dev/null; do sleep 0.2; done"
         )
     done = back(upgraded).run()
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
     return done
 
 
@@ -185,7 +185,7 @@ def test_the_second_rollback_changes_nothing(
     upgraded: Deployment, before: Stand, rolled_back: Outcome
 ) -> None:
     again = back(upgraded).run()
-    assert (again.status, again.complete, again.changed) == (0, True, {}), again.printed
+    assert (again.status, again.complete, again.changed) == (0, True, {}), again.ending
     assert stand(upgraded) == before
 
 
@@ -193,7 +193,7 @@ def test_the_next_deployment_upgrades_again(
     upgraded: Deployment, before: Stand, rolled_back: Outcome
 ) -> None:
     done = upgraded.run()
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
     assert upgraded.options("anton@example.org")[0] == 200
     for name in NODES:
         assert len(upgraded.hosts.sh(name, f"ls {BACKUP}").split()) == 2

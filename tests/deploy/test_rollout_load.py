@@ -61,7 +61,7 @@ def site(deb: Deb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploym
         make_users(lab, PHONES)
         deployment = Deployment(LabHosts(lab), deb, tmp_path_factory.mktemp("rollout"))
         done = roll(deployment, deb)
-        assert (done.status, done.complete) == (0, True), done.printed
+        assert (done.status, done.complete) == (0, True), done.ending
         yield deployment
     finally:
         forget(lab)
@@ -101,7 +101,7 @@ def test_phones_go_on_while_one_version_replaces_the_other(
         done = roll(site, newer)
         time.sleep(3)
         met = phones.finish()
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
     assert versions(site) == dict.fromkeys(NODES, "1.0.1")
     assert met["by_command"]["Ping"] >= PHONES // 2
     assert_nobody_noticed(met)
@@ -127,7 +127,7 @@ def test_a_node_that_fails_its_check_stops_the_rollout_and_the_other_serves(
         done = roll(site, mended)
         time.sleep(3)
         met = phones.finish()
-    assert (done.status, done.complete) == (0, True), done.printed
+    assert (done.status, done.complete) == (0, True), done.ending
     assert versions(site) == dict.fromkeys(NODES, "1.0.3")
     assert_nobody_noticed(met)
 

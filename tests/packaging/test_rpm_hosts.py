@@ -51,7 +51,7 @@ def rollback(deployment: Deployment) -> subprocess.CompletedProcess[str]:
 
 def test_the_beta_becomes_this_version_and_a_second_run_changes_nothing(deployment: Deployment) -> None:
     done = deployment.run()
-    assert (done.status, done.complete) == (0, True), done.printed[-6000:]
+    assert (done.status, done.complete) == (0, True), done.ending
     version = deployment.deb.path.name.removesuffix(".noarch.rpm")
     assert installed(deployment.hosts) == {f"{version}.noarch\nactive\nenabled\n"}
     for name in NODES:
