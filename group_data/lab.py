@@ -23,6 +23,4 @@ pull_interval = 2000
 # Many of its stories play without certificates.
 allow_plain_http = True
 
-groupware_start_timeout = 60
-
 test_login = "anton@example.org"

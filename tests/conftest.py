@@ -2,6 +2,8 @@
 
 import os
 import signal
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -20,12 +22,26 @@ for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 
 
+WITH_PROCESSES: Final = ("end_to_end", "pages")
+"""Folders of tests that wait for processes: servers, and a browser."""
+
+LINES: Final = 60
+"""Of what a first try said."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of tests that bring up hosts come first, the longest before the others.
 
     With a file as the business of one process, a long one that is begun last is waited for by all. How long a file
     may take is what its ``timeout`` says.
+
+    What waits for hosts or processes depends on how fast the machine is at that moment, so such a test has a second
+    try; what its first one said is printed at the end, for it may be a fault that shows now and then. All others have
+    one try.
     """
+    for item in items:
+        if item.get_closest_marker("lab") is not None or Path(item.path).parent.name in WITH_PROCESSES:
+            item.add_marker(pytest.mark.flaky(reruns=1))
     patience: dict[str, float] = {}
     for item in items:
         file = item.nodeid.partition("::")[0]
@@ -39,6 +55,13 @@ def _patience(item: pytest.Item) -> float:
         return 0.0
     timeout = item.get_closest_marker("timeout")
     return float(timeout.args[0]) if timeout else float(item.config.getini("timeout"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests said that were tried again."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"first try of {report.nodeid} ({report.when})")
+        terminalreporter.line("\n".join(report.longreprtext.splitlines()[-LINES:]))
 
 
 def pytest_unconfigure() -> None:
