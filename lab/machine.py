@@ -25,7 +25,7 @@ INSTALL = ("--yes", "--quiet", "--no-install-recommends")
 # Servers that tests start by themselves on loopback: the programs alone, no service of the machine.
 TEST_PACKAGES = (
     "mariadb-server-core",
-    "mariadb-client-core",
+    "mariadb-client",
     "redis-tools",
     "rpm",
     "rpmlint",
