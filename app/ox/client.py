@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mimetypes
 import re
@@ -29,7 +30,7 @@ from app.ox.transport import Cookies, Request, Transport
 from app.usm.errors import AccessDenied, NotEnabled, SourceUnavailable, UsmError
 from app.usm.model import Cost, Download
 from app.usm.pieces import Pieces, Stored, Text
-from app.usm.ports import Clock
+from app.usm.ports import Clock, IsKnown
 
 JSON_TYPE: Final = "application/json; charset=UTF-8"
 MESSAGE_TYPE: Final = "message/rfc822"
@@ -98,6 +99,9 @@ class Answer:
         return rows
 
 
+_UNREAD: Final = Answer(None)
+
+
 def good(answer: Answer | UsmError) -> Answer:
     """One answer of several. Raises an error that stands in its place."""
     if isinstance(answer, UsmError):
@@ -114,6 +118,26 @@ def rowed(row: Sequence[Any], columns: Sequence[int]) -> dict[int, Any]:
 
 def _misfit(row: Sequence[Any], width: int) -> SourceUnavailable:
     return SourceUnavailable(f"OX answers a row of {len(row)} values to {width} columns")
+
+
+class Check:
+    """Looks at an answer before it is read: whether one is known that was the same, to the same request. ``wanted``:
+    all that decides, besides request and answer, what is read out of it."""
+
+    def __init__(self, wanted: object, is_known: IsKnown) -> None:
+        self._wanted = repr(wanted).encode("utf-8", "surrogatepass")
+        self._is_known = is_known
+        self.tag = b""
+        """Of the answer, once there is one (:data:`app.usm.ports.IsKnown`)."""
+        self.hit = False
+        """Whether it is known. Then nothing was read of it."""
+
+    def is_hit(self, request: Request, body: bytes) -> bool:
+        """Whether it is known."""
+        asked = f"{request.path} {request.params} ".encode("utf-8", "surrogatepass")
+        self.tag = hashlib.sha256(b"".join((self._wanted, asked, request.data or b"", body))).digest()
+        self.hit = self._is_known(self.tag)
+        return self.hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +183,21 @@ class OxClient:
         return self._meter.cost
 
     def get(
-        self, module: str, action: str = "", params: Params = NONE, scope: Scope = Scope.FOLDER
+        self,
+        module: str,
+        action: str = "",
+        params: Params = NONE,
+        scope: Scope = Scope.FOLDER,
+        check: Check | None = None,
     ) -> Answer:
-        """A ``GET``."""
+        """A ``GET``. An empty answer where ``check`` hits."""
         request = Request("GET", module, _params(action, params), repeatable=True)
-        return self._in_session(request, lambda body: _opened(_object(body, request), scope))
+
+        def read(body: bytes) -> Answer:
+            known = check is not None and check.is_hit(request, body)
+            return _UNREAD if known else _opened(_object(body, request), scope)
+
+        return self._in_session(request, read)
 
     def put(
         self,
@@ -226,19 +260,29 @@ class OxClient:
         request = Request("PUT", module, _params(action, params), data=body, content_type=MESSAGE_TYPE)
         return self._in_session(request, lambda answer: _opened(_unwrapped(answer, request), Scope.WRITE))
 
-    def multiple(self, calls: Sequence[Call], repeatable: bool = False) -> list[Answer | UsmError]:
-        """Many calls in one; the answers in their order, an error in place of an answer that failed."""
+    def multiple(
+        self, calls: Sequence[Call], repeatable: bool = False, check: Check | None = None
+    ) -> list[Answer | UsmError]:
+        """Many calls in one; the answers in their order, an error in place of an answer that failed. Empty answers
+        where ``check`` hits."""
         if not calls:
             return []
         if self._session.token:
             return [self._alone(call) for call in calls]
         entries = [call.entry() for call in calls]
         request = _json_put("multiple", {"continue": "true"}, entries, repeatable)
-        return self._in_session(request, lambda body: _each(body, calls, request))
 
-    def together(self, calls: Sequence[Call]) -> list[Answer | UsmError]:
+        def read(body: bytes) -> list[Answer | UsmError]:
+            known = check is not None and check.is_hit(request, body)
+            return [_UNREAD] * len(calls) if known else _each(body, calls, request)
+
+        return self._in_session(request, read)
+
+    def together(self, calls: Sequence[Call], check: Check | None = None) -> list[Answer | UsmError]:
         """The same for calls that only read, a single one by itself."""
-        return [self._alone(calls[0])] if len(calls) == 1 else self.multiple(calls, repeatable=True)
+        if len(calls) == 1:
+            return [self._alone(calls[0], check)]
+        return self.multiple(calls, repeatable=True, check=check)
 
     def logout(self) -> None:
         """End the session at OX. Raises ``SourceUnavailable``, also for a session that is gone already."""
@@ -260,11 +304,12 @@ class OxClient:
             with suppress(UsmError):
                 OxClient(self._transport, self._clock, stale, self._meter).logout()
 
-    def _alone(self, call: Call) -> Answer | UsmError:
-        """One entry of ``multiple``, also for whoever comes with a token, to whom OX does not offer that."""
+    def _alone(self, call: Call, check: Check | None = None) -> Answer | UsmError:
+        """One entry of ``multiple``, also for whoever comes with a token, to whom OX does not offer that. A call with
+        data is not checked."""
         try:
             if call.data is None:
-                return self.get(call.module, call.action, call.params, call.scope)
+                return self.get(call.module, call.action, call.params, call.scope, check)
             return self.put(call.module, call.action, call.data, call.params, call.scope)
         except Unsupported as error:
             return error

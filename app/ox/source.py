@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from app.ox import folders, tracing
 from app.ox.availability import Availability
 from app.ox.calendar.module import Calendar
-from app.ox.client import Answer, Call
+from app.ox.client import Answer, Call, Check
 from app.ox.contacts import Contacts
 from app.ox.directory import Directory
 from app.ox.errors import Unsupported
@@ -42,7 +43,7 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import Stored
-from app.usm.ports import Survey, Wish
+from app.usm.ports import IsKnown, Survey, Wish
 from app.usm.queries import BusyTime, Condition, Document, Hit, Hits, Person, Resolved
 
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
@@ -105,6 +106,13 @@ class OxSource:
         """See the port."""
         (listing,) = self.listings([Wish(folder, since, conversations)])
         return listing
+
+    def listing_unless(self, wish: Wish, is_known: IsKnown) -> Listing | None:
+        """See the port."""
+        question = self._question(wish)
+        check = Check(wish, is_known)
+        (answer,) = self._context.client.together([question.call], check)
+        return None if check.hit else replace(question.read(answer), tag=check.tag)
 
     def listings(self, wishes: Sequence[Wish]) -> list[Listing]:
         """See the port."""
@@ -333,12 +341,17 @@ class OxSource:
         probed, _ = self._probed(folders, ())
         return self._texts(probed)
 
-    def survey(self, wishes: Sequence[Wish], others: Sequence[FolderRef]) -> Survey:
-        """See the port; one call, the first time on an old OX one more."""
+    def survey_unless(
+        self, wishes: Sequence[Wish], others: Sequence[FolderRef], is_known: IsKnown
+    ) -> Survey | None:
+        """See the port; one call, the first time on an old OX one more. Where anything is changing there is no tag:
+        not all of that is from one answer."""
         questions = [self._question(wish) for wish in wishes]
-        probed, answers = self._probed(
-            [*(wish.folder for wish in wishes), *others], [each.call for each in questions]
-        )
+        folders = [*(wish.folder for wish in wishes), *others]
+        check = Check((wishes, others), is_known)
+        probed, answers = self._probed(folders, [each.call for each in questions], check)
+        if check.hit:
+            return None
         listings = [each.read(answer) for each, answer in zip(questions, answers, strict=True)]
         late = [
             number
@@ -349,7 +362,7 @@ class OxSource:
             again = self._context.client.together([questions[number].call for number in late])
             for number, answer in zip(late, again, strict=True):
                 listings[number] = questions[number].read(answer)
-        return Survey(listings, self._texts(probed))
+        return Survey(listings, self._texts(probed), b"" if late else check.tag)
 
     def _agrees(self, folder: FolderRef, probed: Sequence[Answer] | None, listed: Answer | UsmError) -> bool:
         if probed is None or isinstance(listed, UsmError):
@@ -357,18 +370,18 @@ class OxSource:
         return self._modules[folder.content].agrees(probed, listed)
 
     def _probed(
-        self, folders: Sequence[FolderRef], more: Sequence[Call]
+        self, folders: Sequence[FolderRef], more: Sequence[Call], check: Check | None = None
     ) -> tuple[dict[FolderRef, list[Answer] | None], list[Answer | UsmError]]:
         """What is answered of each folder, ``None`` for one that is gone; and what to ``more``, in the same call."""
         known = [folder for folder in folders if folder.content in self._modules]
         # What other requests learn of OX meanwhile changes the questions: answers belong to those that were asked.
         questions = self._questions(known)
-        answers = self._asked(questions, more)
+        answers = self._asked(questions, more, check)
         if any(isinstance(each, Unsupported) for each in answers[: len(answers) - len(more)]):
             self._context.traits.examine = False
             others = self._questions(known)
             if others != questions:
-                questions, answers = others, self._asked(others, more)
+                questions, answers = others, self._asked(others, more, check)
         waiting = iter(answers)
         found = {
             folder: _good(list(islice(waiting, len(calls))))
@@ -388,9 +401,11 @@ class OxSource:
     def _questions(self, folders: Sequence[FolderRef]) -> list[list[Call]]:
         return [self._modules[folder.content].probes(folder.id) for folder in folders]
 
-    def _asked(self, questions: Sequence[Sequence[Call]], more: Sequence[Call]) -> list[Answer | UsmError]:
+    def _asked(
+        self, questions: Sequence[Sequence[Call]], more: Sequence[Call], check: Check | None
+    ) -> list[Answer | UsmError]:
         calls = [call for asked in questions for call in asked]
-        return self._context.client.multiple([*calls, *more], repeatable=True)
+        return self._context.client.multiple([*calls, *more], repeatable=True, check=check)
 
     def _mail(self) -> Mail:
         module = self._modules.get(ContentType.MAIL)

@@ -594,13 +594,16 @@ def _glance(ref: FolderRef | None, rows: Sequence[tuple[int, int, bytes]]) -> Gl
     if not kept:
         return None
     blocks = [data for counter, block, data in rows if block >= 0 and counter <= kept[0].counter]
-    stamps = layers.without_removed(layers.from_blocks(blocks))
-    return Glance(ref, _heads(kept), stamps, _journal(rows), _mark(rows))
+    return Glance(ref, _heads(kept), _journal(rows), _mark(rows), partial(_stamps, blocks))
 
 
-def _mark(rows: Sequence[tuple[Any, ...]]) -> frozenset[bytes]:
+def _stamps(blocks: Sequence[bytes]) -> dict[str, str]:
+    return layers.without_removed(layers.from_blocks(blocks))
+
+
+def _mark(rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
     """Each write makes another head, or another journal."""
-    return frozenset(data for _, block, data in rows if block in (HEAD_BLOCK, JOURNAL_BLOCK))
+    return sorted(data for _, block, data in rows if block in (HEAD_BLOCK, JOURNAL_BLOCK))
 
 
 def _insert(

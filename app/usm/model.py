@@ -126,11 +126,12 @@ class Listing:
     """The items of a folder now. ``stamps``: item id → stamp, the most important item first.
 
     ``outside`` holds the ids of items that exist, but lie outside the wanted time span: a device that has
-    one of them forgets its copy, and nobody deletes the item.
+    one of them forgets its copy, and nobody deletes the item. ``tag``: see :data:`app.usm.ports.IsKnown`.
     """
 
     stamps: Mapping[str, str]
     outside: frozenset[str] = frozenset()
+    tag: bytes = field(default=b"", compare=False, repr=False)
 
 
 class BodyKind(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from app.usm.content import Reply
@@ -30,6 +31,15 @@ from app.usm.pieces import Stored
 from app.usm.queries import BusyTime, Condition, Document, Hits, Person, Resolved
 
 T = TypeVar("T")
+
+IsKnown = Callable[[bytes], bool]
+"""Whether an answer with this tag was read before, and need not be read again. A tag is a digest of all that an answer
+consists of and of what was asked, so that answers with the same tag are the same; empty where the source has none."""
+
+
+def never(_tag: bytes) -> bool:
+    """No answer is known."""
+    return False
 
 
 class Clock(Protocol):
@@ -67,10 +77,12 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """How folders are: see :meth:`DataSource.survey`. ``texts``: as :meth:`DataSource.probe` gives them."""
+    """How folders are: see :meth:`DataSource.survey_unless`. ``texts``: as :meth:`DataSource.probe` gives them.
+    ``tag``: of the whole answer, see :data:`IsKnown`."""
 
     listings: Sequence[Listing]
     texts: Mapping[str, str]
+    tag: bytes = b""
 
 
 class DataSource(Protocol):
@@ -106,6 +118,10 @@ class DataSource(Protocol):
     def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
         """Ids and stamps of all items of a folder; costs one call. With ``conversations`` an older message of a
         conversation that has one within the time span is not outside. Raises ``FolderGone``."""
+        ...
+
+    def listing_unless(self, wish: Wish, is_known: IsKnown) -> Listing | None:
+        """The same, with its tag; ``None`` where the answer is known."""
         ...
 
     def listings(self, wishes: Sequence[Wish]) -> Sequence[Listing]:
@@ -286,10 +302,13 @@ class DataSource(Protocol):
         folder that is gone is absent."""
         ...
 
-    def survey(self, wishes: Sequence[Wish], others: Sequence[FolderRef]) -> Survey:
+    def survey_unless(
+        self, wishes: Sequence[Wish], others: Sequence[FolderRef], is_known: IsKnown
+    ) -> Survey | None:
         """:meth:`listings` of these, and :meth:`probe` of their folders and of others, so that no change is in the text
         of a folder that is not in its listing too: what the listing lacks shows in a later probe. One call, two if
-        anything is changing at this moment. Raises ``FolderGone`` if a wish's folder is gone."""
+        anything is changing at this moment. ``None`` where the answer is known. Raises ``FolderGone`` if a wish's
+        folder is gone."""
         ...
 
 
@@ -341,17 +360,22 @@ class Heads:
     older: Head | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Glance:
     """What is kept of a folder that was begun, all as it was at one moment, seen without its lock. ``ref``: which
-    folder it is, ``None`` of the hierarchy; ``stamps``: item id → stamp at the newest key; ``mark`` is another one
-    after any write."""
+    folder it is, ``None`` of the hierarchy; ``mark`` is another one after any write, and tells by its text what it is;
+    ``unpack`` makes the ``stamps`` of what was read."""
 
     ref: FolderRef | None
     heads: Heads
-    stamps: Mapping[str, str]
     journal: str | None
     mark: object
+    unpack: Callable[[], Mapping[str, str]]
+
+    @cached_property
+    def stamps(self) -> Mapping[str, str]:
+        """Item id → stamp at the newest key."""
+        return self.unpack()
 
 
 ENDED: Final = "usm.session.ended"

@@ -8,7 +8,10 @@ the folder's lock, and what the source was seen to have counts there too if noth
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from app.usm import brakes, decide, keys
+from app.usm.compared import NO_TEXTS, Pairs, Texts
 from app.usm.model import ExchangeRequest, Listing, UsmSettings
 from app.usm.ports import Glance
 
@@ -29,3 +32,12 @@ def has_no_news(glance: Glance, listing: Listing, settings: UsmSettings, now: in
     if held == listing.stamps:
         return True  # so it is nearly always, and needs no look at each item
     return not decide.vanished(held, listing) and next(decide.pending(held, listing, now), None) is None
+
+
+def remember(
+    pairs: Pairs, tag: bytes, compared: Iterable[tuple[Mapping[str, str], Listing]], texts: Texts = NO_TEXTS
+) -> None:
+    """The source's answer with this tag brought nothing: where a device holds just what is listed, nothing of what
+    decides that is a matter of time, and the same answer need not be read again."""
+    if all(held == listing.stamps for held, listing in compared):
+        pairs.keep(tag, texts)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from app.usm import choice, deeds, hierarchy, keys, quiet, renames, searching, sending, silence, watch, window
+from app.usm.compared import Compared
 from app.usm.content import Reply
 from app.usm.deeds import Deeds, Kind
 from app.usm.devices import Registry
@@ -49,7 +50,7 @@ from app.usm.model import (
 )
 from app.usm.moving import Mover, relocate
 from app.usm.pieces import Stored
-from app.usm.ports import ENDED, Clock, DataSource, Glance, Heads, StateStore, Steps, Tokens, Waiter
+from app.usm.ports import ENDED, Clock, DataSource, Glance, Heads, StateStore, Steps, Tokens, Waiter, Wish
 from app.usm.queries import BusyTime, Document, Hits, Person, Resolved, Search
 from app.usm.replying import Answer
 
@@ -82,6 +83,7 @@ class Session:
         clock: Clock,
         tokens: Tokens,
         settings: UsmSettings,
+        compared: Compared,
     ) -> None:
         self.device = device
         self.user: User = source.user
@@ -92,6 +94,7 @@ class Session:
         self._clock = clock
         self._tokens = tokens
         self._settings = settings
+        self._compared = compared
         self._refs: dict[int, FolderRef] | None = None
         self._glances: dict[int, Glance | None] = {}
         """Of folders that were never begun: ``None``."""
@@ -229,10 +232,15 @@ class Session:
         folder = self.folder(request.folder)
         glance, seen = self._glances.get(folder.number), None
         if glance is not None and quiet.may_be(glance, request, self._settings):
-            seen = self._source.listing(folder, request.since, request.conversations)
+            pairs = self._compared.of(self.id, [(folder.number, glance)])
+            wish = Wish(folder, request.since, request.conversations)
+            seen = self._source.listing_unless(wish, pairs.is_known)
+            if seen is None:
+                return ExchangeResult(request.key)
             limited = window.bounded(seen, self._settings.max_objects)
             if quiet.has_no_news(glance, limited, self._settings, self._now()):
-                silence.explain(self.id, folder, request, glance.stamps, limited)
+                if not silence.explain(self.id, folder, request, glance.stamps, limited):
+                    quiet.remember(pairs, seen.tag, [(glance.stamps, limited)])
                 return ExchangeResult(request.key)
         self._glances.pop(folder.number, None)
         with self._store.lock(self.id, folder.number):
@@ -323,17 +331,16 @@ class Session:
             self._waiter,
             self._clock,
             self._settings,
+            self._compared,
             since,
             conversations,
         )
-        if all(number in self._glances for number in folders):
-            glances = {number: self._glances[number] for number in folders}
-            held = {number: glance.stamps for number, glance in glances.items() if glance is not None}
-        else:
-            held = waiting.held(refs)
+        if not all(number in self._glances for number in folders):
+            self.glance(folders)
+        glances = {number: glance for number in folders if (glance := self._glances[number]) is not None}
         self._refs = None  # not to be held while waiting
         self._glances.clear()
-        return waiting.run(refs, seconds, held, told)
+        return waiting.run(refs, seconds, glances, told)
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())

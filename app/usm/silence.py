@@ -17,12 +17,15 @@ def explain(
     request: ExchangeRequest,
     held: Mapping[str, str],
     listing: Listing,
-) -> None:
-    """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either."""
+) -> bool:
+    """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either. Whether there was
+    anything to be said."""
     level = logging.INFO if is_empty_handed(held) else logging.DEBUG
-    if _log.isEnabledFor(level):
-        why = reason(request, held, listing)
-        _log.log(level, "folder %s of %s: nothing sent: %s", folder.id, session, why)
+    if not _log.isEnabledFor(level):
+        return False
+    why = reason(request, held, listing)
+    _log.log(level, "folder %s of %s: nothing sent: %s", folder.id, session, why)
+    return True
 
 
 def reason(request: ExchangeRequest, held: Mapping[str, str], listing: Listing) -> str:

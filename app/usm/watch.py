@@ -3,8 +3,9 @@
 At the start all folders are looked at twice, by one call whatever their number: parking probes them, so that every
 later look has something to compare with, and they are listed, to be compared with what the device holds. A change
 before the listing is in it; a later one makes the next look differ from the probe, which is no newer: the source sees
-to that (:meth:`app.usm.ports.DataSource.survey`), as nobody promises that what is asked for in one call is carried out
-in its order. So nothing that happens since the device's last Sync is missed. Less would not do:
+to that (:meth:`app.usm.ports.DataSource.survey_unless`), as nobody promises that what is asked for in one call is
+carried out in its order. So nothing that happens since the device's last Sync is missed. An answer that is the same as
+one to which that was done already need not even be read (:mod:`app.usm.compared`). Less would not do:
 
 * What the user's watcher remembers of a look before is no substitute for the probe. A message that was read, brought to
   the device as such, and marked as unread since, looks then as it did in that look, and the device holds another state.
@@ -17,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from app.usm import anew, brakes, decide, window
+from app.usm import anew, brakes, decide, quiet, window
+from app.usm.compared import Compared, Pairs
 from app.usm.errors import FolderGone, SourceUnavailable
 from app.usm.journal import Record
 from app.usm.model import FolderRef, Listing, SessionId, UsmSettings, WatchOutcome, WatchResult
-from app.usm.ports import Clock, DataSource, StateStore, Steps, Waiter, Wish
+from app.usm.ports import Clock, DataSource, Glance, StateStore, Steps, Survey, Waiter, Wish
 
 
 def lacking(
@@ -46,24 +48,22 @@ def lacking(
 
 
 class _FirstLook:
-    """What is asked of the source while parking: the listings of the wishes besides what the waiting room wants."""
+    """What is asked of the source while parking: the listings of the wishes besides what the waiting room wants.
+    ``survey``: what came of it, ``None`` where the answer is known to hold what the device holds."""
 
-    def __init__(self, source: DataSource, wishes: Sequence[Wish], others: Sequence[FolderRef]) -> None:
+    def __init__(
+        self, source: DataSource, wishes: Sequence[Wish], others: Sequence[FolderRef], pairs: Pairs
+    ) -> None:
         self._source = source
         self._others = others
-        self._listings: Sequence[Listing] = ()
         self.wishes = wishes
+        self.pairs = pairs
+        self.survey: Survey | None = None
 
     def look(self) -> Mapping[str, str]:
         """For the waiting room."""
-        survey = self._source.survey(self.wishes, self._others)
-        self._listings = survey.listings
-        return survey.texts
-
-    def listings(self) -> Sequence[Listing]:
-        """Of the wishes; once, as they are not to be kept while waiting."""
-        found, self._listings = self._listings, ()
-        return found
+        self.survey = self._source.survey_unless(self.wishes, self._others, self.pairs.is_known)
+        return self.pairs.texts if self.survey is None else self.survey.texts
 
 
 class Watch:
@@ -77,6 +77,7 @@ class Watch:
         waiter: Waiter,
         clock: Clock,
         settings: UsmSettings,
+        compared: Compared,
         since: Mapping[int, datetime | None],
         conversations: Collection[int] = (),
     ) -> None:
@@ -86,6 +87,7 @@ class Watch:
         self._waiter = waiter
         self._clock = clock
         self._settings = settings
+        self._compared = compared
         self._since = since
         self._conversations = conversations
 
@@ -93,24 +95,27 @@ class Watch:
         self,
         folders: Sequence[FolderRef],
         seconds: float,
-        held: Mapping[int, Mapping[str, str]],
+        glances: Mapping[int, Glance],
         told: Collection[int] = (),
     ) -> Steps[WatchResult]:
         """Wait at most so long. Raises ``SourceUnavailable`` only if the source fails right at the start.
 
-        ``held``: of the folders that were begun, what the device holds, as :meth:`held` tells it. ``told``: numbers of
-        folders that the device was told of already; only what is new in them counts.
+        ``glances``: of the folders that were begun, what is kept of them. ``told``: numbers of folders that the device
+        was told of already; only what is new in them counts.
         """
         end = self._clock.monotonic() + seconds
         # Folders never synchronised are left out: iOS asks for them all the same.
-        known = [folder for folder in folders if folder.number in held]
+        known = [folder for folder in folders if folder.number in glances]
         first = _FirstLook(
-            self._source, self._wishes(known, told), [each for each in known if each.number in told]
+            self._source,
+            self._wishes(known, told),
+            [each for each in known if each.number in told],
+            self._compared.of(self._session, list(glances.items())),
         )
         try:
             with self._waiter.park(self._session, self._source, known, seconds, first.look) as ticket:
-                suspects = self._lacking(first.wishes, first.listings(), held)
-                del held, first  # not to be kept while waiting
+                suspects = self._suspects(first, glances)
+                del glances, first  # not to be kept while waiting
                 while not suspects:
                     if end <= self._clock.monotonic():
                         return WatchResult(WatchOutcome.TIMEOUT)
@@ -125,9 +130,25 @@ class Watch:
             return WatchResult(WatchOutcome.HIERARCHY)
         return WatchResult(WatchOutcome.CHANGED, tuple(folder.number for folder in suspects))
 
-    def held(self, folders: Sequence[FolderRef]) -> dict[int, Mapping[str, str]]:
+    def _suspects(self, first: _FirstLook, glances: Mapping[int, Glance]) -> list[FolderRef]:
+        """The folders of which the device lacked something at the first look."""
+        if first.survey is None:
+            return []
+        wishes, listings = first.wishes, first.survey.listings
+        held = {wish.folder.number: glances[wish.folder.number].stamps for wish in wishes}
+        suspects = self._lacking(wishes, listings, held)
+        if not suspects:
+            most = self._settings.max_objects
+            seen = (
+                (held[wish.folder.number], window.bounded(listing, most))
+                for wish, listing in zip(wishes, listings, strict=True)
+            )
+            quiet.remember(first.pairs, first.survey.tag, seen, first.survey.texts)
+        return suspects
+
+    def _held(self, folders: Sequence[FolderRef]) -> Mapping[int, Mapping[str, str]]:
         """What the device holds now of those that were begun, by number."""
-        return dict(self._store.newest(self._session, [folder.number for folder in folders]))
+        return self._store.newest(self._session, [folder.number for folder in folders])
 
     def _wishes(self, folders: Sequence[FolderRef], without: Collection[int] = ()) -> list[Wish]:
         return [
@@ -163,6 +184,6 @@ class Watch:
         """The hinted folders that really differ. If the source cannot be asked, the hint counts: the device's
         own request then gets the clear answer, and nothing is overlooked."""
         try:
-            return self._changed(folders, self.held(folders))
+            return self._changed(folders, self._held(folders))
         except SourceUnavailable:
             return list(folders)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from app.usm.content import AttendeeRole, Occurrence, Reply
 from app.usm.errors import (
@@ -36,8 +37,10 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import InMemory, Stored, beginning
-from app.usm.ports import Survey, Wish
+from app.usm.ports import IsKnown, Survey, Wish
 from tests.fakes.searching import Searchable
+
+_Tagged = TypeVar("_Tagged", Listing, Survey)
 
 ANTON = User(1, 3, "anton@example.org", "anton@example.org", "Anton")
 
@@ -202,6 +205,10 @@ class MemorySource(Searchable):
 
     def listing(self, folder: FolderRef, since: datetime | None, conversations: bool = False) -> Listing:
         return self.listings([Wish(folder, since, conversations)])[0]
+
+    def listing_unless(self, wish: Wish, is_known: IsKnown) -> Listing | None:
+        (listing,) = self.listings([wish])
+        return _unless(replace(listing, tag=_tag(wish, listing)), is_known)
 
     def listings(self, wishes: Sequence[Wish]) -> list[Listing]:
         self._called("listing")
@@ -473,10 +480,21 @@ class MemorySource(Searchable):
             if folder.id in self.items
         }
 
-    def survey(self, wishes: Sequence[Wish], others: Sequence[FolderRef]) -> Survey:
+    def survey_unless(
+        self, wishes: Sequence[Wish], others: Sequence[FolderRef], is_known: IsKnown
+    ) -> Survey | None:
         self._called("survey")
         texts = self._texts([*(wish.folder for wish in wishes), *others])
-        return Survey([self._listed(wish.folder, wish.since, wish.conversations) for wish in wishes], texts)
+        listings = [self._listed(wish.folder, wish.since, wish.conversations) for wish in wishes]
+        return _unless(Survey(listings, texts, _tag(wishes, others, listings, texts)), is_known)
+
+
+def _tag(*answered: object) -> bytes:
+    return hashlib.sha256(repr(answered).encode()).digest()
+
+
+def _unless(answer: _Tagged, is_known: IsKnown) -> _Tagged | None:
+    return None if is_known(answer.tag) else answer
 
 
 def _with_roles(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from app.usm.errors import Busy, UnknownSyncKey
 from app.usm.model import ContentType, FolderRef, SessionId
@@ -83,11 +84,14 @@ class MemoryStore:
         refs = {ref.number: ref for ref in self.folder_refs(session)}
         return {
             folder: Glance(
-                refs.get(folder), heads, self.stamps(session, folder, heads.newest.counter), journal, mark
+                refs.get(folder),
+                heads,
+                kept[folder].journal,
+                kept[folder].written,
+                partial(dict, self.stamps(session, folder, heads.newest.counter)),
             )
             for folder in folders
             if (heads := self.heads(session, folder)) is not None
-            for journal, mark in [(kept[folder].journal, kept[folder].written)]
         }
 
     def is_as(self, session: SessionId, folder: int, glance: Glance) -> bool:

@@ -48,14 +48,14 @@ def found(parking: Parking) -> bool:
 
 def after_the_first_look(parking: Parking, act: Callable[[], None]) -> None:
     """Act when the source has looked for the first time, before anybody hears what it saw."""
-    survey = parking.world.source.survey
+    survey = parking.world.source.survey_unless
 
-    def looked_at(wishes, others):
-        seen = survey(wishes, others)
+    def looked_at(wishes, others, is_known):
+        seen = survey(wishes, others, is_known)
         act()
         return seen
 
-    parking.world.source.survey = looked_at  # type: ignore[method-assign]
+    parking.world.source.survey_unless = looked_at  # type: ignore[method-assign]
 
 
 def test_before_it_is_looked_at() -> None:

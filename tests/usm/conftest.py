@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.usm.compared import Compared
 from app.usm.manager import Manager
 from app.usm.model import Credentials, Device, UsmSettings, WatchResult
 from app.usm.ports import outcome
@@ -30,10 +31,14 @@ class World:
         self.waiter = ScriptedWaiter(self.clock)
         self.tokens = CountingTokens()
         self.settings = UsmSettings()
+        self._process = self.settings, Compared()
         self.provider = MemoryProvider({ANTON.login: self.source})
 
     def session(self, device: str = "phone1") -> Session:
-        manager = Manager(self.provider, self.store, self.waiter, self.clock, self.tokens, self.settings)
+        if self._process[0] != self.settings:
+            self._process = self.settings, Compared()
+        given = (self.provider, self.store, self.waiter, self.clock, self.tokens)
+        manager = Manager(*given, *self._process)
         return manager.open(Credentials(ANTON.login, "secret"), Device("EAS", device))
 
     def watch(self, *words: Any, **more: Any) -> WatchResult:
