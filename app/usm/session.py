@@ -50,7 +50,19 @@ from app.usm.model import (
 )
 from app.usm.moving import Mover, relocate
 from app.usm.pieces import Stored
-from app.usm.ports import ENDED, Clock, DataSource, Glance, Heads, StateStore, Steps, Tokens, Waiter, Wish
+from app.usm.ports import (
+    ENDED,
+    Clock,
+    DataSource,
+    Glance,
+    Heads,
+    StateStore,
+    Steps,
+    Tokens,
+    Waiter,
+    Wish,
+    never,
+)
 from app.usm.queries import BusyTime, Document, Hits, Person, Resolved, Search
 from app.usm.replying import Answer
 
@@ -234,12 +246,13 @@ class Session:
         if glance is not None and quiet.may_be(glance, request, self._settings):
             pairs = self._compared.of(self.id, [(folder.number, glance)])
             wish = Wish(folder, request.since, request.conversations)
-            seen = self._source.listing_unless(wish, pairs.is_known)
+            seen = self._source.listing_unless(wish, never if silence.is_broken() else pairs.is_known)
             if seen is None:
                 return ExchangeResult(request.key)
             limited = window.bounded(seen, self._settings.max_objects)
             if quiet.has_no_news(glance, limited, self._settings, self._now()):
-                if not silence.explain(self.id, folder, request, glance.stamps, limited):
+                silence.explain(self.id, folder, request, glance.stamps, limited)
+                if not silence.is_empty_handed(glance.stamps):
                     quiet.remember(pairs, seen.tag, [(glance.stamps, limited)])
                 return ExchangeResult(request.key)
         self._glances.pop(folder.number, None)

@@ -17,15 +17,17 @@ def explain(
     request: ExchangeRequest,
     held: Mapping[str, str],
     listing: Listing,
-) -> bool:
-    """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either. Whether there was
-    anything to be said."""
+) -> None:
+    """Say in the log why the device gets nothing: aloud where it holds nothing of the folder either."""
     level = logging.INFO if is_empty_handed(held) else logging.DEBUG
-    if not _log.isEnabledFor(level):
-        return False
-    why = reason(request, held, listing)
-    _log.log(level, "folder %s of %s: nothing sent: %s", folder.id, session, why)
-    return True
+    if _log.isEnabledFor(level):
+        why = reason(request, held, listing)
+        _log.log(level, "folder %s of %s: nothing sent: %s", folder.id, session, why)
+
+
+def is_broken() -> bool:
+    """Whether everything is said."""
+    return _log.isEnabledFor(logging.DEBUG)
 
 
 def reason(request: ExchangeRequest, held: Mapping[str, str], listing: Listing) -> str:
