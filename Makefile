@@ -18,14 +18,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(INSTALLED): requirements.lock
-	@echo "Python packages: installing into $(VENV) (about a minute)"
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	    || { echo "Python packages: python3-venv is missing, installing it with apt"; \
 	         apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; }
 	@$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): requirements.lock | $(BIN)/pip
+	@echo "Python packages: installing into $(VENV) (about a minute)"
 	@$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
 	@touch $@
 
@@ -116,8 +118,14 @@ advisories: $(INSTALLED)  ## Write packaging/advisories.json anew (ADVISORIES=a 
 	    || git clone --quiet --depth 1 https://github.com/pypa/advisory-database build/advisory-database
 	@$(BIN)/python packaging/audit.py --update $(ADVISORIES)
 
+# The packages of the system and the layers of the hosts come while Python's packages are installed.
+.PHONY: prepare-system
+prepare-system: | $(BIN)/pip
+	@$(BIN)/python -m lab prepare --system
+
 .PHONY: check
-check: $(INSTALLED)  ## What the CI runs: lint, advisories, all tests
+check: | $(BIN)/pip  ## What the CI runs: lint, advisories, all tests
+	@$(MAKE) --no-print-directory --jobs=2 prepare-system $(INSTALLED)
 	@$(MAKE) --no-print-directory --jobs=2 prepare lint audit compile-tests
 	@$(MAKE) --no-print-directory test
 

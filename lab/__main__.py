@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from lab import enter, hosts, machine, roles, standin
+from lab import base, enter, hosts, machine, roles, standin
 from lab.plan import CACHE, DEFAULT_PLAN, PLANS, Lab, Plan, chosen_lab, plan_named
 from lab.steps import Interrupted, LabError, interruptible
 
@@ -38,8 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="which lab (default: OXLAB_NAME, else oxlab)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    commands.add_parser(
+    prepare = commands.add_parser(
         "prepare", help="install and build what the tests need; without root it says what is missing"
+    )
+    prepare.add_argument(
+        "--system", action="store_true", help="only what needs no Python packages: those may be on their way"
     )
     commands.add_parser("base", help="build the root file systems' layers, and remove outdated ones")
     up = commands.add_parser("up", help="bring the hosts up; heals what an interrupted run left")
@@ -91,7 +94,10 @@ def _prepare(lab: Lab, options: argparse.Namespace) -> int:
     report = hosts.steps(lab, "prepare")
     machine.install(report, wanted)
     machine.extract(report, CACHE / "programs")
-    roles.ensure_layers(report)
+    if options.system:
+        base.ensure(report)
+    else:
+        roles.ensure_layers(report)
     return 0
 
 

@@ -10,6 +10,7 @@ from app.eas.certificates import Checker
 from app.eas.server import ActiveSync, EasResponse
 from app.eas.settings import EasSettings
 from app.eas.versions import Version
+from app.usm.compared import Compared
 from app.usm.errors import UsmError
 from app.usm.manager import Manager
 from app.usm.model import Credentials, UsmSettings
@@ -111,12 +112,20 @@ class World:
         self.tokens = CountingTokens()
         self.provider = MemoryProvider({ANTON.login: self.source})
         self.usm = UsmSettings()
+        self._process = self.usm, Compared()
         self.checker: Checker | None = None
         self.configure(**settings)
 
     def configure(self, **settings: object) -> None:
         """The administrator changes settings and restarts."""
         self.eas = ActiveSync(EasSettings(**settings), self.clock, self.tokens, self.checker)  # type: ignore[arg-type]
+
+    def manager(self) -> Manager:
+        """Of a process that ends when USM's settings change."""
+        if self._process[0] != self.usm:
+            self._process = self.usm, Compared()
+        given = (self.provider, self.store, self.waiter, self.clock, self.tokens)
+        return Manager(*given, *self._process)
 
     def phone(self, version: Version = Version.V14_1, **more: object) -> Phone:
         return Phone(self, version, **more)  # type: ignore[arg-type]
@@ -163,9 +172,8 @@ class Phone:
 
     def session(self) -> Session:
         world = self.world
-        manager = Manager(world.provider, world.store, world.waiter, world.clock, world.tokens, world.usm)
         request = world.eas.parse("POST", self.query("Sync"), self._headers(b""), b"")
-        return manager.open(Credentials(ANTON.login, "secret"), request.device)
+        return world.manager().open(Credentials(ANTON.login, "secret"), request.device)
 
     def send(self, command: str, root: Element | None = None) -> Reply:
         """Send a document; the answer is checked against the schemas and the version."""
