@@ -43,8 +43,9 @@ PARK: Final = 15
 """Seconds that they ask for: longer than it takes until all are parked."""
 PARKING: Final = (f"com.openexchange.usm.eas.ping.min_heartbeat={PARK // 3}",)
 """The setting that allows that."""
-PACE: Final = 0.05
-"""Seconds between two of them: nobody waits for a connection of the database that another has."""
+PACE: Final = 0.005
+"""Seconds between two of them, about what one takes: as with the requests of the other rows, and on a node that has
+work. Hardly anybody waits for a connection of the database that another has."""
 IDLE: Final = 4.0
 """Seconds for which a worker that nobody asks is watched."""
 EXPIRED: Final = "1"
