@@ -19,7 +19,7 @@ from app.usm.model import SessionId
 from app.usm.ports import Glance
 
 MOST: Final = 20_000
-"""Pairs that a process remembers, the last ones: about 5 MB."""
+"""Pairs that a process remembers, the last ones: 5 to 15 MB."""
 
 Texts = Mapping[str, str]
 NO_TEXTS: Final[Texts] = MappingProxyType({})
