@@ -245,7 +245,7 @@ ELSEWHERE: Final[tuple[Stored, ...]] = (
     Stored(
         "memory of the service",
         (),
-        "sessions with Open-Xchange, digests of passwords, what is being asked",
+        "sessions with Open-Xchange, digests of passwords and of what devices hold, what is being asked",
         Person.USER,
         "login_age at most, and the end of the process",
     ),
