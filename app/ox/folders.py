@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.ox.access import Traits, leaf
-from app.ox.client import FORCE, Answer, Call, OxClient, rowed
+from app.ox.client import FORCE, Answer, Call, Check, OxClient, rowed
 from app.ox.errors import Scope, Unsupported
 from app.ox.mapping import folder as mapping
 from app.ox.module import Context
@@ -53,8 +53,9 @@ _INBOX_ID: Final = "default0/INBOX"
 _DEEPEST: Final = 30
 
 
-def folders(context: Context, contents: Iterable[ContentType]) -> list[Folder]:
-    """All folders of these content types, parents before children. Raises ``SourceUnavailable``."""
+def folders(context: Context, contents: Iterable[ContentType], check: Check | None = None) -> list[Folder]:
+    """All folders of these content types, parents before children; none where ``check`` hits. Raises
+    ``SourceUnavailable``."""
     client, access = context.client, context.access
     offered = set(contents) & access.contents
     wanted = [content for content in mapping.MODULES if content in offered]
@@ -66,7 +67,9 @@ def folders(context: Context, contents: Iterable[ContentType]) -> list[Folder]:
         if ContentType.MAIL in wanted:
             _check_inbox(every)
     else:
-        groups = _visible(client, context.traits, wanted, columns)
+        groups = _visible(client, context.traits, wanted, columns, check)
+    if check is not None and check.hit:
+        return []
     if access.legacy:
         groups = _with_owners(client, groups, columns)
     found: list[Folder] = []
@@ -130,13 +133,19 @@ def _notes(rows: Sequence[Row], folder_id: str, chosen: bool) -> list[Folder]:
 
 
 def _visible(
-    client: OxClient, traits: Traits, contents: Sequence[ContentType], columns: Sequence[int]
+    client: OxClient,
+    traits: Traits,
+    contents: Sequence[ContentType],
+    columns: Sequence[int],
+    check: Check | None = None,
 ) -> list[list[Row]]:
-    """The rows of each content type."""
+    """The rows of each content type. Nothing where ``check`` hits, which sees the call that lists them all."""
     calls = [_call("allVisible", columns, content_type=mapping.MODULES[content]) for content in contents]
     answers: list[Answer | UsmError] = [Unsupported("allVisible is not known")] * len(calls)
     if traits.all_visible:
-        answers = client.multiple(calls, repeatable=True)
+        answers = client.multiple(calls, repeatable=True, check=check)
+        if check is not None and check.hit:
+            return []
     walked: dict[tuple[str, ...], list[Row]] = {}
 
     def walk(content: ContentType) -> list[Row]:

@@ -43,7 +43,7 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import Stored
-from app.usm.ports import IsKnown, Survey, Wish
+from app.usm.ports import IsKnown, Survey, Tree, Wish
 from app.usm.queries import BusyTime, Condition, Document, Hit, Hits, Person, Resolved
 
 MODULES: Final[Mapping[ContentType, type[Module]]] = {
@@ -96,6 +96,15 @@ class OxSource:
     def folders(self) -> Sequence[Folder]:
         """See the port; one call."""
         return folders.folders(self._context, self._modules)
+
+    def folders_unless(self, is_known: IsKnown) -> Tree | None:
+        """See the port; one call. Where it takes more there is no tag."""
+        check = Check(sorted(self._modules), is_known)
+        before = self.cost.calls
+        found = folders.folders(self._context, self._modules, check)
+        if check.hit:
+            return None
+        return Tree(found, check.tag if self.cost.calls == before + 1 else b"")
 
     def identities(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         """See the port; of folders of mail, where OX can examine them."""

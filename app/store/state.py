@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from sqlalchemy import (
@@ -35,6 +36,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -139,6 +141,24 @@ _ALL: Final = Query(
     ).order_by(storage.c.counter, storage.c.block)
 )
 """All that is kept of a folder."""
+_HIERARCHY: Final = Query(
+    union_all(
+        session_rows.joined(
+            storage,
+            storage.c.counter,
+            storage.c.block,
+            storage.c.data,
+            null().label("number"),
+            null().label("name"),
+            null().label("content"),
+            where=(storage.c.folder == bindparam("folder"),),
+        ),
+        session_rows.joined(
+            folders, null(), null(), null(), folders.c.number, folders.c.folder, folders.c.content
+        ),
+    )
+)
+"""All that is kept of the hierarchy, then the folders with their numbers."""
 _BEGUN: Final = Query(
     session_rows.joined(
         storage,
@@ -263,6 +283,21 @@ class SqlStateStore:
                 by_folder.setdefault(folder, []).append((counter, block, data))
         found = ((folder, _glance(refs[folder], rows)) for folder, rows in by_folder.items())
         return {folder: glance for folder, glance in found if glance is not None}
+
+    def hierarchy(self, session: SessionId) -> tuple[Glance | None, list[FolderRef]]:
+        """What is kept of the hierarchy, and all folders that have a number; one statement."""
+        rows: list[tuple[int, int, bytes]] = []
+        refs = []
+        for _, _, counter, block, data, number, name, content in self._read(
+            session, _HIERARCHY, folder=HIERARCHY
+        ):
+            if counter is not None:
+                rows.append((counter, block, data))
+            elif number is not None:
+                refs.append(FolderRef(number, name, ContentType(content)))
+        rows.sort()
+        refs.sort(key=attrgetter("number"))
+        return _glance(None, rows), refs
 
     def is_as(self, session: SessionId, folder: int, glance: Glance) -> bool:
         """Whether nothing was written since a glance; asked under the folder's lock."""

@@ -32,9 +32,9 @@ class Compared:
         self._most = most
         self._pairs: OrderedDict[bytes, Texts] = OrderedDict()
 
-    def of(self, session: SessionId, folders: Sequence[tuple[int, Glance]]) -> Pairs:
-        """The pairs with what a device holds of these folders."""
-        held = repr((session, [(number, glance.mark) for number, glance in folders]))
+    def of(self, session: SessionId, folders: Sequence[tuple[int, Glance]], *more: object) -> Pairs:
+        """The pairs with what a device holds of these folders. ``more``: what else decides whether there is news."""
+        held = repr((session, [(number, glance.mark) for number, glance in folders], *more))
         return Pairs(self, held.encode("utf-8", "surrogatepass"))
 
     def texts(self, pair: bytes) -> Texts | None:

@@ -85,6 +85,14 @@ class Survey:
     tag: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The folders of a user: see :meth:`DataSource.folders_unless`. ``tag``: see :data:`IsKnown`."""
+
+    folders: Sequence[Folder]
+    tag: bytes = b""
+
+
 class DataSource(Protocol):
     """Where a user's folders and items live. Made for one request of one user; all ids are the source's own.
 
@@ -108,6 +116,10 @@ class DataSource(Protocol):
     def folders(self) -> Sequence[Folder]:
         """All folders that may be synchronised, parents before children; modules the user may not use are
         left out."""
+        ...
+
+    def folders_unless(self, is_known: IsKnown) -> Tree | None:
+        """The same, with their tag; ``None`` where the answer is known."""
         ...
 
     def identities(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
@@ -421,6 +433,11 @@ class StateStore(Protocol):
 
     def glances(self, session: SessionId, folders: Collection[int]) -> Mapping[int, Glance]:
         """What is kept of each of these folders, all as they were at one moment. A folder never begun is absent."""
+        ...
+
+    def hierarchy(self, session: SessionId) -> tuple[Glance | None, Sequence[FolderRef]]:
+        """What is kept of the folder hierarchy, ``None`` where it was never begun, and all folders that have a number,
+        as they were at one moment."""
         ...
 
     def is_as(self, session: SessionId, folder: int, glance: Glance) -> bool:

@@ -147,10 +147,16 @@ class Session:
         """What the device's folder hierarchy lacks. Key ``"0"`` starts it over; the folders' numbers and the
         states of their items stay (MS-ASCMD 3.1.5.3). Raises ``UnknownSyncKey``, ``Busy``."""
         without = self._without()
-        glance, seen = self._hierarchy_glance(key), None
+        (glance, refs), seen = self._hierarchy_glance(key), None
         if glance is not None:
-            seen = self._source.folders()
-            if self._has_all(glance, choice.shown(seen, without)):
+            numbered = sorted((ref.number, ref.id) for ref in refs)
+            pairs = self._compared.of(self.id, [(HIERARCHY, glance)], numbered, sorted(without))
+            tree = self._source.folders_unless(pairs.is_known)
+            if tree is None:
+                return HierarchyResult(key)
+            seen = tree.folders
+            if self._has_all(glance, refs, choice.shown(seen, without)):
+                pairs.keep(tree.tag)
                 return HierarchyResult(key)
         with self._store.lock(self.id, HIERARCHY):
             self._refs = None
@@ -174,17 +180,16 @@ class Session:
             self.fields()
         return choice.left_out({choice.LEFT_OUT: self._left_out or "[]"})
 
-    def _hierarchy_glance(self, key: str) -> Glance | None:
-        """What is kept of the hierarchy, if a device with this key may be told that nothing changed without a lock
-        (:mod:`app.usm.quiet`)."""
+    def _hierarchy_glance(self, key: str) -> tuple[Glance | None, Sequence[FolderRef]]:
+        """What is kept of the hierarchy and of the folders' numbers, if a device with this key may be told that nothing
+        changed without a lock (:mod:`app.usm.quiet`)."""
         if key == keys.START or self._settings.force_new_key or self._is_due:
-            return None
-        glance = self._store.glances(self.id, [HIERARCHY]).get(HIERARCHY)
-        return glance if glance is not None and keys.is_newest(key, glance.heads) else None
+            return None, ()
+        glance, refs = self._store.hierarchy(self.id)
+        return (glance, refs) if glance is not None and keys.is_newest(key, glance.heads) else (None, ())
 
-    def _has_all(self, glance: Glance, folders: Sequence[Folder]) -> bool:
+    def _has_all(self, glance: Glance, refs: Sequence[FolderRef], folders: Sequence[Folder]) -> bool:
         """Whether the device holds the hierarchy that the source has, and all of its folders have numbers."""
-        refs = self._store.folder_refs(self.id)
         numbered = {ref.id for ref in refs}
         if any(folder.id not in numbered for folder in folders):
             return False

@@ -37,10 +37,10 @@ from app.usm.model import (
     Written,
 )
 from app.usm.pieces import InMemory, Stored, beginning
-from app.usm.ports import IsKnown, Survey, Wish
+from app.usm.ports import IsKnown, Survey, Tree, Wish
 from tests.fakes.searching import Searchable
 
-_Tagged = TypeVar("_Tagged", Listing, Survey)
+_Tagged = TypeVar("_Tagged", Listing, Survey, Tree)
 
 ANTON = User(1, 3, "anton@example.org", "anton@example.org", "Anton")
 
@@ -192,6 +192,10 @@ class MemorySource(Searchable):
     def folders(self) -> Sequence[Folder]:
         self._called("folders")
         return list(self.tree)
+
+    def folders_unless(self, is_known: IsKnown) -> Tree | None:
+        tree = self.folders()
+        return _unless(Tree(tree, _tag(tree)), is_known)
 
     def identities(self, folders: Sequence[FolderRef]) -> Mapping[str, str]:
         self._called("identities")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from app.usm.errors import Busy, UnknownSyncKey
-from app.usm.model import ContentType, FolderRef, SessionId
+from app.usm.model import HIERARCHY, ContentType, FolderRef, SessionId
 from app.usm.ports import STANDING, Glance, Head, Heads, Remembered
 
 _writes = itertools.count()
@@ -93,6 +93,9 @@ class MemoryStore:
             for folder in folders
             if (heads := self.heads(session, folder)) is not None
         }
+
+    def hierarchy(self, session: SessionId) -> tuple[Glance | None, Sequence[FolderRef]]:
+        return self.glances(session, [HIERARCHY]).get(HIERARCHY), self.folder_refs(session)
 
     def is_as(self, session: SessionId, folder: int, glance: Glance) -> bool:
         return self._session(session).folders[folder].written == glance.mark

@@ -12,6 +12,7 @@ from app.ox.source import OxSource
 from app.usm.errors import FolderGone, SourceUnavailable
 from app.usm.model import ContentType, FolderRef
 from app.usm.ports import Wish, never
+from tests.ox import test_folders
 from tests.ox.canned import CannedOx, Reply, error
 from tests.ox.conftest import CONTACTS, INBOX
 
@@ -127,3 +128,37 @@ def test_a_survey_in_the_middle_of_a_change_has_no_tag(source: OxSource, canned:
     survey = source.survey_unless([Wish(INBOX)], [], never)
     assert survey is not None
     assert not survey.tag
+
+
+def tag_of_folders(source: OxSource) -> bytes:
+    tree = source.folders_unless(never)
+    assert tree is not None
+    assert tree.folders == source.folders()
+    return tree.tag
+
+
+def test_folders_that_are_known_are_one_call_and_not_read(source: OxSource, canned: CannedOx) -> None:
+    canned.on("folders?allVisible", test_folders.visible())
+    tag = tag_of_folders(source)
+    assert tag
+    canned.calls.clear()
+    assert source.folders_unless(lambda found: found == tag) is None
+    assert len(canned.calls) == 1
+    canned.on("folders?allVisible", test_folders.visible(mail=(test_folders.INBOX,)))
+    assert tag_of_folders(source) != tag
+
+
+@pytest.mark.parametrize("rows", [{"contacts": [test_folders.row("33", "1", "Mine", "contacts", 1)]}])
+def test_folders_that_take_more_than_one_call_have_no_tag(
+    source: OxSource, canned: CannedOx, rows: dict[str, Any]
+) -> None:
+    canned.on("folders?allVisible", test_folders.visible(**rows))
+    canned.on("config/folder/contacts", {"data": 33})
+    assert not tag_of_folders(source)
+
+
+def test_folders_that_are_walked_have_no_tag(source: OxSource, canned: CannedOx) -> None:
+    canned.on("folders?allVisible", error("SVL-0001"))
+    canned.on("folders?list", lambda seen: {"data": test_folders.TREE[seen.params["parent"]]})
+    for _ in range(2):
+        assert not tag_of_folders(source)

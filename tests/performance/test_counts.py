@@ -47,7 +47,7 @@ class Counts:
 BOUNDS = {
     "no-change Sync": Counts(2, 0, 0, 1, 2_250),
     "no-change Sync of 200 more mails": Counts(2, 0, 0, 1, 2_250),
-    "FolderSync": Counts(3, 0, 0, 1, 2_800),
+    "FolderSync": Counts(2, 0, 0, 1, 1_950),
     "Ping": Counts(2, 0, 0, 1, 2_150),
     "Ping of five folders": Counts(2, 0, 0, 1, 3_450),
     "first window of 100 mails": Counts(7, 1, 2_000, 3, 100_000),

@@ -37,6 +37,32 @@ def test_a_glance_shows_all_that_is_kept_of_folders(store: StateStore, session: 
     assert store.glances(session, [3]) == {}
 
 
+def test_the_hierarchy_shows_what_is_kept_and_all_numbers(store: StateStore, session: SessionId) -> None:
+    assert store.hierarchy(session) == (None, [])
+    names = (
+        ("default0/INBOX", ContentType.MAIL),
+        (f"8{ODD}", ContentType.CALENDAR),
+        ("31", ContentType.TASKS),
+    )
+    refs = list(store.number_folders(session, names))
+    assert store.hierarchy(session) == (None, refs)
+    store.begin(session, 2, "g1", "")
+    store.save(session, 2, 1, {"x": "1"}, "")
+    assert store.hierarchy(session) == (None, refs)
+    store.begin(session, 0, "g2", "")
+    for counter in range(1, 12):
+        store.save(session, 0, counter, {"1": ODD, "2": "b", f"{counter}": "c"}, f"{counter}")
+        glance, found = store.hierarchy(session)
+        again = store.glances(session, [0])[0]
+        assert glance is not None
+        assert (glance.ref, glance.heads, glance.mark) == (None, again.heads, again.mark)
+        assert glance.stamps == again.stamps
+        assert found == refs
+    store.rename_folder(session, 3, "32")
+    _, found = store.hierarchy(session)
+    assert found == store.folder_refs(session) == [*refs[:2], FolderRef(3, "32", ContentType.TASKS)]
+
+
 def test_a_glance_is_of_no_use_after_any_write(store: StateStore, session: SessionId) -> None:
     store.begin(session, 7, "g1", "")
     store.begin(session, 8, "g2", "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.usm import choice
 from app.usm.compared import Compared
 from app.usm.journal import Record
 from app.usm.model import (
@@ -21,6 +23,7 @@ from app.usm.model import (
 from app.usm.ports import Glance, Head, Heads
 from tests.usm.conftest import CONTACTS, INBOX, World
 
+TRIPS = "default0/INBOX/Trips"
 PHONE = SessionId(1, 3, "EAS", "phone1")
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -30,7 +33,7 @@ class Reading:
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[str] = []
-        for name in ("listing_unless", "survey_unless"):
+        for name in ("folders_unless", "listing_unless", "survey_unless"):
             monkeypatch.setattr(world.source, name, self._noting(getattr(world.source, name)))
 
     def _noting(self, asked: Any) -> Any:
@@ -202,6 +205,56 @@ def test_an_answer_that_is_known_is_what_later_looks_are_compared_with(world: Wo
     for _ in range(2):
         assert world.watch(numbers, 60, {}).outcome is WatchOutcome.TIMEOUT
     assert looked[0] == looked[1] == world.source.probe(world.store.folder_refs(world.session().id)[3:4])
+
+
+def test_the_folders_are_read_once(world: World, reading: Reading) -> None:
+    key = world.session().folders("0").key
+    assert [world.session().folders(key).key for _ in range(3)] == [key] * 3
+    assert reading.seen == ["read", "known", "known"]
+
+
+def test_a_folder_that_changed_is_told(world: World, reading: Reading) -> None:
+    key = world.session().folders("0").key
+    for title in ("Address book", "People", "Address book"):
+        world.session().folders(key), world.session().folders(key)
+        world.source.tree = [
+            replace(folder, title=title) if folder.id == CONTACTS else folder for folder in world.source.tree
+        ]
+        result = world.session().folders(key)
+        assert [each.folder.title for each in result.changes if each.folder] == [title]
+        key = result.key
+
+
+def test_a_folder_that_has_another_number_is_told_though_nothing_else_changed(
+    world: World, reading: Reading
+) -> None:
+    key = world.session().folders("0").key
+    world.session().folders(key), world.session().folders(key)
+    number = world.number(TRIPS)
+    world.store.rename_folder(world.session().id, number, "default0/INBOX/Gone")
+    result = world.session().folders(key)
+    assert {each.number for each in result.changes if each.kind is ChangeKind.DELETE} == {number}
+    assert reading.seen == ["read", "known", "read"]
+
+
+def test_a_folder_that_is_left_out_by_now_is_told(world: World) -> None:
+    key = world.session().folders("0").key
+    number = world.number(TRIPS)
+    for chosen in ([TRIPS], []):
+        world.session().folders(key), world.session().folders(key)
+        choice.for_one(world.store, PHONE, chosen)
+        world.store.write_fields(PHONE, {choice.DUE: None})
+        result = world.session().folders(key)
+        assert [each.number for each in result.changes] == [number]
+        key = result.key
+
+
+def test_folders_do_not_count_for_another_device(world: World) -> None:
+    keys = {device: world.session(device).folders("0").key for device in ("phone1", "phone2")}
+    choice.for_one(world.store, replace(PHONE, device_id="phone2"), [TRIPS])
+    for _ in range(2):
+        assert world.session().folders(keys["phone1"]).changes == ()
+    assert world.session("phone2").folders(keys["phone2"]).changes != ()
 
 
 def glance_of(mark: object) -> Glance:
