@@ -4,7 +4,7 @@ Rules:
 
 * Pools are bounded and short-tempered: a request waits ten seconds for a connection at most, a server that does not
   answer costs thirty. Connections that were idle are tested before use, all are renewed before a server or firewall
-  ends them.
+  ends them. What a crowd needed is kept a while for the next one (:mod:`app.store.pools`).
 * No connection is held between two calls of the store; locks have connections of their own (:mod:`app.store.locks`).
 * Outside of transactions each statement stands for itself (:mod:`app.store.reading`); a transaction says where it
   begins, and whatever is left of it is undone when its connection goes back.
@@ -16,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,19 +25,20 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolResetState
 
-from app.store import tally
+from app.store import pools, tally
 from app.store.errors import DatabaseSettingsError
 
 WRITING: Final = "usm_writing"
 """Execution option of connections whose transactions write."""
 
-POOL: Final[Mapping[str, Any]] = {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10, "pool_recycle": 240}
-LOCK_POOL: Final[Mapping[str, Any]] = {
-    "pool_size": 5,
-    "max_overflow": 95,
+POOL: Final[Mapping[str, Any]] = {
+    "pool_size": 20,
+    "max_overflow": 0,
     "pool_timeout": 10,
     "pool_recycle": 240,
+    "pool_use_lifo": True,
 }
+LOCK_POOL: Final[Mapping[str, Any]] = {**POOL, "pool_size": 100}
 
 ONE_CONNECTION: Final[Mapping[str, Any]] = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 30}
 """A database in memory lives in its only connection, which all share, one at a time, and which never goes."""
@@ -58,7 +58,6 @@ MARIADB: Final[Mapping[str, Any]] = {
 
 IDLE: Final = 1.0
 """Seconds without use after which a connection is tested."""
-_USED: Final = "usm_used"
 _BEGUN: Final = "usm_begun"
 
 _SQLITE_WAIT: Final = 0.1
@@ -114,7 +113,7 @@ def single_use_engine(url: URL) -> Engine:
 
 
 def _mariadb(url: URL, options: dict[str, Any], **arguments: Any) -> Engine:
-    options.setdefault("poolclass", tally.CountingPool)
+    options.setdefault("poolclass", pools.SparingPool)
     engine = create_engine(
         url,
         connect_args={
@@ -126,7 +125,7 @@ def _mariadb(url: URL, options: dict[str, Any], **arguments: Any) -> Engine:
     )
     event.listen(engine, "begin", _begin_mariadb)
     event.listen(engine, "reset", _end_mariadb)
-    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkin", pools.note_use)
     event.listen(engine, "checkout", _test_idle)
     return engine
 
@@ -141,14 +140,9 @@ def _end_mariadb(connection: Any, record: ConnectionPoolEntry, state: PoolResetS
         connection.rollback()
 
 
-def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
-    record.info[_USED] = time.monotonic()
-
-
 def _test_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
     """One that was in use a moment ago is believed to be there; if it is not, its statement is repeated."""
-    used = record.info.get(_USED)
-    if used is None or time.monotonic() - used < IDLE:
+    if pools.unused(record) < IDLE:
         return
     try:
         connection.ping(reconnect=False)
@@ -161,11 +155,12 @@ def _sqlite(url: URL, pool: Mapping[str, Any]) -> Engine:
         url,
         connect_args={"check_same_thread": False, "timeout": _SQLITE_WAIT},
         hide_parameters=True,
-        poolclass=tally.CountingPool,
+        poolclass=pools.SparingPool,
         **pool,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "checkin", pools.note_use)
     return engine
 
 
