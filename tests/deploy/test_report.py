@@ -43,6 +43,12 @@ run.finish()
 HERE = 'web = ["@local"]'
 
 
+def _hear_signals() -> None:
+    """What a process ignores its children ignore, and whoever tests may ignore some (``nohup``, ``&`` in a script)."""
+    for number in report.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Run:
     """A run of pyinfra on this machine, in a folder of its own, whose one step is a command."""
 
@@ -76,6 +82,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_signals,
         )
 
     def run(self, command: str, *flags: str, **details: str) -> tuple[int, str]:
