@@ -39,12 +39,15 @@ mkdir -p "$state" && rm -f "$state"/said.* || exit 1
 said=$state/said.$$
 # $manage is split into its words on purpose: a program, and what it is given.
 setsid sh -c 'timeout "$1" $2 >"$3" 2>&1; echo $? >"$3.done"' - "$3" "$manage" "$said" </dev/null >/dev/null 2>&1 &
-until [ -e "$said.done" ]; do
+way=$!
+# As long as the file is empty its status is still to come, unless nobody is there any more who could write it.
+until [ -s "$said.done" ] || ! kill -0 "$way" 2>/dev/null; do
     sleep 0.1
 done
-ended=$(cat "$said.done")
+ended=$(cat "$said.done" 2>/dev/null)
 cat "$said"
 rm -f "$said" "$said.done"
+[ -n "$ended" ] || { echo "nobody noted how the $4 of $2 ended: is there room in $state?" >&2; exit 1; }
 [ "$ended" = 0 ] || { echo "the $4 of $2 ends with status $ended" >&2; exit 1; }
 deadline=$(($(date +%s) + $3))
 while :; do
